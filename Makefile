@@ -1,0 +1,39 @@
+# Two commands: `make demo` trains LeNet-5 on real digits, `make test` runs the tests. Each sets up .venv when needed.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint bench conformance clean
+.DELETE_ON_ERROR:
+
+demo: .venv/.demo
+	$(BIN)/python examples/lenet.py
+
+test: .venv/.dev
+	$(BIN)/python -m pytest -q -n 2
+
+lint: .venv/.dev
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+
+bench: .venv/.dev
+	$(BIN)/python -m benchmarks
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "minigrad needs Python 3.11 or newer; try: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo "could not make .venv: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+
+.venv/.demo: pyproject.toml | .venv/bin/python
+	@echo "installing minigrad and what the examples need into .venv"
+	@$(PIP) -e ".[examples]"
+	@touch $@
+
+.venv/.dev: pyproject.toml | .venv/bin/python
+	@echo "installing minigrad and what tests and benchmarks need into .venv (PyTorch, their oracle, is large)"
+	@$(PIP) -e ".[examples,dev,oracle]"
+	@touch $@ .venv/.demo
+
+clean:
+	rm -rf .venv runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,68 @@
+"""LeNet-5 learns to read handwritten digits.
+
+    python examples/lenet.py                              # 1,797 scanned digits that come with scikit-learn
+    python examples/lenet.py --data mnist --epochs 5      # MNIST, from $MINIGRAD_DATA or downloaded
+
+Writes into runs/lenet/: the backprop graph (graph.svg, graph.png), loss.png, filters.png, confusion.png and
+checkpoint.safetensors, from which --resume goes on.
+"""
+
+from pathlib import Path
+
+from training import Run, arguments, draw_graph, plot_confusion, plot_filters, plot_losses, predictions
+
+import minigrad
+from minigrad import optim
+from minigrad.utils.data import DataLoader
+from minigrad.vision import datasets, transforms
+from minigrad.vision.models import LeNet5
+
+
+def load(name):
+    """(training set, test set) of 32x32 images with values around 0."""
+    if name == "digits":
+        steps = [transforms.ToTensor(), transforms.Resize(32), transforms.Normalize((0.3,), (0.35,))]
+        return [datasets.Digits(train=train, transform=transforms.Compose(steps)) for train in (True, False)]
+    kind = {"mnist": datasets.MNIST, "fashion": datasets.FashionMNIST}[name]
+    steps = [transforms.ToTensor(), transforms.Pad(2), transforms.Normalize((0.1,), (0.28,))]
+    return [kind(train=train, download=True, transform=transforms.Compose(steps)) for train in (True, False)]
+
+
+def main():
+    args = arguments(
+        __doc__.splitlines()[0], data=["digits", "mnist", "fashion"], epochs=None, lr=0.05, batch_size=64
+    ).parse_args()
+    epochs = args.epochs or {"digits": 20, "mnist": 5, "fashion": 10}[args.data]
+    folder = args.out or Path("runs/lenet")
+    folder.mkdir(parents=True, exist_ok=True)
+
+    minigrad.manual_seed(args.seed)
+    train, test = load(args.data)
+    train_loader = DataLoader(train, args.batch_size, shuffle=True)
+    test_loader = DataLoader(test, 500)
+
+    model = LeNet5()
+    optimizer = optim.SGD(model.parameters(), lr=args.lr, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    schedule = optim.lr_scheduler.MultiStepLR(optimizer, [round(epochs * 0.6), round(epochs * 0.85)], gamma=0.2)
+    run = Run(model, optimizer, schedule, folder)
+    if args.resume:
+        run.resume()
+    print(
+        f"LeNet-5, {sum(p.numel() for p in model.parameters()):,} parameters, on {len(train):,} images of {args.data}"
+    )
+
+    images, labels = next(iter(test_loader))
+    draw_graph(model, images[:8], labels[:8], folder)
+    run.train(train_loader, test_loader, epochs)
+    model.zero_grad()
+
+    predicted, true = predictions(model, test_loader)
+    plot_losses(run.losses, run.accuracies, folder / "loss.png")
+    plot_filters(model.c1.weight, folder / "filters.png")
+    plot_confusion(predicted, true, test.classes, folder / "confusion.png")
+    print(f"pictures and checkpoint are in {folder}/; look at {folder / 'graph.svg'}")
+    print(f"test accuracy {(predicted == true).mean():.2%}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""What the examples share: the command line, the training loop with its checkpoint, and the pictures."""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+import minigrad
+from minigrad import nn
+from minigrad.nn import functional as F
+
+
+def arguments(description, *, data, epochs, lr, batch_size):
+    """The command line of an example, with its defaults."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument(
+        "--data",
+        choices=data,
+        default=data[0],
+        help="data set; MNIST and CIFAR-10 are read from $MINIGRAD_DATA or downloaded",
+    )
+    parser.add_argument("--epochs", type=int, default=epochs, help="passes over the training images")
+    parser.add_argument("--lr", type=float, default=lr, help="learning rate at the start")
+    parser.add_argument("--batch-size", type=int, default=batch_size, help="images a step")
+    parser.add_argument("--seed", type=int, default=0, help="start of all random numbers")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
+    parser.add_argument("--out", type=Path, default=None, help="output folder (default: runs/NAME)")
+    return parser
+
+
+class Run:
+    """A training run: model, optimizer and schedule, its history, and the checkpoint that holds them all."""
+
+    def __init__(self, model, optimizer, schedule, folder):
+        self.model, self.optimizer, self.schedule = model, optimizer, schedule
+        self.path = folder / "checkpoint.safetensors"
+        self.epoch, self.losses, self.accuracies = 0, [], []
+
+    def save(self):
+        """Write the checkpoint, whole or not at all."""
+        minigrad.save(
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "random": minigrad.get_rng_state(),
+                "epoch": self.epoch,
+                "losses": self.losses,
+                "accuracies": self.accuracies,
+            },
+            self.path,
+        )
+
+    def resume(self):
+        """Go back to where the checkpoint was written."""
+        state = minigrad.load(self.path)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        minigrad.set_rng_state(state["random"])
+        self.epoch, self.losses, self.accuracies = state["epoch"], state["losses"], state["accuracies"]
+
+    def train(self, train_loader, test_loader, epochs):
+        """Train up to `epochs`; after each, test and write the checkpoint. Ctrl-C writes it too, then ends the run."""
+        try:
+            while self.epoch < epochs:
+                self._one_epoch(train_loader, epochs)
+                self.epoch += 1
+                self.schedule.step()
+                self.accuracies.append(accuracy(self.model, test_loader))
+                print(f"epoch {self.epoch}: test accuracy {self.accuracies[-1]:.2%}", flush=True)
+                self.save()
+        except KeyboardInterrupt:
+            self.save()
+            print(
+                f"\ninterrupted in epoch {self.epoch + 1}; {self.path} holds the state, go on with --resume", flush=True
+            )
+            raise SystemExit(130) from None
+
+    def _one_epoch(self, loader, epochs):
+        self.model.train()
+        seen = correct = 0
+        start = time.perf_counter()
+        with tqdm(loader, desc=f"epoch {self.epoch + 1}/{epochs}", unit="batch", mininterval=0.5) as bar:
+            for images, labels in bar:
+                self.optimizer.zero_grad()
+                scores = self.model(images)
+                loss = F.cross_entropy(scores, labels)
+                loss.backward()
+                self.optimizer.step()
+                self.losses.append(loss.item())
+                seen += len(labels)
+                correct += (scores.detach().argmax(1) == labels).sum().item()
+                bar.set_postfix_str(
+                    f"loss {self.losses[-1]:.4f}, accuracy {correct / seen:.2%}, "
+                    f"{seen / (time.perf_counter() - start):.0f} images/s",
+                    refresh=False,
+                )
+
+
+@minigrad.no_grad()
+def predictions(model, loader):
+    """(predicted classes, true classes) of a whole loader, two arrays."""
+    model.eval()
+    pairs = [(model(images).argmax(1).numpy(), labels.numpy()) for images, labels in loader]
+    return tuple(np.concatenate(side) for side in zip(*pairs))
+
+
+def accuracy(model, loader):
+    """The share of a loader's images whose class the model finds."""
+    predicted, true = predictions(model, loader)
+    return float((predicted == true).mean())
+
+
+def draw_graph(model, images, labels, folder, depth=None):
+    """The backprop graph of one batch, as .svg and .png."""
+    loss = nn.CrossEntropyLoss()(model.train()(images), labels)
+    picture = minigrad.viz.graph(loss, params=model, depth=depth)
+    picture.render(folder / "graph.svg")
+    picture.render(folder / "graph.png")
+
+
+def plot_losses(losses, accuracies, path):
+    """The loss of every step (and its running mean), and the test accuracy of every epoch."""
+    plt = _pyplot()
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    left.plot(losses, color="0.8", linewidth=0.8)
+    window = max(1, len(losses) // 50)
+    smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
+    left.plot(np.arange(len(smooth)) + window - 1, smooth, color="C0")
+    left.set(title="training loss", xlabel="step", ylabel="cross entropy", yscale="log")
+    right.plot(np.arange(1, len(accuracies) + 1), 100 * np.array(accuracies), marker="o", color="C2")
+    right.set(title="test accuracy", xlabel="epoch", ylabel="%")
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def plot_filters(weight, path):
+    """The first channel of every filter: green where positive, red where negative, white at 0."""
+    plt = _pyplot()
+    colours = plt.matplotlib.colors.LinearSegmentedColormap.from_list("signs", ["#c0392b", "white", "#1e8449"])
+    weight = weight.detach().numpy()
+    limit = np.abs(weight).max()
+    figure, axes = plt.subplots(1, len(weight), figsize=(1.6 * len(weight) + 1, 1.9), layout="constrained")
+    for number, (axis, filter_) in enumerate(zip(axes, weight)):
+        shown = axis.imshow(filter_[0], cmap=colours, vmin=-limit, vmax=limit)
+        axis.set(xticks=[], yticks=[], title=str(number))
+    figure.colorbar(shown, ax=axes)
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def plot_confusion(predicted, true, classes, path):
+    """How often each true class (row) was taken for each class (column)."""
+    plt = _pyplot()
+    counts = np.zeros((len(classes), len(classes)), int)
+    np.add.at(counts, (true, predicted), 1)
+    figure, axis = plt.subplots(figsize=(6.5, 6), layout="constrained")
+    axis.imshow(np.log1p(counts), cmap="Greens")
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            axis.text(
+                column,
+                row,
+                count,
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if count > counts.max() / 4 else "black",
+            )
+    axis.set(
+        xlabel="predicted",
+        ylabel="true",
+        xticks=range(len(classes)),
+        yticks=range(len(classes)),
+        title=f"{(counts.trace() / counts.sum()):.2%} correct",
+    )
+    axis.set_xticklabels(classes, rotation=0 if max(map(len, classes)) < 3 else 90)
+    axis.set_yticklabels(classes)
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def _pyplot():
+    """Matplotlib without a window: imported when the first plot is drawn, half a second after the start of nothing."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    return pyplot

@@ -1,0 +1,61 @@
+"""The kernels: arrays in, arrays out, nothing of tensors or gradients.
+
+Each backend is a package that offers the same functions with the same arguments: `cpu` (Numba, fast) and `reference`
+(literal loops in plain Python, the readable definition and the oracle of the tests). A backend is imported when it is
+first used, for Numba takes half a second to import. `use` chooses the backend, `kernels_for` hands it out.
+"""
+
+import threading
+from importlib import import_module
+
+import numpy as np
+
+__all__ = ["kernels_for", "use"]
+
+_BACKENDS = ("cpu", "reference")
+
+
+class _Active(threading.local):
+    """The backend of the calling thread: None until the first kernel is asked for."""
+
+    module = None
+
+
+_active = _Active()
+
+
+def kernels_for(array):
+    """The backend module that works on `array`.
+
+    Raises TypeError for anything but a NumPy array.
+
+    >>> kernels_for(np.ones(3)).relu(np.array([-1.0, 2.0]))
+    array([0., 2.])
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"no kernels for arrays of type {type(array).__name__}; expected numpy.ndarray")
+    return _active.module or use("cpu")._module
+
+
+class use:
+    """Switch the calling thread to the backend `name` ("cpu" or "reference").
+
+    The switch holds from the call on; as a context manager it is undone at the end of the block. Threads start with
+    "cpu". Raises ValueError for an unknown name.
+
+    >>> with use("reference"):
+    ...     kernels_for(np.ones(3)).__name__
+    'minigrad.kernels.reference'
+    """
+
+    def __init__(self, name):
+        if name not in _BACKENDS:
+            raise ValueError(f"unknown kernels {name!r}; expected one of {', '.join(map(repr, _BACKENDS))}")
+        self._previous = _active.module
+        self._module = _active.module = import_module(f".{name}", __name__)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        _active.module = self._previous

@@ -1,0 +1,83 @@
+"""Indirection tables: which pixel each output pixel reads at each tap of a kernel.
+
+A convolution is a matrix product whose left rows are found through a table (Dukhan, "The Indirect Convolution
+Algorithm", 2019): entry [row, tap] is the number of the pixel to read, or -1 for zeros. Stride, padding and dilation
+live in the table alone, for any number of spatial axes. `out` says which pixel of the result a row of the table is.
+Tables depend on the geometry, not on channels or data, and the callers keep them.
+"""
+
+import numpy as np
+
+__all__ = ["fold", "fold_images", "forward_table", "output_size", "pixel_table", "transposed_table"]
+
+
+def output_size(size, kernel, stride, padding, dilation):
+    """Spatial shape of a convolution's result."""
+    return tuple(
+        (n + before + after - d * (k - 1) - 1) // s + 1
+        for n, k, s, (before, after), d in zip(size, kernel, stride, padding, dilation)
+    )
+
+
+def forward_table(size, output, kernel, stride, padding, dilation):
+    """(table, out) of the forward convolution: rows are output pixels, entries input pixels."""
+    axes = []
+    for n, o, k, s, (before, _), d in zip(size, output, kernel, stride, padding, dilation):
+        read = np.arange(o)[:, None] * s - before + np.arange(k) * d  # (output, kernel)
+        axes.append(np.where((read >= 0) & (read < n), read, -1))
+    table = _combine(axes, size)
+    return table, np.arange(len(table))
+
+
+def transposed_table(size, output, kernel, stride, padding, dilation):
+    """(table, out) of the input gradient: rows are input pixels, entries the output pixels that read them.
+
+    Rows are ordered by their phase, the remainder of the pixel's position by the stride, so that neighbouring rows have
+    the same empty taps.
+    """
+    axes, phases = [], []
+    for n, o, k, s, (before, _), d in zip(size, output, kernel, stride, padding, dilation):
+        ahead = np.arange(n)[:, None] + before - np.arange(k) * d  # (input, kernel)
+        read = ahead // s
+        axes.append(np.where((ahead % s == 0) & (read >= 0) & (read < o), read, -1))
+        phases.append((np.arange(n) + before) % s)
+    phase = np.zeros((1,), np.int64)
+    for axis, s in zip(phases, stride):
+        phase = (phase[:, None] * s + axis).ravel()
+    out = np.argsort(phase, kind="stable")
+    return _combine(axes, output)[out], out
+
+
+def pixel_table(pixels):
+    """(table, out) that reads every pixel as it stands: a matrix, or a 1x1 convolution of stride 1."""
+    out = np.arange(pixels)
+    return out[:, None], out
+
+
+def _combine(axes, size):
+    """(pixels, taps) table of flat pixel numbers from one (pixels, taps) table of coordinates per axis."""
+    table = np.zeros((1, 1), np.int64)
+    for axis, n in zip(axes, size):
+        flat = table[:, None, :, None] * n + axis[:, None, :]
+        inside = (table[:, None, :, None] >= 0) & (axis[:, None, :] >= 0)
+        table = np.where(inside, flat, -1).reshape(len(table) * len(axis), -1)
+    return table
+
+
+def fold_images(table, out, images, pixels_in, pixels_out):
+    """(table, out) for `images` images at once, one behind the other in memory: a pixel's rows stand together.
+
+    Rows of one tile then belong to the same pixel and share its padding, which the tile skips. Entries are 32 bits
+    wide unless the images are larger than that.
+    """
+    image = np.arange(images)
+    table = np.where(table[:, None] >= 0, table[:, None] + (image * pixels_in)[:, None], -1)
+    out = out[:, None] + image * pixels_out
+    wide = images * max(pixels_in, pixels_out) > np.iinfo(np.int32).max
+    dtype = np.int64 if wide else np.int32
+    return np.ascontiguousarray(table, dtype).reshape(-1), np.ascontiguousarray(out, dtype).reshape(-1)
+
+
+def fold(images, pixels, enough):
+    """Number of images to treat as one: the smallest divisor of `images` that gives `enough` rows."""
+    return next((n for n in range(1, images) if images % n == 0 and n * pixels >= enough), max(images, 1))

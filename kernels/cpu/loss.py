@@ -1,0 +1,98 @@
+"""The negative log likelihood and its gradient: one value of each column of logp, and its place in the gradient.
+
+`kernels/reference/loss.py` is the definition.
+"""
+
+import numpy as np
+from numba import prange
+
+from ..jit import jit, parallel_jit
+from .layout import SERIAL, dense, memory_order, parts
+
+
+@jit
+def _pick(logp, strides, target, weight, ignore_index, losses, weights, first, last):
+    """Losses and weights of rows from first to last; logp is flat, with the strides of its axes in elements."""
+    for n in range(first, last):
+        for l in range(target.shape[1]):
+            t = target[n, l]
+            if t == ignore_index:
+                losses[n, l] = weights[n, l] = 0
+            else:
+                factor = weight[t] if len(weight) else logp.dtype.type(1)
+                weights[n, l] = factor
+                losses[n, l] = -factor * logp[n * strides[0] + t * strides[1] + l * strides[2]]
+
+
+@parallel_jit
+def _pick_parallel(logp, strides, target, weight, ignore_index, losses, weights, count):
+    rows = len(target)
+    for part in prange(count):
+        first, last = rows * part // count, rows * (part + 1) // count
+        _pick(logp, strides, target, weight, ignore_index, losses, weights, first, last)
+
+
+@jit
+def _place(dlosses, target, weight, ignore_index, dlogp, first, last):
+    """dlogp for rows from first to last: zeros, and -weight * dlosses at every target."""
+    for n in range(first, last):
+        rows = dlogp[n].reshape(-1)
+        for i in range(len(rows)):
+            rows[i] = 0
+        for l in range(target.shape[1]):
+            t = target[n, l]
+            if t != ignore_index:
+                dlogp[n, t, l] = -dlosses[n, l] * (weight[t] if len(weight) else dlogp.dtype.type(1))
+
+
+@parallel_jit
+def _place_parallel(dlosses, target, weight, ignore_index, dlogp, count):
+    rows = len(target)
+    for part in prange(count):
+        _place(dlosses, target, weight, ignore_index, dlogp, rows * part // count, rows * (part + 1) // count)
+
+
+def nll(logp, target, weight, ignore_index):
+    """Loss and weight of every target: `(losses, weights)`, both (N, L) of logp's dtype.
+
+    logp is (N, C, L), float32 or float64; target is (N, L) int64 in [0, C) or ignore_index; weight is (C,) or None,
+    for 1. losses = -weight[t] * logp[n, t, l] and weights = weight[t]; both are 0 where ignored. Rules: PyTorch's
+    `torch.nn.NLLLoss`.
+
+    >>> nll(np.array([[[-1.0], [-2.0]], [[-3.0], [-4.0]]]), np.array([[1], [-100]]), None, -100)
+    (array([[2.],
+           [0.]]), array([[1.],
+           [0.]]))
+    """
+    axes = memory_order(logp)
+    values = dense(logp.transpose(axes))
+    strides = [0, 0, 0]
+    for axis, stride in zip(axes, values.strides):
+        strides[axis] = stride // values.itemsize
+    losses, weights = np.empty(target.shape, values.dtype), np.empty(target.shape, values.dtype)
+    factors = np.empty(0, values.dtype) if weight is None else dense(weight)
+    arguments = values.reshape(-1), tuple(strides), dense(target), factors, ignore_index, losses, weights
+    if target.size < SERIAL:
+        _pick(*arguments, 0, len(target))
+    else:
+        _pick_parallel(*arguments, parts(len(target), target.size))
+    return losses, weights
+
+
+def nll_grad(dlosses, target, weight, ignore_index, classes):
+    """Gradient of `nll` with respect to logp: (N, C, L) with -weight[t] * dlosses[n, l] at t, 0 elsewhere.
+
+    dlosses is (N, L), float32 or float64; classes is C; the others are those of `nll`.
+
+    >>> nll_grad(np.array([[3.0]]), np.array([[1]]), None, -100, 2)
+    array([[[ 0.],
+            [-3.]]])
+    """
+    grads = dense(dlosses)
+    dlogp = np.empty((target.shape[0], classes, target.shape[1]), grads.dtype)
+    factors = np.empty(0, grads.dtype) if weight is None else dense(weight)
+    if dlogp.size < SERIAL:
+        _place(grads, dense(target), factors, ignore_index, dlogp, 0, len(target))
+    else:
+        _place_parallel(grads, dense(target), factors, ignore_index, dlogp, parts(len(target), dlogp.size))
+    return dlogp

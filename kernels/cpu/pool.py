@@ -1,0 +1,397 @@
+"""Pooling over channels-last memory, one row of output pixels at a time.
+
+Kernels see any input as (N, D, H, W, C), axes of size 1 standing for the missing ones, and learn the windows from small
+tables made once per geometry: for every output coordinate of an axis the input coordinates it covers. Average pooling,
+adaptive pooling and their gradients are one kernel with four pairs of tables. With many channels the inner loop runs
+over the channels of a pixel, with few over all pixels and channels of a row, through a table of positions.
+`kernels/reference/pool.py` is the definition.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from numba import prange
+
+from ..jit import jit, parallel_jit
+from .layout import SERIAL, channels_first, channels_last, parts
+
+FEW_CHANNELS = 16  # below, the loop over a pixel's channels is too short to be worth its start
+MANY_IMAGES = 8  # from here on, images alone keep the threads busy
+
+
+def _volume(sizes, unit):
+    """One value per spatial axis, with `unit` for the missing ones of three."""
+    return (unit,) * (3 - len(sizes)) + tuple(sizes)
+
+
+@jit
+def _max_rows(x, y, indices, depths, heights, widths, dilation, starts, columns, pixels, shape, first, last):
+    """Output rows from first to last of max pooling, all arrays flat; a row is one (n, depth, height).
+
+    depths, heights and widths hold the first and the stop coordinate of every window, starts the first column of every
+    element's window, -1 if it is empty. columns is (taps, output row) positions in an input row and pixels the columns
+    these stand for, or both are empty to walk pixel by pixel.
+    """
+    depth, height, width, channels = shape
+    input_row, output_row = width * channels, len(starts)
+    spread = np.empty(output_row, x.dtype)
+    taken = np.empty(output_row, np.int32)  # relative to the row's first window: half the bytes of the int64 result
+    for row in range(first, last):
+        plane, h_out = divmod(row, heights.shape[1])
+        image, d_out = divmod(plane, depths.shape[1])
+        top = depths[0, d_out] * height + heights[0, h_out]
+        inside = depths[0, d_out] < depths[1, d_out] and heights[0, h_out] < heights[1, h_out]
+        best = y[row * output_row : (row + 1) * output_row]
+        for j in range(output_row):
+            best[j] = -np.inf
+            taken[j] = starts[j]
+        for d in range(depths[0, d_out], depths[1, d_out], dilation[0]):
+            for h in range(heights[0, h_out], heights[1, h_out], dilation[1]):
+                line = d * height + h
+                offset = (line - top) * width
+                begin = (image * depth * height + line) * input_row
+                source = x[begin : begin + input_row]
+                for tap in range(len(columns)):
+                    at, column = columns[tap], pixels[tap]
+                    for j in range(output_row):  # apart, so that the next loop is made of vectors
+                        spread[j] = source[at[j]]
+                    for j in range(output_row):
+                        wins = (spread[j] > best[j]) | (spread[j] != spread[j])
+                        best[j] = spread[j] if wins else best[j]
+                        taken[j] = offset + column[j] if wins else taken[j]
+                if len(columns) == 0:
+                    for pixel in range(widths.shape[1]):
+                        largest = best[pixel * channels : (pixel + 1) * channels]
+                        index = taken[pixel * channels : (pixel + 1) * channels]
+                        for w in range(widths[0, pixel], widths[1, pixel], dilation[2]):
+                            cells = source[w * channels : (w + 1) * channels]
+                            for c in range(channels):
+                                wins = (cells[c] > largest[c]) | (cells[c] != cells[c])
+                                largest[c] = cells[c] if wins else largest[c]
+                                index[c] = offset + w if wins else index[c]
+        where = indices[row * output_row : (row + 1) * output_row]
+        for j in range(output_row):
+            where[j] = top * width + taken[j] if inside and taken[j] >= 0 else -1
+
+
+@parallel_jit
+def _max_rows_parallel(
+    x, y, indices, depths, heights, widths, dilation, starts, columns, pixels, shape, rows, count
+):
+    for part in prange(count):
+        first, last = rows * part // count, rows * (part + 1) // count
+        _max_rows(x, y, indices, depths, heights, widths, dilation, starts, columns, pixels, shape, first, last)
+
+
+@lru_cache(maxsize=256)
+def _max_tables(spatial, channels, kernel, stride, padding, dilation, output_size):
+    """What `_max_rows` asks for, from depths to pixels."""
+    windows = []
+    for size, k, s, p, d, outputs in zip(spatial, kernel, stride, padding, dilation, output_size):
+        start = np.arange(outputs) * s - p
+        stop = np.minimum(start + (k - 1) * d + 1, size)
+        windows.append(np.stack([start + np.maximum(-(start // d), 0) * d, stop]))
+    first, stop = windows[2]
+    starts = np.repeat(np.where(first < stop, first, -1), channels).astype(np.int32)
+    if channels >= FEW_CHANNELS or (first >= stop).any():
+        return *windows, dilation, starts, np.empty((0, 0), np.uintp), np.empty((0, 0), np.int32)
+    # a tap outside the input repeats its neighbour inside, which changes neither the maximum nor its index
+    taps = start + np.arange(kernel[2])[:, None] * dilation[2]
+    taps = np.clip(taps, first, first + (stop - 1 - first) // dilation[2] * dilation[2])
+    return *windows, dilation, starts, _positions(taps, channels), np.repeat(taps, channels, axis=1).astype(np.int32)
+
+
+def _positions(pixels, channels):
+    """Positions in a row of memory of every channel of the given (taps, pixels)."""
+    positions = pixels[:, :, None] * channels + np.arange(channels)
+    return positions.reshape(len(pixels), -1).astype(np.uintp)
+
+
+def max_pool(x, kernel, stride, padding, dilation, output_size):
+    """Largest value of every window, and where it stood: `(y, indices)`, both (N, C, *output_size).
+
+    x is (N, C, *spatial), float32 or float64; kernel, stride, padding, dilation and output_size hold one int per
+    spatial axis. indices are int64 and flat in the input's spatial plane. The first of equal maxima wins, a NaN wins
+    over everything, the last NaN over the others. A window that holds no cell of x, which a large dilation can bring
+    about, gives -inf and the index -1. Rules: PyTorch's `torch.nn.MaxPool2d`.
+
+    >>> x = np.array([[[1.0, 5.0, 5.0, 2.0]]])
+    >>> max_pool(x, (2,), (2,), (0,), (1,), (2,))
+    (array([[[5., 5.]]]), array([[[1, 2]]]))
+    """
+    channels, spatial = x.shape[1], _volume(x.shape[2:], 1)
+    tables = _max_tables(
+        spatial, channels, _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0), _volume(dilation, 1),
+        _volume(output_size, 1),
+    )  # fmt: skip
+    y = np.empty((x.shape[0], *output_size, channels), x.dtype.newbyteorder("="))
+    indices = np.empty(y.shape, np.int64)
+    if y.size:
+        source, result, where = channels_last(x).reshape(-1), y.reshape(-1), indices.reshape(-1)
+        rows, shape = y.size // (channels * output_size[-1]), (*spatial, channels)
+        if source.size < SERIAL:
+            _max_rows(source, result, where, *tables, shape, 0, rows)
+        else:
+            _max_rows_parallel(source, result, where, *tables, shape, rows, parts(rows, source.size))
+    return channels_first(y), channels_first(indices)
+
+
+@jit
+def _scatter(dy, indices, dx, images, blocks, first, last):
+    """dx zeroed, then dx[image, indices] += dy, for units from first to last: blocks of one image's channels.
+
+    dy and indices are (N, outputs, C), dx is (N, cells, C).
+    """
+    outputs, channels = dy.shape[1:]
+    for unit in range(first, last):
+        image, block = divmod(unit, blocks)
+        low, high = channels * block // blocks, channels * (block + 1) // blocks
+        if blocks == 1:
+            dx[image].reshape(-1)[:] = 0
+        else:
+            dx[image, :, low:high] = 0
+        for o in range(outputs):
+            for c in range(low, high):
+                index = indices[image, o, c]
+                if index >= 0:
+                    dx[image, index, c] += dy[image, o, c]
+
+
+@parallel_jit
+def _scatter_parallel(dy, indices, dx, images, blocks, count):
+    units = images * blocks
+    for part in prange(count):
+        _scatter(dy, indices, dx, images, blocks, units * part // count, units * (part + 1) // count)
+
+
+def max_pool_grad(dy, indices, input_shape):
+    """Gradient of `max_pool`: every dy is added to the cell its maximum came from; an index of -1 adds nowhere.
+
+    dy and indices are (N, C, *output_size), dx is of input_shape and dy's dtype.
+
+    >>> max_pool_grad(np.array([[[2.0, 3.0]]]), np.array([[[1, 1]]]), (1, 1, 4))
+    array([[[0., 5., 0., 0.]]])
+    """
+    images, channels, *spatial = input_shape
+    dx = np.empty((images, *spatial, channels), dy.dtype.newbyteorder("="))
+    if dx.size:
+        cells = dx.reshape(images, -1, channels)
+        grads = channels_last(dy).reshape(images, -1, channels)
+        where = channels_last(indices).reshape(grads.shape)
+        blocks = 1 if images >= MANY_IMAGES else -(-channels // FEW_CHANNELS)
+        if dx.size < SERIAL or images * blocks == 1:
+            _scatter(grads, where, cells, images, blocks, 0, images * blocks)
+        else:
+            _scatter_parallel(grads, where, cells, images, blocks, parts(images * blocks, dx.size))
+    return channels_first(dx)
+
+
+@jit
+def _gather(x, indices, y, first, last):
+    """y[image, o, c] = x[image, indices[image, o, c], c] for images from first to last, 0 for an index of -1."""
+    for image in range(first, last):
+        for o in range(indices.shape[1]):
+            for c in range(indices.shape[2]):
+                index = indices[image, o, c]
+                y[image, o, c] = x[image, index, c] if index >= 0 else 0
+
+
+@parallel_jit
+def _gather_parallel(x, indices, y, count):
+    images = len(x)
+    for part in prange(count):
+        _gather(x, indices, y, images * part // count, images * (part + 1) // count)
+
+
+def max_pool_gather(x, indices):
+    """Values of x at the flat spatial indices of `max_pool`, 0 where the index is -1: the adjoint of `max_pool_grad`.
+
+    x is (N, C, *spatial), indices (N, C, *output_size) int64; the result has indices' shape and x's dtype.
+
+    >>> max_pool_gather(np.array([[[1.0, 5.0, 5.0, 2.0]]]), np.array([[[1, 3]]]))
+    array([[[5., 2.]]])
+    """
+    images, channels, *output_size = indices.shape
+    y = np.empty((images, *output_size, channels), x.dtype.newbyteorder("="))
+    if y.size:
+        result = y.reshape(images, -1, channels)
+        cells = channels_last(x).reshape(images, -1, channels)
+        where = channels_last(indices).reshape(result.shape)
+        if y.size < SERIAL:
+            _gather(cells, where, result, 0, images)
+        else:
+            _gather_parallel(cells, where, result, parts(images, y.size))
+    return channels_first(y)
+
+
+@jit
+def _sum_rows(x, y, depths, heights, widths, divisors, across, columns, shape, gradient, first, last):
+    """Rows from first to last of y, flat: sums of x, flat of (N, *shape), over windows, divided.
+
+    depths, heights and widths hold the first and the stop coordinate in x of every coordinate of y. The divisor is
+    divisors[0, d] * divisors[1, h] * across[position in the row], of the cell of y, or of x if gradient. The rows under
+    a window are added to one line, then the line's pixels, of which one beyond the last holds zeros, for windows
+    without a cell: by columns, (taps, row of y) positions in the line, or, where columns is empty, pixel by pixel.
+    """
+    depth, height, width, channels = shape
+    pixels, source_row = widths.shape[1], width * channels
+    result_row, real = pixels * channels, x.dtype.type
+    line = np.zeros(source_row + channels, x.dtype)
+    sums = line[:source_row]
+    for row in range(first, last):
+        plane, h_out = divmod(row, heights.shape[1])
+        image, d_out = divmod(plane, depths.shape[1])
+        fresh = True
+        for d in range(depths[0, d_out], depths[1, d_out]):
+            for h in range(heights[0, h_out], heights[1, h_out]):
+                start = ((image * depth + d) * height + h) * source_row
+                source = x[start : start + source_row]
+                divisor = real(divisors[0, d] * divisors[1, h]) if gradient else real(1)
+                for j in range(source_row):
+                    sums[j] = source[j] / divisor + (real(0) if fresh else sums[j])
+                fresh = False
+        if fresh:
+            sums[:] = 0
+        if gradient:
+            for j in range(source_row):
+                sums[j] /= real(across[j])
+        result = y[row * result_row : (row + 1) * result_row]
+        for tap in range(len(columns)):
+            at = columns[tap]
+            for j in range(result_row):
+                result[j] = line[at[j]] + (result[j] if tap else real(0))
+        if len(columns) == 0:
+            for pixel in range(pixels):
+                total = result[pixel * channels : (pixel + 1) * channels]
+                cells = line[widths[0, pixel] * channels : (widths[0, pixel] + 1) * channels]
+                for c in range(channels):
+                    total[c] = cells[c]
+                for w in range(widths[0, pixel] + 1, widths[1, pixel]):
+                    cells = line[w * channels : (w + 1) * channels]
+                    for c in range(channels):
+                        total[c] += cells[c]
+        if not gradient:
+            divisor = real(divisors[0, d_out] * divisors[1, h_out])
+            for j in range(result_row):
+                result[j] /= divisor * real(across[j])
+
+
+@parallel_jit
+def _sum_rows_parallel(x, y, depths, heights, widths, divisors, across, columns, shape, gradient, rows, count):
+    for part in prange(count):
+        first, last = rows * part // count, rows * (part + 1) // count
+        _sum_rows(x, y, depths, heights, widths, divisors, across, columns, shape, gradient, first, last)
+
+
+def _sum_windows(x, tables, output_size, gradient):
+    """(N, C, *spatial) to (N, C, *output_size) by `_sum_rows`, with the tables of `_sum_tables`."""
+    channels = x.shape[1]
+    y = np.empty((x.shape[0], *output_size, channels), x.dtype.newbyteorder("="))
+    if y.size:
+        source, result = channels_last(x).reshape(-1), y.reshape(-1)
+        rows, shape = y.size // (channels * output_size[-1]), (*_volume(x.shape[2:], 1), channels)
+        if source.size + y.size < SERIAL:
+            _sum_rows(source, result, *tables, shape, gradient, 0, rows)
+        else:
+            _sum_rows_parallel(source, result, *tables, shape, gradient, rows, parts(rows, source.size + y.size))
+    return channels_first(y)
+
+
+def _sum_tables(spatial, channels, windows, extents, gradient):
+    """What `_sum_rows` asks for, from (2, outputs) windows and (outputs,) divisors for each axis of the pooling."""
+    pad = max(map(len, extents[:2]))
+    divisors = np.array([np.pad(extent, (0, pad - len(extent)), constant_values=1) for extent in extents[:2]])
+    sizes = spatial
+    if gradient:  # the windows of x that cover an input coordinate follow each other, too
+        sizes = tuple(map(len, extents))
+        windows = [
+            np.stack([np.searchsorted(edge, np.arange(size), "right") for edge in (stop, start)])
+            for (start, stop), size in zip(windows, spatial)
+        ]
+    across = np.repeat(extents[2], channels)
+    first, stop = windows[2]
+    windows[2] = np.where(first < stop, windows[2], [[sizes[2]], [sizes[2] + 1]])
+    if channels >= FEW_CHANNELS:
+        return *windows, divisors, across, np.empty((0, 0), np.uintp)
+    first, stop = windows[2]
+    taps = first + np.arange((stop - first).max())[:, None]
+    return *windows, divisors, across, _positions(np.where(taps < stop, taps, sizes[2]), channels)
+
+
+@lru_cache(maxsize=256)
+def _average_tables(
+    spatial, channels, kernel, stride, padding, output_size, count_include_pad, divisor_override, gradient
+):
+    windows, extents = [], []
+    for size, k, s, p, outputs in zip(spatial, kernel, stride, padding, output_size):
+        start = np.arange(outputs) * s - p
+        stop = np.minimum(start + k, size + p)
+        windows.append(np.stack([np.maximum(start, 0), np.minimum(stop, size)]))
+        extents.append(stop - start if count_include_pad else windows[-1][1] - windows[-1][0])
+    if divisor_override is not None:
+        extents = [np.ones_like(extent) for extent in extents]
+        extents[0][:] = divisor_override
+    return _sum_tables(spatial, channels, windows, extents, gradient)
+
+
+@lru_cache(maxsize=256)
+def _adaptive_tables(spatial, channels, output_size, gradient):
+    windows = []
+    for size, outputs in zip(spatial, output_size):
+        cuts = np.arange(outputs + 1) * size
+        windows.append(np.stack([cuts[:-1] // outputs, -(-cuts[1:] // outputs)]))
+    return _sum_tables(spatial, channels, windows, [stop - start for start, stop in windows], gradient)
+
+
+def avg_pool(x, kernel, stride, padding, output_size, count_include_pad, divisor_override):
+    """Mean of every window: (N, C, *spatial) to (N, C, *output_size), float32 or float64.
+
+    kernel, stride, padding and output_size hold one int per spatial axis. Padding cells are zeros; they count in the
+    divisor if count_include_pad, while cells that a window of `ceil_mode` has beyond the padding never do.
+    divisor_override, an int or None, replaces the divisor. Rules: PyTorch's `torch.nn.AvgPool2d`.
+
+    >>> avg_pool(np.array([[[1.0, 3.0, 5.0]]]), (2,), (2,), (1,), (2,), True, None)
+    array([[[0.5, 4. ]]])
+    """
+    tables = _average_tables(
+        _volume(x.shape[2:], 1), x.shape[1], _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0),
+        _volume(output_size, 1), count_include_pad, divisor_override, False,
+    )  # fmt: skip
+    return _sum_windows(x, tables, output_size, False)
+
+
+def avg_pool_grad(dy, input_shape, kernel, stride, padding, count_include_pad, divisor_override):
+    """Gradient of `avg_pool`: every dy, over its divisor, is added to all cells of its window.
+
+    dy is (N, C, *output_size), dx is of input_shape and dy's dtype; the other arguments are those of `avg_pool`.
+
+    >>> avg_pool_grad(np.array([[[2.0, 4.0]]]), (1, 1, 3), (2,), (1,), (0,), True, None)
+    array([[[1., 3., 2.]]])
+    """
+    tables = _average_tables(
+        _volume(input_shape[2:], 1), dy.shape[1], _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0),
+        _volume(dy.shape[2:], 1), count_include_pad, divisor_override, True,
+    )  # fmt: skip
+    return _sum_windows(dy, tables, input_shape[2:], True)
+
+
+def adaptive_avg_pool(x, output_size):
+    """Means over windows that divide the input evenly: (N, C, *spatial) to (N, C, *output_size), float32 or float64.
+
+    Rules: PyTorch's `torch.nn.AdaptiveAvgPool2d`.
+
+    >>> adaptive_avg_pool(np.array([[[1.0, 3.0, 5.0]]]), (2,))
+    array([[[2., 4.]]])
+    """
+    tables = _adaptive_tables(_volume(x.shape[2:], 1), x.shape[1], _volume(output_size, 1), False)
+    return _sum_windows(x, tables, output_size, False)
+
+
+def adaptive_avg_pool_grad(dy, input_shape):
+    """Gradient of `adaptive_avg_pool`: dy is (N, C, *output_size), dx is of input_shape and dy's dtype.
+
+    >>> adaptive_avg_pool_grad(np.array([[[2.0, 4.0]]]), (1, 1, 3))
+    array([[[1., 3., 2.]]])
+    """
+    tables = _adaptive_tables(_volume(input_shape[2:], 1), dy.shape[1], _volume(dy.shape[2:], 1), True)
+    return _sum_windows(dy, tables, input_shape[2:], True)

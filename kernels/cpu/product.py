@@ -1,0 +1,334 @@
+"""The two compiled loops around the register tiles, from which convolution and matrix product are made.
+
+`indirect_product` multiplies rows found through a table with packed weights: convolution, its input gradient, a @ b.
+`outer_product` sums products of the columns of two matrices over their common rows: the weight gradient, a.T @ b. Each
+is one compiled call: packing, product and epilogue are inside. Sums run in an order that the shapes alone fix, so that
+results do not depend on the number of threads.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from ..jit import jit, parallel_jit
+from .tile import TILES, VECTOR_BYTES, copy_run, indirect_tile, outer_tile
+
+__all__ = ["indirect_plan", "indirect_product", "outer_plan", "outer_product"]
+
+_STEPS = 128  # pixels of a block of the outer product: its panel stays in the first cache
+_SERIAL = 1 << 20  # multiply-adds below which a parallel region costs more than it saves
+_WEIGHT_BYTES = 1 << 18  # bytes of packed weights that a range of rows passes over: they stay in the second cache
+_ROW_BYTES = 1 << 15  # bytes of x that a range of rows reads for every block of columns
+_TASKS = 16  # parts that work is cut into at least, where it allows, so that threads finish together
+
+
+class IndirectPlan(NamedTuple):
+    """Shapes and strides (in elements) of an indirect product: `units` times `groups` matrices of rows times columns."""
+
+    units: int
+    groups: int
+    rows: int
+    columns: int
+    taps: int
+    channels: int
+    x_unit: int
+    x_group: int
+    x_row: int
+    y_unit: int
+    y_group: int
+    y_row: int
+    weight_units: int  # 1: every unit uses the same weights, else `units`
+    weight_unit: int
+    weight_group: int
+    weight_column: int
+    weight_tap: int
+    weight_channel: int
+    weight_taps: int
+    weight_channels: int
+    # how the work is cut
+    vectors: int
+    blocks: int
+    tap_block: int
+    channel_block: int
+    row_parts: int
+    column_parts: int
+
+
+@jit
+def _pack(index, weight, bias, packed, plan):
+    """Lay one block of columns of the weights out as the tile reads them, [tap][channel][width]."""
+    width = plan.vectors * (VECTOR_BYTES // packed.itemsize)
+    block, matrix = index % plan.blocks, index // plan.blocks
+    group, unit = matrix % plan.groups, matrix // plan.groups
+    first = block * width
+    count = min(width, plan.columns - first)
+    source = unit * plan.weight_unit + group * plan.weight_group + first * plan.weight_column
+    target = index * plan.taps * plan.channels * width
+    for c in range(plan.weight_channels):
+        for tap in range(plan.weight_taps):
+            start = source + tap * plan.weight_tap + c * plan.weight_channel
+            at = target + (tap * plan.weight_channels + c) * width
+            if plan.weight_column == 1:
+                copy_run(packed, at, weight, start, count)
+            else:
+                for n in range(count):
+                    packed[at + n] = weight[start + n * plan.weight_column]
+            for n in range(count, width):
+                packed[at + n] = 0
+    biases = plan.weight_units * plan.groups * plan.blocks * plan.taps * plan.channels * width
+    if unit == 0:
+        at = biases + (group * plan.blocks + block) * width
+        for n in range(width):
+            packed[at + n] = bias[group * plan.columns + first + n] if bias.size > 0 and n < count else 0
+    if index == 0:
+        zeros = biases + plan.groups * plan.blocks * width
+        for c in range(plan.channels):
+            packed[zeros + c] = 0
+
+
+@jit
+def _depth(
+    tile, height, first, last, x, x_at, table, packed, zeros, weight_at, bias_at, y, y_at, out, valid, plan
+):  # fmt: skip
+    """Tiles of `height` rows from `first` to `last`, over the depth (taps and channels) block by block."""
+    width = plan.vectors * (VECTOR_BYTES // packed.itemsize)
+    for tap in range(0, plan.taps, plan.tap_block):
+        taps = min(plan.tap_block, plan.taps - tap)
+        for c in range(0, plan.channels, plan.channel_block):
+            channels = min(plan.channel_block, plan.channels - c)
+            at = weight_at + (tap * plan.channels + c) * width
+            for row in range(first, last, height):
+                indirect_tile(
+                    tile, x, x_at + c, plan.x_row, table, row * plan.taps + tap, plan.taps, taps, channels,
+                    packed, zeros, at, bias_at, tap + c, y, y_at, plan.y_row, out, row, valid,
+                )  # fmt: skip
+
+
+@jit
+def _rows(task, x, table, out, packed, y, plan):
+    """A range of rows times a range of column blocks."""
+    width = plan.vectors * (VECTOR_BYTES // packed.itemsize)
+    height = TILES[plan.vectors - 1]
+    many, one = 2 * plan.vectors - 2, 2 * plan.vectors - 1
+    part, task = task % plan.row_parts, task // plan.row_parts
+    column_part, task = task % plan.column_parts, task // plan.column_parts
+    group, unit = task % plan.groups, task // plan.groups
+    tiles = plan.rows // height
+    first = part * tiles // plan.row_parts * height
+    last = plan.rows if part == plan.row_parts - 1 else (part + 1) * tiles // plan.row_parts * height
+    x_at = unit * plan.x_unit + group * plan.x_group
+    depth = plan.taps * plan.channels
+    biases = plan.weight_units * plan.groups * plan.blocks * depth * width
+    zeros = biases + plan.groups * plan.blocks * width
+    matrix = group if plan.weight_units == 1 else unit * plan.groups + group
+    first_block = column_part * plan.blocks // plan.column_parts
+    last_block = (column_part + 1) * plan.blocks // plan.column_parts
+    for block in range(first_block, last_block):
+        weight_at = (matrix * plan.blocks + block) * depth * width
+        bias_at = biases + (group * plan.blocks + block) * width
+        y_at = unit * plan.y_unit + group * plan.y_group + block * width
+        valid = plan.columns - block * width
+        # Whole tiles pass over the depth block by block. Rows that are left over get a tile which overlaps the one
+        # before and sums its whole depth anew; fewer rows than a tile has go one by one.
+        whole = first + (last - first) // height * height
+        _depth(many, height, first, whole, x, x_at, table, packed, zeros, weight_at, bias_at, y, y_at, out, valid, plan)
+        if whole < last and last - first >= height:
+            whole = last - height
+            _depth(many, height, whole, last, x, x_at, table, packed, zeros, weight_at, bias_at, y, y_at, out, valid, plan)
+        elif whole < last:
+            _depth(one, 1, whole, last, x, x_at, table, packed, zeros, weight_at, bias_at, y, y_at, out, valid, plan)
+
+
+@jit
+def _indirect_serial(x, table, out, weight, bias, packed, y, plan):
+    for index in range(plan.weight_units * plan.groups * plan.blocks):
+        _pack(index, weight, bias, packed, plan)
+    for task in range(plan.units * plan.groups * plan.column_parts * plan.row_parts):
+        _rows(task, x, table, out, packed, y, plan)
+
+
+@parallel_jit
+def _indirect_parallel(x, table, out, weight, bias, packed, y, plan):
+    for index in prange(plan.weight_units * plan.groups * plan.blocks):
+        _pack(index, weight, bias, packed, plan)
+    for task in prange(plan.units * plan.groups * plan.column_parts * plan.row_parts):
+        _rows(task, x, table, out, packed, y, plan)
+
+
+def indirect_plan(itemsize, units, groups, rows, columns, taps, channels, *strides):
+    """The plan of an indirect product: how the work is cut so that weights and rows stay in the caches."""
+    lanes = VECTOR_BYTES // itemsize
+    needed = -(-columns // lanes)
+    # The widest tile among those that compute the fewest empty vectors.
+    vectors = min((4, 3, 2, 1), key=lambda n: -(-needed // n) * n)
+    width = vectors * lanes
+    blocks = -(-columns // width)
+    depth = max(1, _WEIGHT_BYTES // (width * itemsize))
+    tap_block = max(1, depth // channels)
+    channel_block = channels if taps > 1 else depth
+    tiles = max(1, rows // TILES[vectors - 1])
+    few = max(1, _ROW_BYTES // (TILES[vectors - 1] * channels * itemsize), 4)
+    row_parts = max(1, tiles // few)
+    column_parts = max(1, min(blocks, _TASKS // (units * groups * row_parts)))
+    return IndirectPlan(
+        units, groups, rows, columns, taps, channels, *strides, vectors, blocks, tap_block, channel_block, row_parts,
+        column_parts,
+    )  # fmt: skip
+
+
+def indirect_product(x, table, out, weight, bias, y, plan):
+    """y[unit, out[row], group, column] = bias + sum over tap and channel of x[unit, table[row, tap]] * weight."""
+    columns = plan.blocks * plan.vectors * (VECTOR_BYTES // x.itemsize)
+    matrices = plan.weight_units * plan.groups
+    depth = plan.taps * plan.channels
+    packed = np.empty(columns * (matrices * depth + plan.groups) + plan.channels, x.dtype)
+    work = plan.units * plan.groups * plan.rows * columns * depth
+    run = _indirect_serial if work < _SERIAL else _indirect_parallel
+    run(x, table, out, weight, bias, packed, y, plan)
+
+
+class OuterPlan(NamedTuple):
+    """Shapes and strides (in elements) of `groups` outer products, `rows` by runs * run, over images of pixels."""
+
+    groups: int
+    images: int
+    pixels: int
+    rows: int
+    runs: int
+    run: int
+    channels: int  # of the result, whose columns are [runs * run // channels][channels]
+    a_row: int
+    a_group: int
+    x_image: int
+    x_row: int
+    x_group: int
+    vectors: int
+    tiles: int
+    panels: int
+    parts: int
+
+
+@jit
+def _gather(panel, pixel, count, x, x_at, table, buffer, plan):
+    """Lay `count` pixels' rows of one panel of columns side by side, zeros where the table has no pixel."""
+    width = plan.vectors * (VECTOR_BYTES // x.itemsize)
+    image, at = pixel // plan.pixels, pixel % plan.pixels
+    columns = plan.runs * plan.run
+    first = panel * width
+    last = min(first + width, columns)
+    first_run, skip = first // plan.run, first % plan.run
+    target = 0
+    for _ in range(count):
+        source = x_at + image * plan.x_image
+        run, column, start = first_run, first, skip
+        while column < last:
+            length = min(plan.run - start, last - column)
+            number = table[at * plan.runs + run]
+            if number >= 0:
+                copy_run(buffer, target + column - first, x, source + number * plan.x_row + start, length)
+            else:
+                for n in range(length):
+                    buffer[target + column - first + n] = 0
+            column += length
+            run += 1
+            start = 0
+        for n in range(last - first, width):
+            buffer[target + n] = 0
+        target += width
+        at += 1
+        if at == plan.pixels:
+            at = 0
+            image += 1
+
+
+@jit
+def _panel(task, a, x, table, sums, plan):
+    """The sums of one panel of columns over one part of the pixels."""
+    width = plan.vectors * (VECTOR_BYTES // x.itemsize)
+    height = TILES[plan.vectors - 1]
+    part, panel, group = task % plan.parts, task // plan.parts % plan.panels, task // (plan.parts * plan.panels)
+    size = plan.tiles * height * width
+    sums[task * size : (task + 1) * size] = 0
+    total = plan.images * plan.pixels
+    buffer = np.empty(_STEPS * width, x.dtype)
+    narrow = np.zeros(_STEPS * height if plan.rows < height else 0, x.dtype)
+    last = (part + 1) * total // plan.parts
+    for pixel in range(part * total // plan.parts, last, _STEPS):
+        count = min(_STEPS, last - pixel)
+        _gather(panel, pixel, count, x, group * plan.x_group, table, buffer, plan)
+        a_at = pixel * plan.a_row + group * plan.a_group
+        if plan.rows < height:
+            for p in range(count):
+                copy_run(narrow, p * height, a, a_at + p * plan.a_row, plan.rows)
+            outer_tile(plan.vectors - 1, narrow, 0, height, buffer, 0, count, sums, task * size)
+        else:
+            for tile in range(plan.tiles):
+                # The last tile overlaps the one before in `a`, not in the sums.
+                start = a_at + min(tile * height, plan.rows - height)
+                at = task * size + tile * height * width
+                outer_tile(plan.vectors - 1, a, start, plan.a_row, buffer, 0, count, sums, at)
+
+
+@jit
+def _collect(index, sums, result, plan):
+    """Add the parts of row `index` in order and lay it out as [channels][taps]."""
+    width = plan.vectors * (VECTOR_BYTES // sums.itemsize)
+    height = TILES[plan.vectors - 1]
+    size = plan.tiles * height * width
+    group, row = index // plan.rows, index % plan.rows
+    tile = row // height
+    within = tile * height + row - max(0, min(tile * height, plan.rows - height))
+    columns = plan.runs * plan.run
+    taps = columns // plan.channels
+    tap, channel = 0, 0
+    for panel in range(plan.panels):
+        at = (group * plan.panels + panel) * plan.parts * size + within * width
+        for lane in range(min(width, columns - panel * width)):
+            total = sums[at + lane]
+            for part in range(1, plan.parts):
+                total += sums[at + part * size + lane]
+            result[index * columns + channel * taps + tap] = total
+            channel += 1
+            if channel == plan.channels:
+                channel = 0
+                tap += 1
+
+
+@jit
+def _outer_serial(a, x, table, sums, result, plan):
+    for task in range(plan.groups * plan.panels * plan.parts):
+        _panel(task, a, x, table, sums, plan)
+    for index in range(plan.groups * plan.rows):
+        _collect(index, sums, result, plan)
+
+
+@parallel_jit
+def _outer_parallel(a, x, table, sums, result, plan):
+    for task in prange(plan.groups * plan.panels * plan.parts):
+        _panel(task, a, x, table, sums, plan)
+    for index in prange(plan.groups * plan.rows):
+        _collect(index, sums, result, plan)
+
+
+def outer_plan(itemsize, groups, images, pixels, rows, runs, run, channels, *strides):
+    """The plan of an outer product: the tile with the least padding, and a number of parts that the shapes fix."""
+    lanes = VECTOR_BYTES // itemsize
+
+    def padded(n):
+        return -(-rows // TILES[n - 1]) * TILES[n - 1] * -(-runs * run // (n * lanes)) * n
+
+    vectors = min((4, 3, 2, 1), key=padded)
+    panels = -(-runs * run // (vectors * lanes))
+    tiles = -(-rows // TILES[vectors - 1])
+    parts = max(1, min(_TASKS // (groups * panels), images * pixels // (4 * _STEPS)))
+    return OuterPlan(groups, images, pixels, rows, runs, run, channels, *strides, vectors, tiles, panels, parts)
+
+
+def outer_product(a, x, table, result, plan):
+    """result[group, row, channel, tap] = sum over images and pixels of a[pixel, row] * x[table[pixel, tap], channel]."""
+    size = plan.tiles * TILES[plan.vectors - 1] * plan.vectors * (VECTOR_BYTES // x.itemsize)
+    sums = np.empty(plan.groups * plan.panels * plan.parts * size, x.dtype)
+    work = sums.size // plan.parts * plan.images * plan.pixels
+    run = _outer_serial if work < _SERIAL else _outer_parallel
+    run(a, x, table, sums, result, plan)

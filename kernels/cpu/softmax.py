@@ -1,0 +1,177 @@
+"""Softmax, its logarithm and their gradients along one axis of memory of any order.
+
+Kernels see a dense array as (outer, length, inner), the axis in the middle. With inner = 1 a line of the axis is
+contiguous and the inner loop runs along it; else it runs over a block of neighbouring lines.
+`kernels/reference/softmax.py` is the definition.
+"""
+
+from math import log
+
+import numpy as np
+from numba import prange
+
+from ..jit import jit, parallel_jit
+from .exponential import exp, maximum
+from .layout import SERIAL, dense, inverse, memory_order, parts
+
+SOFTMAX, LOG_SOFTMAX, SOFTMAX_GRAD, LOG_SOFTMAX_GRAD = range(4)
+BLOCK = 128  # neighbouring lines that are walked at once
+
+
+@jit
+def _line(function, dy, y, result):
+    """result = function(dy, y) for one contiguous line; the forward functions have y alone, their input."""
+    real = y.dtype.type
+    total = real(0)
+    if function == SOFTMAX or function == LOG_SOFTMAX:
+        largest = real(-np.inf)
+        for i in range(len(y)):
+            largest = maximum(largest, y[i])
+        for i in range(len(y)):
+            result[i] = exp(y[i] - largest)
+            total += result[i]
+        if function == SOFTMAX:
+            for i in range(len(y)):
+                result[i] /= total
+        else:
+            total = real(log(total))
+            for i in range(len(y)):
+                result[i] = (y[i] - largest) - total
+    elif function == SOFTMAX_GRAD:
+        for i in range(len(y)):
+            total += dy[i] * y[i]
+        for i in range(len(y)):
+            result[i] = y[i] * (dy[i] - total)
+    else:
+        for i in range(len(y)):
+            total += dy[i]
+        for i in range(len(y)):
+            result[i] = dy[i] - exp(y[i]) * total
+
+
+@jit
+def _block(function, dy, y, result, start, length, inner, width):
+    """The same for `width` neighbouring lines, the first of which starts at `start` of the flat arrays."""
+    real = y.dtype.type
+    stop = start + length * inner
+    totals = np.zeros(width, y.dtype)
+    if function == SOFTMAX or function == LOG_SOFTMAX:
+        largest = np.full(width, real(-np.inf))
+        for at in range(start, stop, inner):
+            values = y[at : at + width]
+            for i in range(width):
+                largest[i] = maximum(largest[i], values[i])
+        for at in range(start, stop, inner):
+            values, powers = y[at : at + width], result[at : at + width]
+            for i in range(width):
+                powers[i] = exp(values[i] - largest[i])
+                totals[i] += powers[i]
+        if function == LOG_SOFTMAX:
+            for i in range(width):
+                totals[i] = log(totals[i])
+        for at in range(start, stop, inner):
+            values, results = y[at : at + width], result[at : at + width]
+            if function == SOFTMAX:
+                for i in range(width):
+                    results[i] /= totals[i]
+            else:
+                for i in range(width):
+                    results[i] = (values[i] - largest[i]) - totals[i]
+    else:
+        for at in range(start, stop, inner):
+            grads, values = dy[at : at + width], y[at : at + width]
+            for i in range(width):
+                totals[i] += grads[i] * (values[i] if function == SOFTMAX_GRAD else real(1))
+        for at in range(start, stop, inner):
+            grads, values, results = dy[at : at + width], y[at : at + width], result[at : at + width]
+            if function == SOFTMAX_GRAD:
+                for i in range(width):
+                    results[i] = values[i] * (grads[i] - totals[i])
+            else:
+                for i in range(width):
+                    results[i] = grads[i] - exp(values[i]) * totals[i]
+
+
+@jit
+def _lines(function, dy, y, result, length, inner, first, last):
+    """Units from first to last: lines if inner is 1, else blocks of up to BLOCK lines; all arrays flat."""
+    blocks = -(-inner // BLOCK)
+    for unit in range(first, last):
+        if inner == 1:
+            start, stop = unit * length, (unit + 1) * length
+            _line(function, dy[start:stop], y[start:stop], result[start:stop])
+        else:
+            outer, block = divmod(unit, blocks)
+            start, width = outer * length * inner + block * BLOCK, min(BLOCK, inner - block * BLOCK)
+            _block(function, dy, y, result, start, length, inner, width)
+
+
+@parallel_jit
+def _lines_parallel(function, dy, y, result, length, inner, units, count):
+    for part in prange(count):
+        _lines(function, dy, y, result, length, inner, units * part // count, units * (part + 1) // count)
+
+
+def _along(function, dy, y, axis):
+    """function(dy, y) along the axis, in y's memory order; the forward functions have y alone, as dy too."""
+    axis %= y.ndim
+    if not y.flags.c_contiguous:
+        axes = memory_order(y)
+        ordered = dense(y.transpose(axes))
+        grads = ordered if dy is y else dy.transpose(axes)
+        return _along(function, grads, ordered, axes.index(axis)).transpose(inverse(axes))
+    values = dense(y)
+    result = np.empty(y.shape, values.dtype)
+    if result.size:
+        grads = values if dy is y else dense(dy)
+        length, inner = y.shape[axis], 1
+        for size in y.shape[axis + 1 :]:
+            inner *= size
+        units = y.size // (length * inner) * -(-inner // BLOCK)
+        arrays = grads.reshape(-1), values.reshape(-1), result.reshape(-1)
+        if y.size < SERIAL or units == 1:
+            _lines(function, *arrays, length, inner, 0, units)
+        else:
+            _lines_parallel(function, *arrays, length, inner, units, parts(units, y.size))
+    return result
+
+
+def softmax(x, axis):
+    """exp(x) over its sum along the axis, of x's shape and dtype (float32 or float64, rank 1 or more).
+
+    The largest value is subtracted first, so nothing overflows; a line of -inf alone, or with a NaN, is NaN. Rules:
+    PyTorch's `torch.softmax`.
+
+    >>> softmax(np.array([0.0, 0.0]), 0)
+    array([0.5, 0.5])
+    """
+    return _along(SOFTMAX, x, x, axis)
+
+
+def log_softmax(x, axis):
+    """Logarithm of `softmax`, of x's shape and dtype, exact where softmax itself would round to 0.
+
+    Rules: PyTorch's `torch.log_softmax`.
+
+    >>> log_softmax(np.array([0.0, -1000.0]), 0)
+    array([    0., -1000.])
+    """
+    return _along(LOG_SOFTMAX, x, x, axis)
+
+
+def softmax_grad(dy, y, axis):
+    """Gradient of `softmax` from its result y: dx = y (dy - sum(dy y)), of y's shape and dtype.
+
+    >>> softmax_grad(np.array([1.0, 0.0]), np.array([0.5, 0.5]), 0)
+    array([ 0.25, -0.25])
+    """
+    return _along(SOFTMAX_GRAD, dy, y, axis)
+
+
+def log_softmax_grad(dy, y, axis):
+    """Gradient of `log_softmax` from its result y: dx = dy - exp(y) sum(dy), of y's shape and dtype.
+
+    >>> log_softmax_grad(np.array([-1.0, 0.0]), np.log([0.5, 0.5]), 0)
+    array([-0.5,  0.5])
+    """
+    return _along(LOG_SOFTMAX_GRAD, dy, y, axis)

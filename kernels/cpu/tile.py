@@ -1,0 +1,293 @@
+"""The register tiles: the two inner loops that every convolution and matrix product spends its time in.
+
+A tile holds `rows` x `vectors` accumulators in vector registers and feeds them with one broadcast scalar a row and
+`vectors` vector loads a step. LLVM does not find this shape in a plain loop nest, so the tiles are written as LLVM
+vectors: accumulators are stack slots in straight-line code, which LLVM turns into registers. How wide a vector is and
+how many registers there are follows the CPU that Numba compiles for.
+"""
+
+import functools
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils, config
+from numba.core.codegen import initialize_llvm
+from numba.extending import intrinsic
+
+__all__ = ["TILES", "VECTOR_BYTES", "copy_run", "indirect_tile", "outer_tile"]
+
+_I1, _I32, _I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+
+
+def _vector_registers():
+    """(bytes of a vector register, number of registers) of the CPU that Numba compiles for.
+
+    Asked of LLVM by compiling a 64-byte addition and looking at the registers it takes.
+    """
+    initialize_llvm()
+    name, features = config.CPU_NAME, config.CPU_FEATURES
+    if features is None:
+        features = "" if name else llvm.get_host_cpu_features().flatten()
+    target = llvm.Target.from_default_triple()
+    if target.name in ("aarch64", "arm64"):
+        return 16, 32
+    machine = target.create_target_machine(cpu=name or llvm.get_host_cpu_name(), features=features)
+    vector = "<16 x float>"
+    assembly = machine.emit_assembly(llvm.parse_assembly(
+        f"define {vector} @add({vector} %a, {vector} %b) {{\n%c = fadd {vector} %a, %b\nret {vector} %c\n}}"
+    ))  # fmt: skip
+    if "zmm" in assembly:
+        return 64, 32
+    return (32, 16) if "ymm" in assembly else (16, 16)
+
+
+# Rows of the tile for 1, 2, 3 and 4 vectors: accumulators, the vectors of a step and a broadcast fit the registers.
+_ROWS = {32: (20, 12, 8, 6), 16: (10, 5, 4, 2)}
+
+VECTOR_BYTES, _REGISTERS = _vector_registers()
+TILES = _ROWS[_REGISTERS]
+
+
+class _Emitter:
+    """Writes vector code for one element type, around a Numba builder."""
+
+    def __init__(self, builder, dtype):
+        self.builder = builder
+        self.itemsize = dtype.bitwidth // 8
+        self.lanes = VECTOR_BYTES // self.itemsize
+        self.scalar = ir.FloatType() if dtype == types.float32 else ir.DoubleType()
+        self.vector = ir.VectorType(self.scalar, self.lanes)
+        self.masks = ir.VectorType(_I1, self.lanes)
+        self.zero = ir.Constant(self.vector, None)
+        self.suffix = f"v{self.lanes}f{dtype.bitwidth}"
+
+    def at(self, pointer, vectors):
+        """The vector that starts `vectors` vectors behind `pointer`."""
+        ahead = self.builder.gep(pointer, [_I64(vectors * self.lanes)])
+        return self.builder.bitcast(ahead, self.vector.as_pointer())
+
+    def load(self, pointer, vectors=0):
+        value = self.builder.load(self.at(pointer, vectors))
+        value.align = self.itemsize
+        return value
+
+    def store(self, value, pointer, vectors=0):
+        self.builder.store(value, self.at(pointer, vectors)).align = self.itemsize
+
+    def keep(self, count, vectors=0):
+        """Mask of the lanes of vector `vectors` that lie below `count` elements."""
+        lanes = ir.Constant(ir.VectorType(_I64, self.lanes), [_I64(vectors * self.lanes + n) for n in range(self.lanes)])
+        return self.builder.icmp_signed("<", lanes, self.splat(count))
+
+    def masked_load(self, pointer, mask, vectors=0):
+        function = cgutils.get_or_insert_function(
+            self.builder.module,
+            ir.FunctionType(self.vector, [self.vector.as_pointer(), _I32, self.masks, self.vector]),
+            f"llvm.masked.load.{self.suffix}.p0",
+        )
+        return self.builder.call(function, [self.at(pointer, vectors), _I32(self.itemsize), mask, self.zero])
+
+    def masked_store(self, value, pointer, mask, vectors=0):
+        function = cgutils.get_or_insert_function(
+            self.builder.module,
+            ir.FunctionType(ir.VoidType(), [self.vector, self.vector.as_pointer(), _I32, self.masks]),
+            f"llvm.masked.store.{self.suffix}.p0",
+        )
+        self.builder.call(function, [value, self.at(pointer, vectors), _I32(self.itemsize), mask])
+
+    def splat(self, scalar):
+        """`scalar` in every lane; LLVM folds it into the broadcast operand of the multiply-add."""
+        vector = ir.VectorType(scalar.type, self.lanes)
+        undefined = ir.Constant(vector, ir.Undefined)
+        first = ir.Constant(ir.VectorType(_I32, self.lanes), None)
+        return self.builder.shuffle_vector(self.builder.insert_element(undefined, scalar, _I32(0)), undefined, first)
+
+    def multiply_add(self, a, b, c):
+        function = cgutils.get_or_insert_function(
+            self.builder.module, ir.FunctionType(self.vector, [self.vector] * 3), f"llvm.fmuladd.{self.suffix}"
+        )
+        return self.builder.call(function, [a, b, c])
+
+    def slots(self, rows, vectors):
+        return [[cgutils.alloca_once(self.builder, self.vector) for _ in range(vectors)] for _ in range(rows)]
+
+    def accumulate(self, slots, scalars, step):
+        """slots[m][n] += scalars[m] * vector n of `step`, where scalars[m] is an address."""
+        vectors = [self.load(step, n) for n in range(len(slots[0]))]
+        for row, scalar in zip(slots, scalars, strict=True):
+            scalar = self.splat(self.builder.load(scalar))
+            for slot, vector in zip(row, vectors, strict=True):
+                self.builder.store(self.multiply_add(scalar, vector, self.builder.load(slot)), slot)
+
+
+def _pointer(context, builder, array_type, array, offset):
+    """Address of element `offset` of a flat array."""
+    return builder.gep(context.make_array(array_type)(context, builder, array).data, [offset])
+
+
+def _dispatch(builder, number, tiles, write, arguments):
+    """Call the tile tiles[number] = (rows, vectors), a function whose body `write(builder, rows, vectors, *args)` wrote."""
+    done = builder.append_basic_block("done")
+    switch = builder.switch(number, done)
+    for index, tile in enumerate(tiles):
+        function = ir.Function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [value.type for value in arguments]),
+            builder.module.get_unique_name(f"tile_{tile[0]}x{tile[1]}"),
+        )
+        function.linkage = "internal"
+        body = ir.IRBuilder(function.append_basic_block("entry"))
+        write(body, *tile, *function.args)
+        body.ret_void()
+        case = builder.append_basic_block(f"tile_{index}")
+        switch.add_case(_I64(index), case)
+        with builder.goto_block(case):
+            builder.call(function, arguments)
+            builder.branch(done)
+    builder.position_at_end(done)
+
+
+@intrinsic
+def indirect_tile(
+    typingctx, tile, x, x_at, x_row, table, table_at, table_row, taps, channels,
+    packed, zeros_at, weight_at, bias_at, accumulate, y, y_at, y_row, out, out_at, valid,
+):  # fmt: skip
+    """y[out[m], :] = bias + sum over taps and channels of x[table[m, tap], c] * weight[tap, c, :] for the tile's rows m.
+
+    `tile` is 2 * (vectors - 1) for the tile of TILES[vectors - 1] rows and one more for a single row. All arrays are
+    flat, *_at is the element to start from and *_row the distance of rows. A row number -1 in `table` means a row of
+    zeros; a tap that has nothing else is skipped. `packed` holds `channels` zeros, the weight and the bias; the latter
+    are padded to `vectors` vectors, of which the first `valid` elements are written. With `accumulate` the sum is added to y and `bias` is not read.
+    """
+    i = types.int64
+    signature = types.void(i, x, i, i, table, i, i, i, i, packed, i, i, i, i, y, i, i, out, i, i)
+
+    def codegen(context, builder, signature, args):
+        (tile, x_array, x_at, x_row, table_array, table_at, table_row, taps, channels, packed_array, zeros_at,
+         weight_at, bias_at, accumulate, y_array, y_at, y_row, out_array, out_at, valid) = args  # fmt: skip
+        pointer = functools.partial(_pointer, context, builder)
+
+        tiles = [(rows, vectors) for vectors, most in enumerate(TILES, 1) for rows in (most, 1)]
+        _dispatch(builder, tile, tiles, functools.partial(_indirect_body, x.dtype), [
+            pointer(x, x_array, x_at), x_row, pointer(table, table_array, table_at), table_row, taps, channels,
+            *(pointer(packed, packed_array, at) for at in (zeros_at, weight_at, bias_at)),
+            accumulate, pointer(y, y_array, y_at), y_row, pointer(out, out_array, out_at), valid,
+        ])  # fmt: skip
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+def _indirect_body(
+    dtype, builder, rows, vectors, x, x_row, table, table_row, taps, channels, zeros, weight, bias, accumulate,
+    y, y_row, out, valid,
+):  # fmt: skip
+    emit = _Emitter(builder, dtype)
+    width = vectors * emit.lanes
+    table_rows = [builder.gep(table, [builder.mul(table_row, _I64(m))]) for m in range(rows)]
+    slots = emit.slots(rows, vectors)
+    starts = [cgutils.alloca_once(builder, x.type) for _ in range(rows)]
+    at = cgutils.alloca_once(builder, weight.type)
+
+    def wide(number):
+        return number if number.type == _I64 else builder.sext(number, _I64)
+
+    def y_rows():
+        for m in range(rows):
+            number = wide(builder.load(builder.gep(out, [_I64(m)])))
+            yield builder.gep(y, [builder.mul(number, y_row)]), slots[m]
+
+    with builder.if_else(cgutils.is_true(builder, accumulate)) as (add, start_anew):
+        with add:
+            for target, row in y_rows():
+                for n, slot in enumerate(row):
+                    builder.store(emit.masked_load(target, emit.keep(valid, n), n), slot)
+        with start_anew:
+            for n in range(vectors):
+                first = emit.load(bias, n)
+                for row in slots:
+                    builder.store(first, row[n])
+
+    step = builder.mul(channels, _I64(width))
+    with cgutils.for_range(builder, taps) as tap:
+        numbers = [wide(builder.load(builder.gep(row, [tap.index]))) for row in table_rows]
+        with builder.if_then(builder.icmp_signed(">=", functools.reduce(builder.and_, numbers), _I64(0))):
+            for number, start in zip(numbers, starts, strict=True):
+                inside = builder.icmp_signed(">=", number, _I64(0))
+                builder.store(builder.select(inside, builder.gep(x, [builder.mul(number, x_row)]), zeros), start)
+            builder.store(builder.gep(weight, [builder.mul(tap.index, step)]), at)
+            with cgutils.for_range(builder, channels) as c:
+                now = builder.load(at)
+                builder.store(builder.gep(now, [_I64(width)]), at)
+                emit.accumulate(slots, [builder.gep(builder.load(start), [c.index]) for start in starts], now)
+
+    with builder.if_else(builder.icmp_signed(">=", valid, _I64(width))) as (full, partial):
+        with full:
+            for target, row in y_rows():
+                for n, slot in enumerate(row):
+                    emit.store(builder.load(slot), target, n)
+        with partial:
+            for target, row in y_rows():
+                for n, slot in enumerate(row):
+                    emit.masked_store(builder.load(slot), target, emit.keep(valid, n), n)
+
+
+@intrinsic
+def outer_tile(typingctx, tile, a, a_at, a_row, b, b_at, steps, total, total_at):
+    """total[m, :] += sum over `steps` p of a[p, m] * b[p, :] for the tile's rows m.
+
+    `tile` is vectors - 1 for the tile of TILES[vectors - 1] rows. All arrays are flat and *_at is the element to start
+    from; rows of `b` and `total` follow one another, `vectors` vectors each, rows of `a` lie `a_row` apart.
+    """
+    i = types.int64
+    signature = types.void(i, a, i, i, b, i, i, total, i)
+
+    def codegen(context, builder, signature, args):
+        tile, a_array, a_at, a_row, b_array, b_at, steps, total_array, total_at = args
+        tiles = [(rows, vectors) for vectors, rows in enumerate(TILES, 1)]
+        _dispatch(builder, tile, tiles, functools.partial(_outer_body, a.dtype), [
+            _pointer(context, builder, a, a_array, a_at), a_row, _pointer(context, builder, b, b_array, b_at), steps,
+            _pointer(context, builder, total, total_array, total_at),
+        ])  # fmt: skip
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+def _outer_body(dtype, builder, rows, vectors, a, a_row, b, steps, total):
+    emit = _Emitter(builder, dtype)
+    slots = emit.slots(rows, vectors)
+    a_now, b_now = cgutils.alloca_once(builder, a.type), cgutils.alloca_once(builder, b.type)
+    builder.store(a, a_now)
+    builder.store(b, b_now)
+    flat = [slot for row in slots for slot in row]
+    for n, slot in enumerate(flat):
+        builder.store(emit.load(total, n), slot)
+    with cgutils.for_range(builder, steps):
+        scalars, step = builder.load(a_now), builder.load(b_now)
+        emit.accumulate(slots, [builder.gep(scalars, [_I64(m)]) for m in range(rows)], step)
+        builder.store(builder.gep(scalars, [a_row]), a_now)
+        builder.store(builder.gep(step, [_I64(vectors * emit.lanes)]), b_now)
+    for n, slot in enumerate(flat):
+        emit.store(builder.load(slot), total, n)
+
+
+@intrinsic
+def copy_run(typingctx, target, target_at, source, source_at, count):
+    """target[target_at:][:count] = source[source_at:][:count] for flat arrays; runs may be short and unaligned."""
+    i = types.int64
+    signature = types.void(target, i, source, i, i)
+
+    def codegen(context, builder, signature, args):
+        target, target_at, source, source_at, count = args
+        kind = signature.args
+        emit = _Emitter(builder, kind[0].dtype)
+        target = _pointer(context, builder, kind[0], target, target_at)
+        source = _pointer(context, builder, kind[2], source, source_at)
+        with cgutils.for_range_slice(builder, _I64(0), count, _I64(emit.lanes), inc=True) as (start, _):
+            mask = emit.keep(builder.sub(count, start))
+            emit.masked_store(emit.masked_load(builder.gep(source, [start]), mask), builder.gep(target, [start]), mask)
+        return context.get_dummy_value()
+
+    return signature, codegen

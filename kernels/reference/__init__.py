@@ -1,0 +1,50 @@
+"""The readable kernels: literal loops in plain Python, the definition that every fast kernel is tested against."""
+
+from .activation import relu, relu_grad, sigmoid, sigmoid_grad, tanh, tanh_grad
+from .conv import channel_sum, conv_forward, conv_input_grad, conv_weight_grad
+from .loss import nll, nll_grad
+from .matmul import matmul
+from .norm import batch_norm, batch_norm_grad, batch_norm_stats
+from .optim import adam_update, sgd_update
+from .pool import (
+    adaptive_avg_pool,
+    adaptive_avg_pool_grad,
+    avg_pool,
+    avg_pool_grad,
+    max_pool,
+    max_pool_gather,
+    max_pool_grad,
+)
+from .softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
+
+__all__ = [
+    "adam_update",
+    "adaptive_avg_pool",
+    "adaptive_avg_pool_grad",
+    "avg_pool",
+    "avg_pool_grad",
+    "batch_norm",
+    "batch_norm_grad",
+    "batch_norm_stats",
+    "channel_sum",
+    "conv_forward",
+    "conv_input_grad",
+    "conv_weight_grad",
+    "log_softmax",
+    "log_softmax_grad",
+    "matmul",
+    "max_pool",
+    "max_pool_gather",
+    "max_pool_grad",
+    "nll",
+    "nll_grad",
+    "relu",
+    "relu_grad",
+    "sgd_update",
+    "sigmoid",
+    "sigmoid_grad",
+    "softmax",
+    "softmax_grad",
+    "tanh",
+    "tanh_grad",
+]

@@ -1,0 +1,77 @@
+"""minigrad: a mini PyTorch made to be read.
+
+Tensors with reverse-mode automatic differentiation on Numba kernels, under PyTorch's names.
+
+>>> import minigrad
+>>> x = minigrad.tensor([1.0, 2.0, 3.0], requires_grad=True)
+>>> (x ** 2).sum().backward()
+>>> x.grad
+tensor([2., 4., 6.])
+"""
+
+import importlib
+
+from . import autograd, kernels
+from .autograd import (
+    Device as device,
+)
+from .autograd import (
+    Size,
+    Tensor,
+    channels_last,
+    contiguous_format,
+    enable_grad,
+    get_default_dtype,
+    is_grad_enabled,
+    no_grad,
+    preserve_format,
+    promote_types,
+    set_default_dtype,
+    set_grad_enabled,
+)
+from .autograd.dtypes import (
+    bool,
+    double,
+    float,
+    float32,
+    float64,
+    int,
+    int8,
+    int16,
+    int32,
+    int64,
+    long,
+    short,
+    uint8,
+)
+from .ops import Generator, default_generator, functions
+
+_ONLY_FUNCTIONAL = {
+    "adaptive_avg_pool2d",
+    "avg_pool2d",
+    "batch_norm",
+    "cross_entropy",
+    "linear",
+    "max_pool2d",
+    "mse_loss",
+    "nll_loss",
+    "one_hot",
+    "pad",
+}
+globals().update({name: definition for name, definition in functions.items() if name not in _ONLY_FUNCTIONAL})
+
+from . import nn, optim, utils  # noqa: E402
+from .serialization import CheckpointError, load, save  # noqa: E402
+
+__version__ = "0.1.0"
+_LAZY = ("testing", "vision", "viz")  # the upper floors are imported when first used
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return importlib.import_module(f"minigrad.{name}")
+    raise AttributeError(f"module 'minigrad' has no attribute '{name}'")
+
+
+def __dir__():
+    return sorted([*globals(), *_LAZY])

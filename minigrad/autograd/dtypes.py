@@ -1,0 +1,118 @@
+"""Element types, and which one a mixture of operands has.
+
+minigrad's dtypes are NumPy's dtypes under PyTorch's names. The promotion rules are PyTorch's, not NumPy's: an operand's
+*category* (bool < integer < floating) may lift the result, but a 0-d tensor or a Python number lifts it only when it is
+of a higher category than every tensor with dimensions
+(https://docs.pytorch.org/docs/stable/tensor_attributes.html#torch.dtype).
+"""
+
+import numpy as np
+
+float32 = float = np.dtype("float32")
+float64 = double = np.dtype("float64")
+int64 = long = np.dtype("int64")
+int32 = int = np.dtype("int32")
+int16 = short = np.dtype("int16")
+int8 = np.dtype("int8")
+uint8 = np.dtype("uint8")
+bool = np.dtype("bool")
+
+SUPPORTED = (float32, float64, int64, int32, int16, int8, uint8, bool)
+TORCH_NAMES = {
+    float32: "Float",
+    float64: "Double",
+    int64: "Long",
+    int32: "Int",
+    int16: "Short",
+    int8: "Char",
+    uint8: "Byte",
+    bool: "Bool",
+}
+_CATEGORY = {"b": 0, "i": 1, "u": 1, "f": 2}
+_default = [float32]
+
+
+def get_default_dtype():
+    """The dtype of floating-point tensors made from Python numbers (`torch.get_default_dtype`).
+
+    >>> get_default_dtype()
+    dtype('float32')
+    """
+    return _default[0]
+
+
+def set_default_dtype(dtype):
+    """Make `dtype` (float32 or float64) the one of tensors made from Python floats (`torch.set_default_dtype`).
+
+    >>> set_default_dtype(float32)
+    """
+    dtype = as_dtype(dtype)
+    if dtype.kind != "f":
+        raise TypeError(
+            f"only floating-point types are supported as the default type\nhint: got {dtype}; use float32 or float64"
+        )
+    _default[0] = dtype
+
+
+def as_dtype(dtype):
+    """`dtype` in any of NumPy's spellings as one of the supported dtypes; a TypeError names what is not supported."""
+    if dtype in SUPPORTED:
+        return np.dtype(dtype)
+    names = ", ".join(str(d) for d in SUPPORTED)
+    raise TypeError(f"minigrad has no dtype {dtype}\nhint: the dtypes are {names}")
+
+
+def native(array):
+    """`array` itself where minigrad can compute on it; otherwise a copy in native byte order and a supported dtype."""
+    if array.dtype in SUPPORTED:  # equal dtypes are of equal byte order
+        return array
+    if array.dtype.newbyteorder("=") in SUPPORTED:
+        return array.astype(array.dtype.newbyteorder("="))
+    if array.dtype == np.float16 or array.dtype.kind == "u":
+        return array.astype(np.float32 if array.dtype == np.float16 else np.int64)
+    raise TypeError(
+        f"can't convert np.ndarray of type {array.dtype} to a tensor\nhint: convert it first, for example with "
+        f".astype('float32'); the dtypes are {', '.join(str(d) for d in SUPPORTED)}"
+    )
+
+
+def promote_types(a, b):
+    """The dtype of an operation between tensors of dtypes `a` and `b` (`torch.promote_types`).
+
+    >>> promote_types(int64, float32)
+    dtype('float32')
+    """
+    if a == b:
+        return a
+    rank_a, rank_b = _CATEGORY[a.kind], _CATEGORY[b.kind]
+    if rank_a != rank_b:
+        return a if rank_a > rank_b else b
+    return np.promote_types(a, b)
+
+
+def _scalar_dtype(value):
+    if isinstance(value, (np.bool_, type(True))):
+        return bool
+    return int64 if isinstance(value, (np.integer, type(0))) else get_default_dtype()
+
+
+def result_type(*operands):
+    """The dtype that arrays and Python numbers have together, by PyTorch's rules (`torch.result_type`).
+
+    >>> result_type(np.zeros(3, "float32"), np.zeros((), "float64"))
+    dtype('float32')
+    >>> result_type(np.zeros(3, "int64"), 0.5)
+    dtype('float32')
+    """
+    groups = [None, None, None]  # tensors with dimensions, 0-d tensors, Python numbers
+    for operand in operands:
+        if isinstance(operand, np.ndarray):
+            group, dtype = (0 if operand.ndim else 1), operand.dtype
+        else:
+            group, dtype = 2, _scalar_dtype(operand)
+        groups[group] = dtype if groups[group] is None else promote_types(groups[group], dtype)
+    result = None
+    for dtype in groups:
+        if dtype is not None and (result is None or _CATEGORY[dtype.kind] > _CATEGORY[result.kind]):
+            result = dtype
+    return result

@@ -1,0 +1,277 @@
+"""The backward pass: one walk over the graph, from the results to the leaves.
+
+Nodes are numbered in the order in which they were made, and an edge always leads to a smaller number. So the pass is:
+find the nodes that can be reached, sort them by falling number, and visit each once; by then all its gradients have
+arrived. The gradients under way live in a dict of the pass. Nothing here recurses, and nothing here knows an operation.
+"""
+
+import numpy as np
+
+from .operation import gradient_edge
+from .state import state
+from .tensor import Tensor
+
+
+def _reachable(roots):
+    """Every node that can be reached from `roots`, latest first."""
+    seen, stack = set(roots), list(roots)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and edge[0] not in seen:
+                seen.add(edge[0])
+                stack.append(edge[0])
+    return sorted(seen, key=lambda node: node.sequence, reverse=True)
+
+
+def _leading_to(nodes, targets):
+    """Those of `nodes` (latest first) from which some node of `targets` can be reached, `targets` included."""
+    leading = set()
+    for node in reversed(nodes):
+        if node in targets or any(edge is not None and edge[0] in leading for edge in node.edges):
+            leading.add(node)
+    return leading
+
+
+def _fit(grad, shape, dtype, node):
+    """`grad` with the shape and dtype of what it is the gradient of: broadcasting undone by sums, casts undone."""
+    if grad._array.shape != shape:
+        if not _broadcasts(shape, grad._array.shape):
+            raise RuntimeError(
+                f"Function {node.name} returned an invalid gradient - got {list(grad.shape)} but expected shape "
+                f"compatible with {list(shape)}"
+            )
+        grad = grad.sum_to_size(shape)
+    return grad if grad._array.dtype is dtype or grad._array.dtype == dtype else grad.to(dtype)
+
+
+def _broadcasts(shape, to):
+    return len(shape) <= len(to) and all(a in (1, b) for a, b in zip(reversed(shape), reversed(to)))
+
+
+def _results(node, grads):
+    """What the node's backward returns for its gradients, always as a tuple."""
+    if node.materialize:
+        grads = [Tensor._wrap(np.zeros(*meta)) if g is None else g for g, meta in zip(grads, node.outputs)]
+    try:
+        results = node.backward(node, *grads)
+    except Exception as error:
+        scope = "" if node.scope is None else f" made in module {type(node.scope.module).__name__}"
+        error.add_note(f"during the backward of {node.name}{scope}: {type(node).formula}")
+        raise
+    return results if type(results) is tuple else (results,)
+
+
+def _accumulate(variable, grad, create_graph):
+    """Add to `.grad`: memory of its own, laid out like the variable, since optimizers and users write into it."""
+    if create_graph:
+        variable._grad = grad.clone() if variable._grad is None else variable._grad + grad
+    elif variable._grad is None:
+        own = np.empty_like(variable._array)
+        own[...] = grad._array
+        variable._grad = Tensor._wrap(own)
+    elif variable._grad._needs:
+        variable._grad = variable._grad.detach() + grad
+    else:
+        variable._grad += grad
+
+
+def run(roots, *, retain_graph, create_graph, targets=None):
+    """Walk from `roots`, a list of ((node, output_index), gradient).
+
+    Without `targets` every leaf's `.grad` grows. With `targets`, a set of (node, output_index), only paths to them are
+    walked, and a dict of their gradients is returned.
+    """
+    nodes = _reachable({edge[0] for edge, _ in roots})
+    wanted = None if targets is None else _leading_to(nodes, {node for node, _ in targets})
+    captured, pending = {}, {}
+
+    def arrive(edge, grad):
+        node, index = edge
+        grads = pending.get(node)
+        if grads is None:
+            grads = pending[node] = [None] * len(node.outputs)
+        grads[index] = grad if grads[index] is None else grads[index] + grad
+
+    recording, state.grad_enabled = state.grad_enabled, bool(create_graph)
+    try:
+        for edge, grad in roots:
+            arrive(edge, grad)
+        for node in nodes:
+            grads = pending.pop(node, None)
+            if grads is None or (wanted is not None and node not in wanted):
+                continue
+            leaf = getattr(node, "variable", None)
+            _call_hooks(node, leaf, grads)
+            if targets is not None:
+                for index, grad in enumerate(grads):
+                    if (node, index) in targets:
+                        captured[node, index] = grad
+            if leaf is not None:
+                if targets is None:
+                    _accumulate(leaf, grads[0], create_graph)
+                continue
+            if wanted is not None and not any(edge is not None and edge[0] in wanted for edge in node.edges):
+                continue
+            for edge, grad in zip(node.edges, _results(node, grads)):
+                if edge is not None and grad is not None and (wanted is None or edge[0] in wanted):
+                    arrive(edge, _fit(grad, *edge[0].outputs[edge[1]], node))
+            if not retain_graph:
+                node.free()
+    finally:
+        state.grad_enabled = recording
+    return captured
+
+
+def _call_hooks(node, leaf, grads):
+    """Let the hooks of the node's results see, and replace, their whole gradient; fill `.grad` where it is retained."""
+    hooks = {0: leaf._hooks} if leaf is not None and leaf._hooks else node.hooks
+    for index, functions in (hooks or {}).items():
+        for hook in list(functions.values()):
+            if grads[index] is not None and (replaced := hook(grads[index])) is not None:
+                grads[index] = _fit(replaced, *node.outputs[index], node)
+    for index, references in (node.retained or {}).items():
+        for reference in references:
+            if (tensor := reference()) is not None and grads[index] is not None:
+                _accumulate(tensor, grads[index], state.grad_enabled)
+
+
+def _seed(tensor, gradient):
+    """The gradient to start with at `tensor`."""
+    if not tensor.requires_grad:
+        raise RuntimeError(
+            "element 0 of tensors does not require grad and does not have a grad_fn\nhint: nothing that this tensor "
+            "was "
+            "computed from requires grad, or it was computed under no_grad or from a detached tensor; create "
+            "the inputs with requires_grad=True"
+        )
+    if gradient is None:
+        if tensor._array.size != 1:
+            raise RuntimeError(
+                "grad can be implicitly created only for scalar outputs\nhint: this tensor has shape "
+                f"{tuple(tensor.shape)}; reduce it first (.sum(), .mean()) or pass gradient= of that shape"
+            )
+        return Tensor._wrap(np.ones_like(tensor._array))
+    if not isinstance(gradient, Tensor):
+        raise TypeError(f"gradients can be either Tensors, symints, or None, but got {type(gradient).__name__}")
+    if gradient._array.shape != tensor._array.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] has a shape of "
+            f"{tensor.shape}.\nhint: the gradient of a tensor has the tensor's own shape"
+        )
+    return gradient if gradient._array.dtype == tensor._array.dtype else gradient.to(tensor._array.dtype)
+
+
+def _roots(tensors, gradients):
+    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    if gradients is None or isinstance(gradients, Tensor):
+        gradients = [gradients] * len(tensors) if gradients is None else [gradients]
+    if len(gradients) != len(tensors):
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
+    seeds = [_seed(tensor, gradient) for tensor, gradient in zip(tensors, gradients)]
+    return [(gradient_edge(tensor), seed) for tensor, seed in zip(tensors, seeds)]
+
+
+def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, *, inputs=None):
+    """Add the gradients of `tensors` to the `.grad` of the leaves they were computed from (`torch.autograd.backward`).
+
+    >>> import minigrad
+    >>> x = minigrad.tensor([1.0, 2.0], requires_grad=True)
+    >>> backward([(x * x).sum(), x.sum()])
+    >>> x.grad
+    tensor([3., 5.])
+    """
+    roots = _roots(tensors, grad_tensors)
+    retain_graph = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        run(roots, retain_graph=retain_graph, create_graph=create_graph)
+        return
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    if not inputs:
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    edges = [gradient_edge(tensor) for tensor in inputs]
+    if None in edges:
+        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    captured = run(roots, retain_graph=retain_graph, create_graph=create_graph, targets=set(edges))
+    for tensor, edge in zip(inputs, edges):
+        if captured.get(edge) is not None:
+            _accumulate(tensor, captured[edge], create_graph)
+
+
+def grad(
+    outputs,
+    inputs,
+    grad_outputs=None,
+    retain_graph=None,
+    create_graph=False,
+    allow_unused=None,
+    materialize_grads=False,
+):
+    """The gradients of `outputs` with respect to `inputs`, as a tuple; no `.grad` is touched (`torch.autograd.grad`).
+
+    `create_graph=True` makes them differentiable again. An input that the outputs do not depend on is an error unless
+    `allow_unused` (None is returned for it) or `materialize_grads` (zeros are).
+
+    >>> import minigrad
+    >>> x = minigrad.tensor(2.0, requires_grad=True)
+    >>> (dx,) = grad(x ** 3, x, create_graph=True)
+    >>> (ddx,) = grad(dx, x)
+    >>> ddx
+    tensor(12.)
+    """
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
+    inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    if not inputs:
+        raise ValueError("grad requires non-empty inputs.")
+    edges = [gradient_edge(tensor) for tensor in inputs]
+    if None in edges:
+        raise RuntimeError(
+            "One of the differentiated Tensors does not require grad\nhint: input "
+            f"{edges.index(None)} has requires_grad=False"
+        )
+    roots = _roots(outputs, grad_outputs)
+    captured = run(
+        roots,
+        retain_graph=create_graph if retain_graph is None else retain_graph,
+        create_graph=create_graph,
+        targets=set(edges),
+    )
+    taken = [seed._array for _, seed in roots]
+    results = []
+    for tensor, edge in zip(inputs, edges):
+        result = captured.get(edge)
+        if result is None and materialize_grads:
+            result = Tensor._wrap(np.zeros_like(tensor._array))
+        if result is None and not allow_unused:
+            raise RuntimeError(
+                "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True "
+                f"if this is the desired behavior.\nhint: input {len(results)} of shape {tuple(tensor.shape)} does not "
+                "lead to the outputs"
+            )
+        if result is not None and any(np.may_share_memory(result._array, other) for other in taken):
+            result = result.clone()
+        if result is not None:
+            taken.append(result._array)
+        results.append(result)
+    return tuple(results)
+
+
+def _backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+    """Add the gradient of this tensor with respect to every leaf of its graph to the leaf's `.grad`.
+
+    `gradient` (same shape) is the cotangent to start with, 1 for a single element. `retain_graph` keeps saved tensors
+    for another pass; `create_graph` records the pass itself, for higher derivatives; `inputs` restricts the leaves.
+    Source: `torch.Tensor.backward`.
+
+    >>> import minigrad
+    >>> x = minigrad.tensor(3.0, requires_grad=True)
+    >>> (x * x).backward()
+    >>> x.grad
+    tensor(6.)
+    """
+    backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+
+Tensor.backward = _backward

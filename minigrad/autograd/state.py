@@ -1,0 +1,148 @@
+"""What a thread carries while it computes: whether operations are recorded, and in which module it is.
+
+`no_grad`, `enable_grad` and `set_grad_enabled` work as context managers and as decorators, as in PyTorch. A `Scope` is
+one frame of the stack of modules being called; each recorded operation keeps the frame it was made in, for pictures and
+errors.
+"""
+
+import functools
+import inspect
+import threading
+
+
+class _State(threading.local):
+    grad_enabled = True
+    scope = None
+
+
+state = _State()
+
+
+class Scope:
+    """One call of a module: the module and the frame of the module that called it."""
+
+    __slots__ = ("module", "parent")
+
+    def __init__(self, module, parent):
+        self.module, self.parent = module, parent
+
+
+class _GradMode:
+    """Sets the recording of operations on entry and restores it on exit; also decorates functions and generators."""
+
+    mode: bool
+
+    def __init__(self):
+        self._previous = []
+
+    def __enter__(self):
+        self._previous.append(state.grad_enabled)
+        state.grad_enabled = self.mode
+
+    def __exit__(self, *exc):
+        state.grad_enabled = self._previous.pop()
+
+    def _clone(self):
+        return type(self)()
+
+    def __call__(self, function):
+        if inspect.isgeneratorfunction(function):
+            return self._wrap_generator(function)
+
+        @functools.wraps(function)
+        def wrapped(*args, **kwargs):
+            with self._clone():
+                return function(*args, **kwargs)
+
+        return wrapped
+
+    def _wrap_generator(self, function):
+        """The mode holds while the generator runs, not while its consumer does."""
+
+        @functools.wraps(function)
+        def wrapped(*args, **kwargs):
+            generator, step, value = function(*args, **kwargs), "send", None
+            while True:
+                try:
+                    with self._clone():
+                        item = getattr(generator, step)(value)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    step, value = "send", (yield item)
+                except GeneratorExit:
+                    generator.close()
+                    raise
+                except BaseException as error:
+                    step, value = "throw", error
+
+        return wrapped
+
+
+class no_grad(_GradMode):
+    """Operations inside are not recorded, their results need no gradient (`torch.no_grad`).
+
+    >>> import minigrad
+    >>> x = minigrad.ones(3, requires_grad=True)
+    >>> with minigrad.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    mode = False
+
+    def __new__(cls, function=None):
+        self = super().__new__(cls)
+        if function is None:
+            return self
+        self.__init__()
+        return self(function)
+
+
+class enable_grad(no_grad):
+    """Operations inside are recorded, also within `no_grad` (`torch.enable_grad`).
+
+    >>> import minigrad
+    >>> with minigrad.no_grad(), minigrad.enable_grad():
+    ...     minigrad.is_grad_enabled()
+    True
+    """
+
+    mode = True
+
+
+class set_grad_enabled(_GradMode):
+    """Turn recording on or off, at once or for a `with` block (`torch.set_grad_enabled`).
+
+    >>> import minigrad
+    >>> with minigrad.set_grad_enabled(False):
+    ...     minigrad.is_grad_enabled()
+    False
+    """
+
+    def __init__(self, mode):
+        super().__init__()
+        self.mode = bool(mode)
+        self._before = state.grad_enabled
+        state.grad_enabled = self.mode
+
+    def __enter__(self):
+        self._previous.append(self._before)
+        state.grad_enabled = self.mode
+
+    def _clone(self):
+        return set_grad_enabled(self.mode)
+
+    def __call__(self, function):
+        state.grad_enabled = self._before
+        return super().__call__(function)
+
+
+def is_grad_enabled():
+    """Whether operations are being recorded in this thread (`torch.is_grad_enabled`).
+
+    >>> is_grad_enabled()
+    True
+    """
+    return state.grad_enabled

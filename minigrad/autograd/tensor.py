@@ -1,0 +1,468 @@
+"""The tensor: an array that remembers how it was computed.
+
+Here is what a tensor *is* (memory, dtype, gradient, place in the graph) and how it is seen from outside. What can be
+computed with it is in `minigrad.ops`, whose operations register themselves as methods.
+"""
+
+import copy
+import weakref
+
+import numpy as np
+
+from . import dtypes
+from .device import CPU, channels_last, contiguous_format
+from .printing import tensor_repr
+from .state import state
+
+
+class Storage:
+    """What tensors that share memory share: how often it was written, and who looks at it.
+
+    `version` counts writes (a saved tensor with an older version is stale), `history` counts writes that changed the
+    graph (a view with an older history must find its new place in it), `sharers` are weak references to the views.
+    """
+
+    __slots__ = ("history", "sharers", "version")
+
+    def __init__(self):
+        self.version = self.history = 0
+        self.sharers = set()
+
+    def share(self, tensor):
+        """Let `tensor` use this storage."""
+        tensor._storage = self
+        self.sharers.add(weakref.ref(tensor, self.sharers.discard))
+
+
+class View:
+    """How a view comes from its base: the operations to apply, and the graph's history when they were last applied."""
+
+    __slots__ = ("base", "history", "steps")
+
+    def __init__(self, base, steps, history):
+        self.base, self.steps, self.history = base, steps, history
+
+    @staticmethod
+    def attach(tensors, operation, args):
+        """Note that `tensors`, the results of `operation.apply(*args)`, are views of `args[0]`."""
+        source = args[0]
+        base, steps = (source, ()) if source._view is None else (source._view.base, source._view.steps)
+        storage = source.storage
+        for index, tensor in enumerate(tensors):
+            tensor._view = View(base, (*steps, (operation, args[1:], index)), storage.history)
+            storage.share(tensor)
+
+    def replay(self, base):
+        """The view of another tensor that is laid out like the base."""
+        for operation, settings, index in self.steps:
+            result = operation.apply(base, *settings)
+            base = result[index] if type(result) is tuple else result
+        return base
+
+    def refresh(self, tensor):
+        """Give `tensor`, which has this view, its place in the base's present graph."""
+        if self.history != tensor._storage.history:
+            self.history = tensor._storage.history
+            if self.base._needs:
+                recording, state.grad_enabled = state.grad_enabled, True
+                again = self.replay(self.base)
+                state.grad_enabled = recording
+                tensor._node, tensor._index, tensor._needs = again._node, again._index, True
+
+
+class Tensor:
+    """An n-dimensional array with a gradient (`torch.Tensor`).
+
+    `Tensor(data)` makes a float32 tensor of a nested list, a number sequence or an array; `minigrad.tensor` infers the
+    dtype and is what most code wants.
+
+    >>> Tensor([[1, 2], [3, 4]])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_accumulator",
+        "_array",
+        "_grad",
+        "_hooks",
+        "_index",
+        "_needs",
+        "_node",
+        "_retains",
+        "_storage",
+        "_view",
+    )
+    __array_priority__ = 1000  # ndarray * tensor asks the tensor
+
+    def __init__(self, data=()):
+        self._init(np.array(data, dtype=dtypes.get_default_dtype()))
+
+    def _init(self, array):
+        self._array = array
+        self._needs = self._retains = False
+        self._node = self._grad = self._view = self._storage = self._hooks = self._accumulator = None
+        self._index = 0
+
+    @staticmethod
+    def _wrap(array):
+        """A tensor around `array` itself."""
+        self = Tensor.__new__(Tensor)
+        self._array = array
+        self._needs = self._retains = False
+        self._node = self._grad = self._view = self._storage = self._hooks = self._accumulator = None
+        self._index = 0
+        return self
+
+    # what it is -----------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self):
+        """The sizes of the dimensions, a tuple of int."""
+        return Size(self._array.shape)
+
+    @property
+    def dtype(self):
+        """The element type, a NumPy dtype."""
+        return self._array.dtype
+
+    @property
+    def device(self):
+        """Where the memory is."""
+        return CPU
+
+    @property
+    def ndim(self):
+        """The number of dimensions."""
+        return self._array.ndim
+
+    @property
+    def itemsize(self):
+        """Bytes of one element."""
+        return self._array.itemsize
+
+    @property
+    def nbytes(self):
+        """Bytes of all elements."""
+        return self._array.nbytes
+
+    def dim(self):
+        """The number of dimensions."""
+        return self._array.ndim
+
+    def size(self, dim=None):
+        """The shape, or the size of dimension `dim`."""
+        return self.shape if dim is None else self._array.shape[check_dim(dim, self._array.ndim)]
+
+    def numel(self):
+        """The number of elements."""
+        return self._array.size
+
+    def element_size(self):
+        """Bytes of one element."""
+        return self._array.itemsize
+
+    def stride(self, dim=None):
+        """Elements (not bytes) from one entry to the next along each dimension, or along `dim`."""
+        strides = tuple([s // self._array.itemsize for s in self._array.strides])
+        return strides if dim is None else strides[check_dim(dim, self._array.ndim)]
+
+    def data_ptr(self):
+        """The address of the first element."""
+        return self._array.__array_interface__["data"][0]
+
+    def is_floating_point(self):
+        """Whether the dtype is float32 or float64."""
+        return self._array.dtype.kind == "f"
+
+    def is_contiguous(self, memory_format=contiguous_format):
+        """Whether the elements lie in memory without gaps in row-major (or, 4-d, in channels-last) order."""
+        if memory_format is channels_last:
+            return self._array.ndim == 4 and self._array.transpose(0, 2, 3, 1).flags.c_contiguous
+        return self._array.flags.c_contiguous
+
+    # its place in the graph -----------------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self):
+        """Whether gradients flow to this tensor."""
+        if self._view is not None:
+            self._view.refresh(self)
+        return self._needs
+
+    @requires_grad.setter
+    def requires_grad(self, value):
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad=True):
+        """Set whether gradients flow to this leaf, in place; floating-point tensors only."""
+        if requires_grad and self._array.dtype.kind != "f":
+            raise RuntimeError(
+                "only Tensors of floating point dtype can require gradients\nhint: this one is "
+                f"{self._array.dtype}; convert it first with .float()"
+            )
+        if not requires_grad and self._node is not None:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            )
+        self._needs = bool(requires_grad)
+        return self
+
+    @property
+    def grad_fn(self):
+        """The node of the operation that computed this tensor; None for a leaf."""
+        if self._view is not None:
+            self._view.refresh(self)
+        return self._node
+
+    @property
+    def output_nr(self):
+        """Which of its operation's results this tensor is."""
+        return self._index
+
+    @property
+    def is_leaf(self):
+        """Whether no recorded operation computed this tensor: `backward` fills `.grad` of leaves."""
+        return self.grad_fn is None
+
+    @property
+    def storage(self):
+        """The `Storage` shared by all tensors on this memory."""
+        if self._storage is None:
+            self._storage = Storage()
+        return self._storage
+
+    @property
+    def _version(self):
+        return 0 if self._storage is None else self._storage.version
+
+    @property
+    def _base(self):
+        return None if self._view is None else self._view.base
+
+    @property
+    def grad(self):
+        """The accumulated gradient: None until `backward` reaches this leaf."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value):
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+            if value._array.dtype != self._array.dtype:
+                raise RuntimeError(
+                    f"assigned grad has data of a different type\nhint: the tensor is {self.dtype}, the gradient "
+                    f"{value.dtype}"
+                )
+            if value._array.shape != self._array.shape:
+                raise RuntimeError(
+                    "assigned grad has data of a different size\nhint: the tensor has shape "
+                    f"{tuple(self.shape)}, the gradient {tuple(value.shape)}"
+                )
+        self._grad = value
+
+    @grad.deleter
+    def grad(self):
+        self._grad = None
+
+    @property
+    def data(self):
+        """The same memory as a tensor outside the graph, whose writes no version counter sees (`detach` is safer)."""
+        return Tensor._wrap(self._array)
+
+    @data.setter
+    def data(self, value):
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self._needs and value._array.dtype.kind != "f":
+            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+        self._array, self._storage, self._view = value._array, None, None
+
+    def detach(self):
+        """The same memory outside the graph; in-place writes are seen by both (`torch.Tensor.detach`)."""
+        result = Tensor._wrap(self._array)
+        self.storage.share(result)
+        return result
+
+    def retain_grad(self):
+        """Let `backward` fill `.grad` of this computed tensor too."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self._node is not None and not self._retains:
+            if self._node.retained is None:
+                self._node.retained = {}
+            self._node.retained.setdefault(self._index, []).append(weakref.ref(self))
+            self._retains = True
+
+    @property
+    def retains_grad(self):
+        """Whether `retain_grad` was called on this computed tensor."""
+        return self._retains
+
+    def register_hook(self, hook):
+        """Call `hook(grad)` whenever this tensor's whole gradient is known; what it returns (unless None) replaces it.
+
+        Returns a handle with `.remove()`.
+
+        >>> import minigrad
+        >>> x = minigrad.tensor([1.0], requires_grad=True)
+        >>> handle = x.register_hook(lambda grad: grad * 10)
+        >>> (x * 2).backward()
+        >>> x.grad
+        tensor([20.])
+        """
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self._node is None:
+            if self._hooks is None:
+                self._hooks = {}
+            return HookHandle(self._hooks, hook)
+        if self._node.hooks is None:
+            self._node.hooks = {}
+        return HookHandle(self._node.hooks.setdefault(self._index, {}), hook)
+
+    # seen from outside ----------------------------------------------------------------------------------------------
+
+    def numpy(self, *, force=False):
+        """The memory as a NumPy array, shared; an error if this tensor requires grad (`force=True` detaches)."""
+        if self.requires_grad and not force:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        return self._array
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def item(self):
+        """The only element as a Python number."""
+        if self._array.size != 1:
+            raise RuntimeError(
+                f"a Tensor with {self._array.size} elements cannot be converted to Scalar\nhint: its shape is "
+                f"{tuple(self.shape)}; use .tolist(), or reduce it first"
+            )
+        return self._array.item()
+
+    def tolist(self):
+        """The elements as nested Python lists (a number if 0-d)."""
+        return self._array.tolist()
+
+    def __repr__(self):
+        return tensor_repr(self)
+
+    def __format__(self, spec):
+        return format(self.item(), spec) if self._array.ndim == 0 else object.__format__(self, spec)
+
+    def __bool__(self):
+        if self._array.size != 1:
+            words = "no values" if self._array.size == 0 else "more than one value"
+            raise RuntimeError(f"Boolean value of Tensor with {words} is ambiguous\nhint: use .any() or .all()")
+        return bool(self._array.item())
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __index__(self):
+        if self._array.dtype.kind == "f" or self._array.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self._array.item())
+
+    def __len__(self):
+        if self._array.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self._array.shape[0]
+
+    def __contains__(self, value):
+        return bool((self._array == (value._array if isinstance(value, Tensor) else value)).any())
+
+    __hash__ = object.__hash__  # `==` compares element-wise; tensors are still keys by identity
+
+    def __deepcopy__(self, memo):
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment.  If you were attempting to deepcopy a module, this may be because of a tensor kept as an "
+                "attribute\nhint: use .detach().clone()"
+            )
+        result = type(self).__new__(type(self))
+        memo[id(self)] = result
+        result._init(self._array.copy(order="K"))
+        result._needs, result._grad = self._needs, copy.deepcopy(self._grad, memo)
+        return result
+
+    def __reduce__(self):
+        if not self.is_leaf:
+            raise RuntimeError("a tensor with a grad_fn cannot be pickled\nhint: pickle tensor.detach()")
+        return _rebuild, (type(self), self._array, self._needs)
+
+
+def _rebuild(cls, array, needs):
+    tensor = cls.__new__(cls)
+    tensor._init(array)
+    tensor._needs = needs
+    return tensor
+
+
+class Size(tuple):
+    """A shape: a tuple of int that can count its elements (`torch.Size`).
+
+    >>> Size((2, 3)).numel()
+    6
+    """
+
+    __slots__ = ()
+
+    def numel(self):
+        """The product of the sizes."""
+        count = 1
+        for size in self:
+            count *= size
+        return count
+
+    def __repr__(self):
+        return f"minigrad.Size({list(self)})"
+
+    def __getitem__(self, index):
+        item = tuple.__getitem__(self, index)
+        return Size(item) if isinstance(index, slice) else item
+
+    def __add__(self, other):
+        return Size(tuple.__add__(self, tuple(other)))
+
+
+class HookHandle:
+    """Removes the hook it was returned for; also a context manager that removes it on exit."""
+
+    __slots__ = ("_hooks",)
+
+    def __init__(self, hooks, hook):
+        hooks[self] = hook
+        self._hooks = hooks
+
+    def remove(self):
+        """Take the hook away; nothing happens the second time."""
+        self._hooks.pop(self, None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.remove()
+
+
+def check_dim(dim, ndim):
+    """`dim` counted from the front; an IndexError in PyTorch's words if there is no such dimension."""
+    extent = max(ndim, 1)
+    if not -extent <= dim < extent:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-extent}, {extent - 1}], but got {dim})"
+        )
+    return dim % extent

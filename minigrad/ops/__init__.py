@@ -1,0 +1,30 @@
+"""Every differentiable operation, one family a file: forward, derivative and formula side by side.
+
+Importing this package registers the operations as methods of `Tensor`; `functions` maps the public names of `minigrad`
+and `minigrad.nn.functional` to their definitions.
+"""
+
+from . import (  # noqa: F401
+    activation,
+    arithmetic,
+    comparison,
+    convolution,
+    creation,
+    elementary,
+    index,
+    inplace,
+    loss,
+    matrix,
+    normalization,
+    padding,
+    pooling,
+    random,
+    reduction,
+    shape,
+)
+from .random import Generator, default_generator
+from .registry import functions
+
+inplace.register()
+
+__all__ = ["Generator", "default_generator", "functions"]

@@ -1,0 +1,218 @@
+"""Writing into a tensor under autograd.
+
+An in-place operation computes its result out of place and copies it into the tensor's memory; the tensor then takes the
+result's place in the graph. So what an operation saved of its own result stays right, and the version counter tells
+every operation that saved the tensor's old value. A write through a view changes its base: the base becomes "the base
+with that part replaced", and all views of it find their new place in the graph when they are next used.
+"""
+
+import numpy as np
+
+from minigrad.autograd import Operation, Tensor, gradient_edge, no_grad, state
+from minigrad.autograd.dtypes import TORCH_NAMES
+
+from .arithmetic import where
+from .creation import ones
+from .registry import functions, method
+
+
+class CopySlices(Operation):
+    """A base tensor of which one view has been replaced by new values."""
+
+    formula = "dbase = dy with 0 in the view, dvalue = the view of dy"
+
+    @staticmethod
+    def forward(ctx, base, value, view):
+        ctx.view = view
+        return base  # the memory has been written already
+
+    @staticmethod
+    def backward(ctx, dy):
+        dbase = dvalue = None
+        if ctx.needs_input_grad[0]:
+            outside = ones(dy.shape, dtype=bool)
+            with no_grad():
+                ctx.view.replay(outside)._array[...] = False
+            dbase = where(outside, dy, 0.0)
+        if ctx.needs_input_grad[1]:
+            dvalue = ctx.view.replay(dy)
+        return dbase, dvalue
+
+
+def _forbid_leaves(tensor):
+    if not state.grad_enabled:
+        return
+    if tensor._view is not None and tensor._view.base._needs and tensor._view.base._node is None:
+        raise RuntimeError(
+            "a view of a leaf Variable that requires grad is being used in an in-place operation.\nhint: update "
+            "parameters under minigrad.no_grad(), or work on a .clone()"
+        )
+    if tensor._needs and tensor._node is None:
+        raise RuntimeError(
+            "a leaf Variable that requires grad is being used in an in-place operation.\nhint: update parameters under "
+            "minigrad.no_grad(), or work on a .clone()"
+        )
+
+
+def assign(tensor, operation, *args):
+    """`tensor[...] = operation(tensor, *args)` in place, recorded; returns the tensor."""
+    if tensor._view is not None:
+        tensor._view.refresh(tensor)
+    _forbid_leaves(tensor)
+    run = operation.apply if isinstance(operation, type) else operation
+    result = run(_before(tensor) if state.grad_enabled else tensor, *args)
+    _write(tensor, result._array)
+    if result._needs:
+        if tensor._view is None:
+            tensor._node, tensor._index, tensor._needs = result._node, result._index, True
+            tensor._retains = False
+            tensor.storage.history += 1
+        else:
+            base, view = tensor._view.base, tensor._view
+            node = CopySlices.apply(base, result, view)
+            base._node, base._index, base._needs = *gradient_edge(node), True
+            base.storage.history += 1
+    return tensor
+
+
+def _before(tensor):
+    """The tensor as it is before the write, on memory of its own, for the operation to save."""
+    before = Tensor._wrap(tensor._array.copy(order="K"))
+    before._node, before._index, before._needs = tensor._node, tensor._index, tensor._needs
+    return before
+
+
+def _write(tensor, values):
+    """Copy `values` into the tensor's memory, which must be of the same shape, and count the write."""
+    array = tensor._array
+    if values.shape != array.shape:
+        raise RuntimeError(
+            f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(values.shape)}"
+        )
+    if not _category(values.dtype) <= _category(array.dtype):
+        raise RuntimeError(
+            f"result type {TORCH_NAMES[values.dtype]} can't be cast to the desired output type "
+            f"{TORCH_NAMES[array.dtype]}"
+            f"\nhint: the tensor is {array.dtype}, the result {values.dtype}; write x = x + y instead of x += y"
+        )
+    if 0 in array.strides and any(n > 1 and s == 0 for n, s in zip(array.shape, array.strides)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
+        )
+    if not array.flags.writeable:
+        raise RuntimeError(
+            "the tensor's memory is read-only\nhint: it was made from a read-only array; work on a .clone()"
+        )
+    array[...] = values
+    tensor.storage.version += 1
+
+
+def _category(dtype):
+    return "biuf".index(dtype.kind) if dtype.kind != "u" else 1
+
+
+class Overwrite(Operation):
+    """x replaced by v, broadcast to its shape"""
+
+    formula = "dx = 0, dv = dy"
+
+    @staticmethod
+    def forward(ctx, x, v):
+        return np.array(np.broadcast_to(np.asarray(v, x.dtype), x.shape))
+
+    @staticmethod
+    def backward(ctx, dy):
+        return None, dy
+
+
+def _twin(name, definition):
+    def inplace(self, *args, **kwargs):
+        return assign(self, lambda x: definition(x, *args, **kwargs))
+
+    inplace.__name__ = f"{name}_"
+    inplace.__doc__ = f"`{name}` written into this tensor (`torch.Tensor.{name}_`)."
+    setattr(Tensor, f"{name}_", inplace)
+    return inplace
+
+
+def register():
+    """Give Tensor the in-place twins of the functions that have one; called when all operations are known."""
+    for name in TWINS:
+        _twin(name, functions[name])
+    for operator, name in OPERATORS.items():
+        setattr(Tensor, operator, getattr(Tensor, f"{name}_"))
+
+
+TWINS = [
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "true_divide",
+    "floor_divide",
+    "remainder",
+    "pow",
+    "neg",
+    "abs",
+    "square",
+    "reciprocal",
+    "clamp",
+    "sign",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "sqrt",
+    "rsqrt",
+    "sin",
+    "cos",
+    "relu",
+    "tanh",
+    "sigmoid",
+    "masked_fill",
+    "scatter_add",
+]
+OPERATORS = {
+    "__iadd__": "add",
+    "__isub__": "sub",
+    "__imul__": "mul",
+    "__itruediv__": "div",
+    "__ifloordiv__": "floor_divide",
+    "__imod__": "remainder",
+    "__ipow__": "pow",
+}
+
+
+@method()
+def copy_(self, src, non_blocking=False):
+    """Write the elements of `src`, broadcast and converted, into this tensor (`torch.Tensor.copy_`)."""
+    source = src if isinstance(src, Tensor) else Tensor._wrap(np.asarray(src))
+    try:
+        np.broadcast_shapes(source.shape, self.shape)
+    except ValueError:
+        raise RuntimeError(
+            f"The size of tensor a {tuple(self.shape)} must match the size of tensor b {tuple(source.shape)}"
+        ) from None
+    return assign(self, Overwrite, source)
+
+
+@method()
+def fill_(self, value):
+    """Write `value` into every element (`torch.Tensor.fill_`)."""
+    return assign(self, Overwrite, value)
+
+
+@method()
+def zero_(self):
+    """Write 0 into every element (`torch.Tensor.zero_`)."""
+    return assign(self, Overwrite, 0)
+
+
+@method()
+def detach_(self):
+    """Take this tensor out of the graph, in place (`torch.Tensor.detach_`)."""
+    if self._view is not None:
+        raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+    self._node, self._needs = None, False
+    return self

@@ -1,0 +1,188 @@
+"""Losses: one number for how far predictions are from targets."""
+
+import numpy as np
+
+from minigrad.autograd import Operation, Tensor
+from minigrad.kernels import kernels_for
+
+from .registry import function
+
+
+class NLL(Operation):
+    """ℓ = -w[target] · logp[target], per sample; ignored samples give 0"""
+
+    formula = "dlogp = -w[target] · dℓ at the target, 0 elsewhere"
+
+    @staticmethod
+    def forward(ctx, logp, target, weight, ignore_index):
+        ctx.classes, ctx.ignore_index = logp.shape[1], ignore_index
+        ctx.save_for_backward(target, weight)
+        return kernels_for(logp).nll(logp, target, weight, ignore_index)[0]
+
+    @staticmethod
+    def backward(ctx, dlosses):
+        target, weight = ctx.saved_tensors
+        return NLLGrad.apply(dlosses, target, weight, ctx.ignore_index, ctx.classes)
+
+
+class NLLGrad(Operation):
+    """-w[target] · dℓ at the target, 0 elsewhere"""
+
+    formula = "ddℓ = -w[target] · ddlogp[target]"
+
+    @staticmethod
+    def forward(ctx, dlosses, target, weight, ignore_index, classes):
+        ctx.ignore_index = ignore_index
+        ctx.save_for_backward(target, weight)
+        return kernels_for(dlosses).nll_grad(dlosses, target, weight, ignore_index, classes)
+
+    @staticmethod
+    def backward(ctx, dlogp):
+        target, weight = ctx.saved_tensors
+        return NLL.apply(dlogp, target, weight, ctx.ignore_index)
+
+
+def _reduce(losses, reduction):
+    if reduction == "mean":
+        return losses.mean()
+    if reduction == "sum":
+        return losses.sum()
+    if reduction == "none":
+        return losses
+    raise ValueError(f"{reduction} is not a valid value for reduction\nhint: use 'mean', 'sum' or 'none'")
+
+
+def _class_input(input, target, weight):
+    """(input as (N, C, L), target as (N, L), result shape) of class-index losses; errors for shapes and indices."""
+    shape = input._array.shape
+    if input.ndim == 0:
+        raise RuntimeError("input tensor should be 1D or more, but got 0D")
+    if input.ndim == 1:
+        input, rows, wanted = input.unsqueeze(0), target.reshape(1), ()
+    else:
+        rows, wanted = target, (shape[0], *shape[2:])
+    if target._array.dtype.kind not in "iu":
+        raise RuntimeError(
+            f"expected scalar type Long but found {target.dtype}\nhint: class indices are int64; for probabilities the "
+            "target has the input's shape"
+        )
+    if tuple(target.shape) != wanted:
+        if target.ndim and input.ndim > 1 and target.shape[0] != shape[0]:
+            raise ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({target.shape[0]}).")
+        raise RuntimeError(
+            f"Expected target size {list(wanted)}, got {list(target.shape)}\nhint: the input is (N, C, ...) = "
+            f"{tuple(shape)}, so "
+            "the target is (N, ...)"
+        )
+    n, classes = input._array.shape[:2]
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
+            "shape: "
+            f"{list(weight.shape)}"
+        )
+    if input.ndim != 3:
+        input, rows = (
+            input.reshape(n, classes, -1 if input._array.size else 0),
+            rows.reshape(n, -1 if rows._array.size else 0),
+        )
+    return input, rows, wanted
+
+
+def _check_classes(target, classes, ignore_index):
+    values = target._array
+    wrong = (values < 0) | (values >= classes)
+    if wrong.any() and (wrong := wrong & (values != ignore_index)).any():
+        raise IndexError(
+            f"Target {values[wrong][0]} is out of bounds.\nhint: with {classes} classes, targets are 0 to {classes - 1}"
+            f" (or ignore_index={ignore_index})"
+        )
+
+
+@function
+def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
+    """The negative log-likelihood of classes: (N, C, *) log-probabilities, (N, *) int64 classes
+    (`torch.nn.functional.nll_loss`).
+
+    "mean" divides by the sum of the targets' weights. A class out of range, but for `ignore_index`, is an IndexError.
+
+    >>> import minigrad
+    >>> nll_loss(minigrad.log_softmax(minigrad.zeros(1, 2), 1), minigrad.tensor([0]))
+    tensor(0.6931)
+    """
+    logp, rows, shape = _class_input(input, target, weight)
+    _check_classes(rows, logp._array.shape[1], ignore_index)
+    losses = NLL.apply(logp, rows.long(), weight, ignore_index)
+    if reduction == "mean" and (weight is not None or (rows._array == ignore_index).any()):
+        return losses.sum() / _weights(rows, weight, ignore_index, logp.dtype).sum()
+    return _reduce(losses.reshape(shape), reduction)
+
+
+def _weights(target, weight, ignore_index, dtype):
+    """The weight of each target, 0 where it is ignored."""
+    kept = target._array != ignore_index
+    classes = np.where(kept, target._array, 0)
+    return Tensor._wrap((kept if weight is None else np.where(kept, weight._array[classes], 0)).astype(dtype))
+
+
+@function
+def cross_entropy(
+    input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
+):
+    """Cross entropy of (N, C, *) scores and class indices (N, *) or class probabilities (N, C, *).
+
+    `label_smoothing` mixes the targets with the uniform distribution. Source: `torch.nn.functional.cross_entropy`.
+
+    >>> import minigrad
+    >>> cross_entropy(minigrad.zeros(2, 4), minigrad.tensor([0, 3]))
+    tensor(1.3863)
+    """
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    axis = 0 if input.ndim == 1 else 1
+    logp = input.log_softmax(axis)
+    if target._array.dtype.kind == "f":
+        return _probability_loss(logp, target, weight, reduction, label_smoothing, axis)
+    hard = nll_loss(logp, target, weight, ignore_index=ignore_index, reduction=reduction)
+    if label_smoothing == 0:
+        return hard
+    shaped = logp if weight is None else logp * weight.reshape(*[1] * axis, -1, *[1] * (input.ndim - axis - 1))
+    kept = target != ignore_index
+    smooth = -shaped.sum(axis) * kept
+    if reduction == "mean":
+        smooth = smooth.sum() / _weights(target, weight, ignore_index, input.dtype).sum()
+    else:
+        smooth = _reduce(smooth, reduction)
+    return (1 - label_smoothing) * hard + label_smoothing / input.shape[axis] * smooth
+
+
+def _probability_loss(logp, target, weight, reduction, label_smoothing, axis):
+    """Cross entropy against a distribution over the classes."""
+    if tuple(target.shape) != tuple(logp.shape):
+        raise RuntimeError(
+            "Expected floating point type for target with class probabilities to have the input's shape "
+            f"{list(logp.shape)}, got "
+            f"{list(target.shape)}"
+        )
+    classes = logp.shape[axis]
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / classes
+    losses = -(logp * target)
+    if weight is not None:
+        losses = losses * weight.reshape(*[1] * axis, -1, *[1] * (logp.ndim - axis - 1))
+    if reduction == "mean":
+        return losses.sum() / max(logp._array.size // classes, 1)
+    return _reduce(losses.sum(axis), reduction)
+
+
+@function
+def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
+    """The squared difference, averaged, summed or as it is (`torch.nn.functional.mse_loss`).
+
+    >>> import minigrad
+    >>> mse_loss(minigrad.tensor([1.0, 3.0]), minigrad.tensor([1.0, 1.0]))
+    tensor(2.)
+    """
+    difference = input - target
+    losses = difference * difference
+    return _reduce(losses if weight is None else losses * weight, reduction)

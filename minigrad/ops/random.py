@@ -1,0 +1,257 @@
+"""Random tensors, drawn from counter-based generators: the same seed gives the same numbers, whatever ran in between
+elsewhere.
+"""
+
+import secrets
+
+import numpy as np
+
+from minigrad.autograd import Operation, Tensor, get_default_dtype
+from minigrad.autograd.dtypes import as_dtype, int64
+
+from .creation import finish, shape_of
+from .inplace import Overwrite, assign
+from .registry import both, function, method
+
+
+class Generator:
+    """A stream of random numbers with its own seed (`torch.Generator`): the Philox 4x64 counter generator.
+
+    Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". The stream is not PyTorch's.
+
+    >>> g = Generator().manual_seed(0)
+    >>> g.initial_seed()
+    0
+    """
+
+    def __init__(self, device="cpu"):
+        self.manual_seed(67280421310721)
+
+    def manual_seed(self, seed):
+        """Start the stream that belongs to `seed`; returns the generator."""
+        self._seed = int(seed) % 2**64
+        self.stream = np.random.Generator(np.random.Philox(key=self._seed))
+        return self
+
+    def seed(self):
+        """Start the stream of a seed that nobody can guess, and return the seed."""
+        return self.manual_seed(secrets.randbits(63))._seed
+
+    def initial_seed(self):
+        """The seed of the present stream."""
+        return self._seed
+
+    def get_state(self):
+        """The place in the stream, a uint8 tensor for `set_state`."""
+        state = self.stream.bit_generator.state
+        words = np.concatenate(
+            [
+                state["state"]["counter"],
+                state["state"]["key"],
+                state["buffer"],
+                np.array([state["buffer_pos"], state["has_uint32"], state["uinteger"], self._seed], np.uint64),
+            ]
+        )
+        return Tensor._wrap(words.astype("<u8").view(np.uint8))
+
+    def set_state(self, new_state):
+        """Go to a place in a stream that `get_state` returned."""
+        data = new_state._array
+        if data.dtype != np.uint8 or data.shape != (112,):
+            raise RuntimeError(
+                "RNG state is wrong size\nhint: pass what get_state() returned, a uint8 tensor of 112 elements"
+            )
+        words = np.ascontiguousarray(data).view("<u8").astype(np.uint64)
+        self._seed = int(words[13])
+        self.stream.bit_generator.state = {
+            "bit_generator": "Philox",
+            "state": {"counter": words[0:4], "key": words[4:6]},
+            "buffer": words[6:10],
+            "buffer_pos": int(words[10]),
+            "has_uint32": int(words[11]),
+            "uinteger": int(words[12]),
+        }
+        return self
+
+
+default_generator = Generator()
+default_generator.seed()
+
+
+@function
+def manual_seed(seed):
+    """Start the default generator's stream of `seed`; returns the generator (`torch.manual_seed`).
+
+    >>> import minigrad
+    >>> _ = manual_seed(1); a = minigrad.rand(2)
+    >>> _ = manual_seed(1); bool((a == minigrad.rand(2)).all())
+    True
+    """
+    return default_generator.manual_seed(seed)
+
+
+@function
+def get_rng_state():
+    """The default generator's place in its stream (`torch.get_rng_state`)."""
+    return default_generator.get_state()
+
+
+@function
+def set_rng_state(new_state):
+    """Put the default generator back to a place that `get_rng_state` returned (`torch.set_rng_state`)."""
+    default_generator.set_state(new_state)
+
+
+def stream_of(generator):
+    """NumPy's generator behind `generator`, or behind the default one."""
+    return (default_generator if generator is None else generator).stream
+
+
+def _floating(dtype):
+    dtype = get_default_dtype() if dtype is None else as_dtype(dtype)
+    if dtype.kind != "f":
+        raise RuntimeError(f"random numbers of {dtype} need randint\nhint: use dtype=minigrad.float32 or float64")
+    return dtype
+
+
+@function
+def rand(*size, generator=None, dtype=None, device=None, requires_grad=False):
+    """Numbers drawn evenly from [0, 1) (`torch.rand`).
+
+    >>> rand(2, 3).shape
+    minigrad.Size([2, 3])
+    """
+    return finish(np.asarray(stream_of(generator).random(shape_of(size), _floating(dtype))), requires_grad, device)
+
+
+@function
+def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
+    """Numbers drawn from the normal distribution with mean 0 and variance 1 (`torch.randn`).
+
+    >>> randn(2, 3).shape
+    minigrad.Size([2, 3])
+    """
+    return finish(
+        np.asarray(stream_of(generator).standard_normal(shape_of(size), _floating(dtype))), requires_grad, device
+    )
+
+
+@function
+def rand_like(input, *, dtype=None, generator=None, requires_grad=False):
+    """`rand` with the shape and dtype of `input` (`torch.rand_like`)."""
+    return rand(
+        input.shape, generator=generator, dtype=input.dtype if dtype is None else dtype, requires_grad=requires_grad
+    )
+
+
+@function
+def randn_like(input, *, dtype=None, generator=None, requires_grad=False):
+    """`randn` with the shape and dtype of `input` (`torch.randn_like`)."""
+    return randn(
+        input.shape, generator=generator, dtype=input.dtype if dtype is None else dtype, requires_grad=requires_grad
+    )
+
+
+@function
+def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
+    """Whole numbers drawn evenly from [low, high); `randint(high, size)` starts at 0 (`torch.randint`).
+
+    >>> randint(10, (2, 3)).shape
+    minigrad.Size([2, 3])
+    """
+    if size is None:
+        low, high, size = 0, low, high
+    if low >= high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    values = stream_of(generator).integers(low, high, shape_of((size,)))
+    return finish(np.asarray(values).astype(int64 if dtype is None else as_dtype(dtype)), requires_grad, device)
+
+
+@function
+def randperm(n, *, generator=None, dtype=int64, device=None, requires_grad=False):
+    """The numbers 0 to n - 1 in random order (`torch.randperm`).
+
+    >>> sorted(randperm(3).tolist())
+    [0, 1, 2]
+    """
+    return finish(stream_of(generator).permutation(n).astype(as_dtype(dtype)), requires_grad, device)
+
+
+@function
+def normal(mean, std, size=None, *, generator=None, dtype=None):
+    """Numbers drawn from normal distributions of the given means and standard deviations (`torch.normal`).
+
+    >>> normal(0.0, 1.0, (2, 3)).shape
+    minigrad.Size([2, 3])
+    """
+    if size is None:
+        size = np.broadcast_shapes(getattr(mean, "shape", ()), getattr(std, "shape", ()))
+    return randn(*size, generator=generator, dtype=dtype) * std + mean
+
+
+@both()
+def bernoulli(input, *, generator=None):
+    """1 with the probability that each element gives, else 0 (`torch.bernoulli`).
+
+    >>> import minigrad
+    >>> minigrad.bernoulli(minigrad.tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
+    drawn = stream_of(generator).random(input.shape, np.float64)
+    return Tensor._wrap((drawn < input._array).astype(input.dtype))
+
+
+@method()
+def uniform_(self, a=0.0, b=1.0, *, generator=None):
+    """Fill with numbers drawn evenly from [a, b), in place (`torch.Tensor.uniform_`)."""
+    drawn = stream_of(generator).random(self._array.shape, self._array.dtype)
+    return assign(
+        self, Overwrite, Tensor._wrap(np.asarray(drawn * self._array.dtype.type(b - a) + self._array.dtype.type(a)))
+    )
+
+
+@method()
+def normal_(self, mean=0.0, std=1.0, *, generator=None):
+    """Fill with numbers drawn from a normal distribution, in place (`torch.Tensor.normal_`)."""
+    drawn = stream_of(generator).standard_normal(self._array.shape, self._array.dtype)
+    return assign(
+        self, Overwrite, Tensor._wrap(np.asarray(drawn * self._array.dtype.type(std) + self._array.dtype.type(mean)))
+    )
+
+
+class Dropout(Operation):
+    """y = x · mask / (1 - p)"""
+
+    formula = "dx = dy · mask / (1 - p)"
+
+    @staticmethod
+    def forward(ctx, x, scaled_mask):
+        ctx.save_for_backward(scaled_mask)
+        return np.multiply(x, scaled_mask)
+
+    @staticmethod
+    def backward(ctx, dy):
+        (scaled_mask,) = ctx.saved_tensors
+        return dy * scaled_mask
+
+
+@function
+def dropout(input, p=0.5, training=True, inplace=False):
+    """In training, zero each element with probability `p` and scale the rest by 1 / (1 - p)
+    (`torch.nn.functional.dropout`).
+
+    Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html.
+
+    >>> import minigrad
+    >>> dropout(minigrad.ones(3), 0.0)
+    tensor([1., 1., 1.])
+    """
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if not training or p == 0:
+        return input
+    kept = default_generator.stream.random(input._array.shape, np.float32) >= p
+    mask = kept * input._array.dtype.type(1 / (1 - p) if p < 1 else 0)
+    if inplace:
+        return assign(input, Dropout, mask)
+    return Dropout.apply(input, mask)

@@ -1,0 +1,38 @@
+"""Pictures of the graph that a computation leaves behind: `graph(loss)` draws it.
+
+`extract` makes plain data of the graph, `drawing` decides what becomes a box, `dot` says how boxes look, `picture`
+draws.
+"""
+from .extract import Edge, Graph, Group, Node, Port, extract
+from .picture import Picture, RenderError
+
+__all__ = ["Edge", "Graph", "Group", "Node", "Picture", "Port", "RenderError", "extract", "graph"]
+
+
+def graph(outputs, params=None, depth=None, values=False):
+    """Draw the computation of a tensor, or of a list or tuple of tensors: returns a `Picture`.
+
+    Data flows from top to bottom. A box is an operation with its result's shape (and dtype unless float32), the bytes
+    it saves for backward and its step in the backward pass (↑); the formula of its derivative is the tooltip.
+    Parameters are chips in the box that uses them, with ∅ while they have no gradient. Dashed lines go round module
+    calls.
+
+    `params` names tensors: a dict name -> tensor, pairs such as `model.named_parameters()`, or a module; parameters
+    of the modules that were called are named without it. `depth` draws module calls deeper than so many levels as one
+    box each (0: each outermost one). `values=True` writes `data | grad` of named tensors, leaves and results: their
+    numbers, or the Euclidean norm of more than four.
+
+    Raises TypeError for what is no tensor and ValueError for a tensor without a graph or a negative `depth`.
+
+    >>> import minigrad
+    >>> a = minigrad.tensor(2.0, requires_grad=True)
+    >>> b = minigrad.tensor(-3.0, requires_grad=True)
+    >>> picture = graph(a * b + a, params={"a": a, "b": b}, values=True)
+    >>> picture
+    Picture(operations=2, leaves=2, calls=0, boxes=4)
+    >>> picture.dot.splitlines()[0]
+    'digraph minigrad {'
+    """
+    if depth is not None and depth < 0:
+        raise ValueError(f"depth counts levels of modules from 0, got {depth}")
+    return Picture(extract(outputs, params, values), depth, values)

@@ -1,0 +1,214 @@
+"""How a drawing looks: boxes, chips, arrows and clusters as text in Graphviz' DOT language.
+
+Colours are Okabe and Ito's, which colour-blind readers tell apart: orange for parameters, blue for results, green for
+inputs, greys for the rest. Names come from users and are shown literally, whatever they contain.
+"""
+import html
+import math
+
+import graphviz
+
+FONT = "Helvetica,Arial,sans-serif"
+INK, FAINT, LINE = "#1F2933", "#616E7C", "#9AA5B1"
+OPERATION, MODULE = "#F5F7FA", "#E4E7EB"
+PARAMETER, PARAMETER_LINE = "#FDEFD2", "#E69F00"
+RESULT, RESULT_LINE = "#D3E8F6", "#0072B2"
+INPUT, INPUT_LINE = "#D5F0E6", "#009E73"
+LONGEST = 60  # characters of a name; the tooltip holds all of it
+CHIPS_A_ROW = 3
+
+
+def to_dot(drawing, values=False):
+    """The DOT text of a `Drawing`; `values` says whether data and gradients were extracted and are to be written."""
+    dot = graphviz.Digraph("minigrad", strict=False)
+    dot.attr("graph", fontname=FONT, ranksep="0.28", nodesep="0.3", bgcolor="white", pad="0.15", tooltip=" ",
+             label=_legend(drawing), labelloc="b")
+    dot.attr("node", fontname=FONT, shape="box", style="rounded,filled", color=LINE, fillcolor=OPERATION,
+             margin="0.09,0.05", height="0.2", width="0.4")
+    dot.attr("edge", fontname=FONT, fontsize="8", fontcolor=FAINT, color=LINE, arrowsize="0.6")
+    paths = {group.id: group.path for group in drawing.clusters}
+    boxes, clusters = {}, {}
+    for box in drawing.boxes:
+        boxes.setdefault(box.parent, []).append(box)
+    for group in drawing.clusters:
+        clusters.setdefault(group.parent, []).append(group)
+
+    def fill(level, parent):
+        for box in boxes.get(parent, ()):
+            _box(level, box, paths.get(parent, "") if box.group is None else box.group.path, values)
+        for group in clusters.get(parent, ()):
+            with level.subgraph(name=f"cluster_{group.id}") as inner:
+                title = f"{group.name}: {_call(group)}" if group.name else _call(group)
+                inner.attr(label=f"<{_font(title, FAINT, 9)}>", labeljust="l", labelloc="t", style="rounded,dashed",
+                           color=LINE, margin="9", tooltip=_tooltip(group.path or group.kind))
+                fill(inner, group.id)
+
+    fill(dot, None)
+    for arrow in drawing.arrows:
+        label = {"label": f" {_shape(arrow.port)}"} if arrow.label else {}
+        dot.edge(arrow.tail.key, arrow.head.key, tooltip=_tooltip(_shape(arrow.port)), **label)
+    return dot.source
+
+
+def _legend(drawing):
+    """What the small signs mean, as far as they occur."""
+    nodes = [node for box in drawing.boxes for node in [*box.members, *(chip.node for chip in box.chips)]]
+    signs = ["↑ order of the backward pass"] if any(node.kind == "operation" for node in nodes) else []
+    if any(node.kind == "leaf" and not node.has_grad for node in nodes):
+        signs.append("∅ gradient not computed yet")
+    return f"<{_font('     '.join(signs), FAINT, 8)}>" if signs else ""
+
+
+def _box(dot, box, path, values):
+    """One box in the module call `path` and, as its tooltip, what the box has no room for: the formula, whole names."""
+    if box.node is None:
+        rows, tip, look = _module_rows(box, path, values), box.group.path or box.group.kind, {"fillcolor": MODULE}
+    elif box.node.kind == "operation":
+        rows, tip, look = _operation_rows(box, path, values), box.node.formula, {}
+    else:
+        rows, tip, look = _tensor_rows(box.node, path, values), box.node.label, _look_of(box.node)
+    tip = " · ".join([tip, *(chip.node.label for chip in box.chips if chip.node.label)])
+    label = f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{"".join(rows)}</TABLE>>'
+    dot.node(box.key, label, tooltip=_tooltip(tip), **look)
+
+
+def _look_of(node):
+    if node.kind == "result":
+        return {"fillcolor": RESULT, "color": RESULT_LINE, "penwidth": "1.4"}
+    if node.parameter:
+        return {"fillcolor": PARAMETER, "color": PARAMETER_LINE}
+    return {"fillcolor": INPUT, "color": INPUT_LINE}
+
+
+def _operation_rows(box, path, values):
+    node, group = box.node, box.group
+    title = _font(f"{group.name}: ", FAINT) if group is not None and group.name else ""
+    title += _font(f"{node.label} = {node.name}" if node.label else node.name, bold=True)
+    yield _head(title, box.ports, node.saved_bytes, f"↑{node.order}")
+    if group is not None and group.kind != node.name:
+        yield _row(_font(_call(group), FAINT, 9))
+    elif group is not None and group.settings:
+        yield _row(_font(group.settings, FAINT, 9))
+    if values and node.data is not None:
+        yield _row(_font(_data_and_grad(node), size=10))
+    yield from _chip_rows([_chip(chip, path, values) for chip in box.chips])
+
+
+def _module_rows(box, path, values):
+    group = box.group
+    steps = [node.order for node in box.members]
+    name = group.name if box.last is None or box.last.name == group.name else f"{group.name} … {box.last.name}"
+    title = _font(f"{name}: ", FAINT) if name else ""
+    title += _font(f"{group.kind} ×{box.repeat}" if box.repeat > 1 else group.kind, bold=True)
+    order = f"↑{min(steps)}" if len(steps) == 1 else f"↑{min(steps)}–{max(steps)}"
+    yield _head(title, box.ports, sum(node.saved_bytes for node in box.members), order)
+    if group.settings:
+        yield _row(_font(group.settings, FAINT, 9))
+    if box.repeat == 1 and len(box.chips) <= CHIPS_A_ROW:
+        yield from _chip_rows([_chip(chip, path, values) for chip in box.chips])
+    else:
+        yield from _chip_rows([_chip_of_many([chip.node for chip in box.chips])])
+
+
+def _tensor_rows(node, path, values):
+    """A leaf or a result."""
+    pending = _font(" ∅", FAINT, 10) if node.kind == "leaf" and not node.has_grad and not values else ""
+    yield _row(_font(_name(node, path), bold=True) + _font(f"   {_shape(node.ports[0])}", size=10) + pending)
+    if values:
+        yield _row(_font(_data_and_grad(node), size=10))
+
+
+def _name(node, path):
+    """A tensor's name, as far as the module call around it does not tell it."""
+    name = node.label.removeprefix(f"{path}.") if path else node.label
+    return name or ("parameter" if node.parameter else "input")
+
+
+def _chip(chip, path, values):
+    """A parameter in the box that uses it."""
+    node = chip.node
+    name = _name(node, path)
+    times = f" ×{max(chip.uses, chip.shared)}" if chip.uses > 1 or chip.shared > 1 else ""
+    text = _font(name + times, size=9) + _font(f"  {_shape(node.ports[0])}", FAINT, 9)
+    if values:
+        return text + "<BR/>" + _font(_data_and_grad(node), size=9)
+    return text if node.has_grad else text + _font(" ∅", FAINT, 9)
+
+
+def _chip_of_many(nodes):
+    """The parameters of a whole module: how many, and how many numbers they hold."""
+    pending = sum(not node.has_grad for node in nodes)
+    empty = "" if not pending else " ∅" if pending == len(nodes) else f" ∅ in {pending}"
+    numbers = sum(math.prod(node.ports[0].shape) for node in nodes)
+    return _font(f"{len(nodes)} parameters", size=9) + _font(f"  {_count(numbers).strip()}{empty}", FAINT, 9)
+
+
+def _chip_rows(texts):
+    pill = ('<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" STYLE="ROUNDED" '
+            f'COLOR="{PARAMETER_LINE}" BGCOLOR="{PARAMETER}"><TR><TD>')
+    pills = [f"<TD>{pill}{text}</TD></TR></TABLE></TD>" for text in texts]
+    for start in range(0, len(pills), CHIPS_A_ROW):
+        cells = "".join(pills[start:start + CHIPS_A_ROW])
+        yield _row(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="1"><TR>{cells}</TR></TABLE>')
+
+
+def _head(title, ports, saved_bytes, order):
+    """The first row: what, the shape that leaves, and small at the right what is saved and when backward comes by."""
+    shape = _shape(ports[0]) if len(ports) == 1 else f"{len(ports)} results"
+    saved = f"saved {_count(saved_bytes)}B   " if saved_bytes else ""
+    return (f'<TR><TD ALIGN="LEFT">{title}{_font("   " + shape, size=10)}</TD>'
+            f'<TD ALIGN="RIGHT">{_font("   " + saved + order, FAINT, 8)}</TD></TR>')
+
+
+def _row(content):
+    return f'<TR><TD ALIGN="LEFT" COLSPAN="2">{content}</TD></TR>'
+
+
+def _call(group):
+    """A module's class and settings, as in its repr."""
+    return f"{group.kind}({group.settings})" if group.settings else group.kind
+
+
+def _data_and_grad(node):
+    if node.kind == "result":
+        return node.data
+    return f"{node.data} | {'∅' if node.grad is None else node.grad}"
+
+
+def _shape(port):
+    sizes = "×".join(map(str, port.shape)) if len(port.shape) > 1 else str(port.shape) if port.shape else "scalar"
+    return sizes if port.dtype == "float32" else f"{sizes} {port.dtype}"
+
+
+def _count(number):
+    """A count in three digits: 512, 9.46 k, 11.2 M; a unit such as B may follow."""
+    for unit in ("", "k", "M", "G"):
+        if number < 1000 or unit == "G":
+            return f"{number:.3g} {unit}" if unit else f"{number} "
+        number /= 1000
+
+
+def _font(text, color=INK, size=11, bold=False):
+    """Literal text in a style, as Graphviz' HTML."""
+    text = _escape(_short(_visible(text)))
+    inner = f"<B>{text}</B>" if bold else text
+    return f'<FONT COLOR="{color}" POINT-SIZE="{size}">{inner}</FONT>' if text else ""
+
+
+def _visible(text):
+    """`text` with everything that has no glyph of its own (line ends, controls, directions) written as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _short(text):
+    return text if len(text) <= LONGEST else f"{text[:LONGEST // 2]}…{text[-LONGEST // 2 + 1:]}"
+
+
+def _escape(text):
+    """Literal text inside Graphviz' HTML, where a backslash before some letters would stand for the node's name."""
+    return html.escape(text).replace("\\", "\\\\")
+
+
+def _tooltip(text):
+    """Literal text for a tooltip, with a look-alike of the backslash, which Graphviz interprets there, even twice."""
+    return html.escape(_visible(text)).replace("\\", "∖") or " "
