@@ -22,8 +22,9 @@ import llvmlite.binding as llvm
 import numba
 from numba.core import config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.np.ufunc.parallel import _launch_threads
 
-__all__ = ["jit", "parallel_jit"]
+__all__ = ["jit", "parallel_jit", "pool_jit"]
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "arcp", "nsz"}}
 
@@ -156,6 +157,19 @@ def jit(function):
     return _cached(numba.njit(**_OPTIONS)(function))
 
 
+def pool_jit(function):
+    """Compile `function` as an entry point whose `parallel_for` loops use the thread pool; one call at a time enters."""
+    kernel = _cached(numba.njit(**_OPTIONS)(function))
+
+    @functools.wraps(function)
+    def call(*args):
+        with _pool:
+            _start_pool()
+            return kernel(*args)
+
+    return call
+
+
 def parallel_jit(function):
     """Compile `function` with its `prange` loops in parallel; one call at a time enters the thread pool."""
     kernel = _cached(numba.njit(parallel=True, **_OPTIONS)(function))
@@ -166,6 +180,12 @@ def parallel_jit(function):
             return kernel(*args)
 
     return call
+
+
+@functools.cache
+def _start_pool():
+    """Start Numba's thread pool, whose functions compiled code is linked against."""
+    _launch_threads()
 
 
 # The `workqueue` thread pool aborts the process when two threads enter it, and a child must not inherit a held lock.

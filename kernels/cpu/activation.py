@@ -25,7 +25,7 @@ def _apply(function, a, y, result):
         for i in range(len(result)):
             size = abs(y[i])
             decay = expm1_negative(-(size + size))
-            value = -decay / (one + one + decay)
+            value = abs(decay) / (one + one + decay)
             result[i] = -value if y[i] < zero else value
     elif function == SIGMOID:
         for i in range(len(result)):

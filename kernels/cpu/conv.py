@@ -8,9 +8,9 @@ from functools import lru_cache
 from math import prod
 
 import numpy as np
-from numba import prange
 
-from ..jit import jit, parallel_jit
+from ..jit import jit, pool_jit
+from ..parallel import parallel_for
 from .indirection import fold, fold_images, forward_table, output_size, transposed_table
 from .layout import channels_first, channels_last, dense
 from .product import indirect_plan, indirect_product, outer_plan, outer_product
@@ -178,24 +178,12 @@ def _sum_chunk(chunk, x, channels, period, size, totals):
         totals[chunk * channels + c] = total
 
 
-@jit
-def _channel_sum_serial(x, channels, period, size, totals, result):
-    for chunk in range(totals.size // channels):
-        _sum_chunk(chunk, x, channels, period, size, totals)
-    for c in range(channels):
-        result[c] = 0
-        for at in range(c, totals.size, channels):
-            result[c] += totals[at]
-
-
-@parallel_jit
-def _channel_sum_parallel(x, channels, period, size, totals, result):
-    for chunk in prange(totals.size // channels):
-        _sum_chunk(chunk, x, channels, period, size, totals)
-    for c in range(channels):
-        result[c] = 0
-        for at in range(c, totals.size, channels):
-            result[c] += totals[at]
+@pool_jit
+def _channel_sum(parallel, x, channels, period, size, totals, result):
+    parallel_for(totals.size // channels, parallel, _sum_chunk, (x, channels, period, size, totals))
+    for at in range(0, totals.size, channels):
+        for c in range(channels):
+            result[c] += totals[at + c]
 
 
 def channel_sum(x):
@@ -212,6 +200,5 @@ def channel_sum(x):
         size = max(1, _CHUNK // period) * period
         chunks = -(-flat.size // size)
         totals = np.empty(chunks * channels, x.dtype)
-        run = _channel_sum_serial if chunks <= 2 else _channel_sum_parallel
-        run(flat, channels, period, size, totals, result)
+        _channel_sum(chunks > 2, flat, channels, period, size, totals, result)
     return result

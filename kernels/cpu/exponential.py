@@ -1,9 +1,10 @@
 """exp, expm1 and maximum that LLVM vectorises, for the loops of tanh, sigmoid and softmax.
 
-A call of the C library would stay scalar. With x = n ln 2 + r and |r| <= ln(2) / 2, exp(x) is 2^n exp(r): n comes from adding a constant so large that the sum
-has no fractional bits, 2^n from writing n into the exponent bits, exp(r) from its Taylor series. The instructions are
-emitted one by one, without Numba's fast-math flags, which would cancel the additions that round. The error stays below
-2 units in the last place; overflow gives inf, underflow subnormal numbers and 0, NaN gives NaN.
+A call of the C library would stay scalar. With x = n ln 2 + r and |r| <= ln(2) / 2, exp(x) is 2^n exp(r): n comes from
+adding a constant so large that the sum has no fractional bits, 2^n from writing n into the exponent bits, exp(r) from
+its Taylor series. The instructions are emitted one by one, without Numba's fast-math flags, which would cancel the
+additions that round. The error stays below 2 units in the last place; overflow gives inf, underflow subnormal numbers
+and 0, NaN gives NaN.
 """
 
 from math import factorial, log

@@ -1,8 +1,8 @@
 """Batch normalisation over channels-last memory, seen as rows of channels.
 
 Several rows are walked as one long row, so that the inner loop is long for any number of channels. Sums are taken over
-chunks of rows whose size depends on the shape alone, and added in order in float64: the result has the same bits for any
-number of threads. `kernels/reference/norm.py` is the definition.
+chunks of rows whose size depends on the shape alone, and added in order in float64: the result has the same bits for
+any number of threads. `kernels/reference/norm.py` is the definition.
 """
 
 import numpy as np

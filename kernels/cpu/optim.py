@@ -6,7 +6,6 @@ in place, others in a copy that is written back. `kernels/reference/optim.py` is
 
 from math import sqrt
 
-import numpy as np
 from numba import prange
 
 from ..jit import jit, parallel_jit
@@ -85,7 +84,7 @@ def _adam_parallel(
 
 
 def _update(kernels, param, grad, states, settings):
-    """Run one of the (serial, parallel) kernels on the arrays, flat in param's memory order; None stands for no state."""
+    """Run the serial or the parallel kernel on the arrays, flat in param's memory order; a state may be None."""
     if param.flags.c_contiguous:
         targets, source = [param, *states], grad
     else:
@@ -116,6 +115,7 @@ def sgd_update(param, grad, momentum_buffer, lr, momentum, dampening, weight_dec
     direction d is buffer, or g + momentum * buffer if nesterov, or g without a buffer; param -= lr * d. Rules:
     PyTorch's `torch.optim.SGD`, from its second step on.
 
+    >>> import numpy as np
     >>> param, buffer = np.array([1.0]), np.array([2.0])
     >>> sgd_update(param, np.array([4.0]), buffer, 0.1, 0.5, 0.0, 0.0, False, False)
     >>> param, buffer
@@ -137,6 +137,7 @@ def adam_update(
     Sources: Kingma and Ba, "Adam", 2015; Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019; Reddi
     et al., "On the Convergence of Adam and Beyond", 2018. Rules: PyTorch's `torch.optim.Adam` and `AdamW`.
 
+    >>> import numpy as np
     >>> param, mean, square = np.array([1.0]), np.array([0.0]), np.array([0.0])
     >>> adam_update(param, np.array([4.0]), mean, square, None, 1, 0.25, 0.5, 0.5, 0.0, 0.0, False, False)
     >>> param, mean, square

@@ -9,9 +9,9 @@ results do not depend on the number of threads.
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
-from ..jit import jit, parallel_jit
+from ..jit import jit, pool_jit
+from ..parallel import parallel_for
 from .tile import TILES, VECTOR_BYTES, copy_run, indirect_tile, outer_tile
 
 __all__ = ["indirect_plan", "indirect_product", "outer_plan", "outer_product"]
@@ -88,29 +88,10 @@ def _pack(index, weight, bias, packed, plan):
 
 
 @jit
-def _depth(
-    tile, height, first, last, x, x_at, table, packed, zeros, weight_at, bias_at, y, y_at, out, valid, plan
-):  # fmt: skip
-    """Tiles of `height` rows from `first` to `last`, over the depth (taps and channels) block by block."""
-    width = plan.vectors * (VECTOR_BYTES // packed.itemsize)
-    for tap in range(0, plan.taps, plan.tap_block):
-        taps = min(plan.tap_block, plan.taps - tap)
-        for c in range(0, plan.channels, plan.channel_block):
-            channels = min(plan.channel_block, plan.channels - c)
-            at = weight_at + (tap * plan.channels + c) * width
-            for row in range(first, last, height):
-                indirect_tile(
-                    tile, x, x_at + c, plan.x_row, table, row * plan.taps + tap, plan.taps, taps, channels,
-                    packed, zeros, at, bias_at, tap + c, y, y_at, plan.y_row, out, row, valid,
-                )  # fmt: skip
-
-
-@jit
 def _rows(task, x, table, out, packed, y, plan):
     """A range of rows times a range of column blocks."""
     width = plan.vectors * (VECTOR_BYTES // packed.itemsize)
     height = TILES[plan.vectors - 1]
-    many, one = 2 * plan.vectors - 2, 2 * plan.vectors - 1
     part, task = task % plan.row_parts, task // plan.row_parts
     column_part, task = task % plan.column_parts, task // plan.column_parts
     group, unit = task % plan.groups, task // plan.groups
@@ -129,31 +110,35 @@ def _rows(task, x, table, out, packed, y, plan):
         bias_at = biases + (group * plan.blocks + block) * width
         y_at = unit * plan.y_unit + group * plan.y_group + block * width
         valid = plan.columns - block * width
-        # Whole tiles pass over the depth block by block. Rows that are left over get a tile which overlaps the one
+        # Whole tiles pass over the depth block by block. Rows that are left over get a tile that overlaps the one
         # before and sums its whole depth anew; fewer rows than a tile has go one by one.
         whole = first + (last - first) // height * height
-        _depth(many, height, first, whole, x, x_at, table, packed, zeros, weight_at, bias_at, y, y_at, out, valid, plan)
-        if whole < last and last - first >= height:
-            whole = last - height
-            _depth(many, height, whole, last, x, x_at, table, packed, zeros, weight_at, bias_at, y, y_at, out, valid, plan)
-        elif whole < last:
-            _depth(one, 1, whole, last, x, x_at, table, packed, zeros, weight_at, bias_at, y, y_at, out, valid, plan)
+        for rest in range(2):
+            start, stop, step, tile = first, whole, height, 2 * plan.vectors - 2
+            if rest:
+                start, stop = whole, last
+                if last - first < height:
+                    step, tile = 1, tile + 1
+                elif whole < last:
+                    start = last - height
+            for tap in range(0, plan.taps, plan.tap_block):
+                taps = min(plan.tap_block, plan.taps - tap)
+                for c in range(0, plan.channels, plan.channel_block):
+                    channels = min(plan.channel_block, plan.channels - c)
+                    at = weight_at + (tap * plan.channels + c) * width
+                    for row in range(start, stop, step):
+                        indirect_tile(
+                            tile, x, x_at + c, plan.x_row, table, row * plan.taps + tap, plan.taps, taps, channels,
+                            packed, zeros, at, bias_at, tap + c, y, y_at, plan.y_row, out, row, valid,
+                        )  # fmt: skip
 
 
-@jit
-def _indirect_serial(x, table, out, weight, bias, packed, y, plan):
-    for index in range(plan.weight_units * plan.groups * plan.blocks):
-        _pack(index, weight, bias, packed, plan)
-    for task in range(plan.units * plan.groups * plan.column_parts * plan.row_parts):
-        _rows(task, x, table, out, packed, y, plan)
-
-
-@parallel_jit
-def _indirect_parallel(x, table, out, weight, bias, packed, y, plan):
-    for index in prange(plan.weight_units * plan.groups * plan.blocks):
-        _pack(index, weight, bias, packed, plan)
-    for task in prange(plan.units * plan.groups * plan.column_parts * plan.row_parts):
-        _rows(task, x, table, out, packed, y, plan)
+@pool_jit
+def _indirect_product(parallel, x, table, out, weight, bias, packed, y, plan):
+    blocks = plan.weight_units * plan.groups * plan.blocks
+    parallel_for(blocks, parallel, _pack, (weight, bias, packed, plan))
+    tasks = plan.units * plan.groups * plan.column_parts * plan.row_parts
+    parallel_for(tasks, parallel, _rows, (x, table, out, packed, y, plan))
 
 
 def indirect_plan(itemsize, units, groups, rows, columns, taps, channels, *strides):
@@ -184,8 +169,7 @@ def indirect_product(x, table, out, weight, bias, y, plan):
     depth = plan.taps * plan.channels
     packed = np.empty(columns * (matrices * depth + plan.groups) + plan.channels, x.dtype)
     work = plan.units * plan.groups * plan.rows * columns * depth
-    run = _indirect_serial if work < _SERIAL else _indirect_parallel
-    run(x, table, out, weight, bias, packed, y, plan)
+    _indirect_product(work >= _SERIAL, x, table, out, weight, bias, packed, y, plan)
 
 
 class OuterPlan(NamedTuple):
@@ -295,20 +279,10 @@ def _collect(index, sums, result, plan):
                 tap += 1
 
 
-@jit
-def _outer_serial(a, x, table, sums, result, plan):
-    for task in range(plan.groups * plan.panels * plan.parts):
-        _panel(task, a, x, table, sums, plan)
-    for index in range(plan.groups * plan.rows):
-        _collect(index, sums, result, plan)
-
-
-@parallel_jit
-def _outer_parallel(a, x, table, sums, result, plan):
-    for task in prange(plan.groups * plan.panels * plan.parts):
-        _panel(task, a, x, table, sums, plan)
-    for index in prange(plan.groups * plan.rows):
-        _collect(index, sums, result, plan)
+@pool_jit
+def _outer_product(parallel, a, x, table, sums, result, plan):
+    parallel_for(plan.groups * plan.panels * plan.parts, parallel, _panel, (a, x, table, sums, plan))
+    parallel_for(plan.groups * plan.rows, parallel, _collect, (sums, result, plan))
 
 
 def outer_plan(itemsize, groups, images, pixels, rows, runs, run, channels, *strides):
@@ -330,5 +304,4 @@ def outer_product(a, x, table, result, plan):
     size = plan.tiles * TILES[plan.vectors - 1] * plan.vectors * (VECTOR_BYTES // x.itemsize)
     sums = np.empty(plan.groups * plan.panels * plan.parts * size, x.dtype)
     work = sums.size // plan.parts * plan.images * plan.pixels
-    run = _outer_serial if work < _SERIAL else _outer_parallel
-    run(a, x, table, sums, result, plan)
+    _outer_product(work >= _SERIAL, a, x, table, sums, result, plan)

@@ -5,7 +5,7 @@ contiguous and the inner loop runs along it; else it runs over a block of neighb
 `kernels/reference/softmax.py` is the definition.
 """
 
-from math import log
+from math import log, prod
 
 import numpy as np
 from numba import prange
@@ -23,7 +23,7 @@ def _line(function, dy, y, result):
     """result = function(dy, y) for one contiguous line; the forward functions have y alone, their input."""
     real = y.dtype.type
     total = real(0)
-    if function == SOFTMAX or function == LOG_SOFTMAX:
+    if function in (SOFTMAX, LOG_SOFTMAX):
         largest = real(-np.inf)
         for i in range(len(y)):
             largest = maximum(largest, y[i])
@@ -55,7 +55,7 @@ def _block(function, dy, y, result, start, length, inner, width):
     real = y.dtype.type
     stop = start + length * inner
     totals = np.zeros(width, y.dtype)
-    if function == SOFTMAX or function == LOG_SOFTMAX:
+    if function in (SOFTMAX, LOG_SOFTMAX):
         largest = np.full(width, real(-np.inf))
         for at in range(start, stop, inner):
             values = y[at : at + width]
@@ -93,23 +93,33 @@ def _block(function, dy, y, result, start, length, inner, width):
 
 
 @jit
-def _lines(function, dy, y, result, length, inner, first, last):
-    """Units from first to last: lines if inner is 1, else blocks of up to BLOCK lines; all arrays flat."""
-    blocks = -(-inner // BLOCK)
-    for unit in range(first, last):
-        if inner == 1:
-            start, stop = unit * length, (unit + 1) * length
-            _line(function, dy[start:stop], y[start:stop], result[start:stop])
-        else:
-            outer, block = divmod(unit, blocks)
-            start, width = outer * length * inner + block * BLOCK, min(BLOCK, inner - block * BLOCK)
-            _block(function, dy, y, result, start, length, inner, width)
+def _lines(function, dy, y, result, length, first, last):
+    """Contiguous lines from first to last of the flat arrays."""
+    for line in range(first, last):
+        start, stop = line * length, (line + 1) * length
+        _line(function, dy[start:stop], y[start:stop], result[start:stop])
 
 
 @parallel_jit
-def _lines_parallel(function, dy, y, result, length, inner, units, count):
+def _lines_parallel(function, dy, y, result, length, lines, count):
     for part in prange(count):
-        _lines(function, dy, y, result, length, inner, units * part // count, units * (part + 1) // count)
+        _lines(function, dy, y, result, length, lines * part // count, lines * (part + 1) // count)
+
+
+@jit
+def _blocks(function, dy, y, result, length, inner, first, last):
+    """Blocks from first to last, each of up to BLOCK lines, of the flat arrays."""
+    blocks = -(-inner // BLOCK)
+    for unit in range(first, last):
+        outer, block = divmod(unit, blocks)
+        start, width = outer * length * inner + block * BLOCK, min(BLOCK, inner - block * BLOCK)
+        _block(function, dy, y, result, start, length, inner, width)
+
+
+@parallel_jit
+def _blocks_parallel(function, dy, y, result, length, inner, units, count):
+    for part in prange(count):
+        _blocks(function, dy, y, result, length, inner, units * part // count, units * (part + 1) // count)
 
 
 def _along(function, dy, y, axis):
@@ -124,15 +134,16 @@ def _along(function, dy, y, axis):
     result = np.empty(y.shape, values.dtype)
     if result.size:
         grads = values if dy is y else dense(dy)
-        length, inner = y.shape[axis], 1
-        for size in y.shape[axis + 1 :]:
-            inner *= size
+        length, inner = y.shape[axis], prod(y.shape[axis + 1 :])
         units = y.size // (length * inner) * -(-inner // BLOCK)
-        arrays = grads.reshape(-1), values.reshape(-1), result.reshape(-1)
+        arguments = function, grads.reshape(-1), values.reshape(-1), result.reshape(-1), length
+        serial, parallel = (_lines, _lines_parallel) if inner == 1 else (_blocks, _blocks_parallel)
+        if inner > 1:
+            arguments += (inner,)
         if y.size < SERIAL or units == 1:
-            _lines(function, *arrays, length, inner, 0, units)
+            serial(*arguments, 0, units)
         else:
-            _lines_parallel(function, *arrays, length, inner, units, parts(units, y.size))
+            parallel(*arguments, units, parts(units, y.size))
     return result
 
 

@@ -152,7 +152,7 @@ def _seed(tensor, gradient):
             )
         return Tensor._wrap(np.ones_like(tensor._array))
     if not isinstance(gradient, Tensor):
-        raise TypeError(f"gradients can be either Tensors, symints, or None, but got {type(gradient).__name__}")
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(gradient).__name__}")
     if gradient._array.shape != tensor._array.shape:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[0] has a shape of {gradient.shape} and output[0] has a shape of "
@@ -165,9 +165,10 @@ def _roots(tensors, gradients):
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if gradients is None or isinstance(gradients, Tensor):
         gradients = [gradients] * len(tensors) if gradients is None else [gradients]
+    gradients = list(gradients)
+    seeds = [_seed(tensor, gradient) for tensor, gradient in zip(tensors, gradients)]
     if len(gradients) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
-    seeds = [_seed(tensor, gradient) for tensor, gradient in zip(tensors, gradients)]
     return [(gradient_edge(tensor), seed) for tensor, seed in zip(tensors, seeds)]
 
 
@@ -246,9 +247,9 @@ def grad(
             result = Tensor._wrap(np.zeros_like(tensor._array))
         if result is None and not allow_unused:
             raise RuntimeError(
-                "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True "
-                f"if this is the desired behavior.\nhint: input {len(results)} of shape {tuple(tensor.shape)} does not "
-                "lead to the outputs"
+                f"The differentiated Tensor at index {len(results)} appears to not have been used in the graph. Set "
+                "allow_unused=True if this is the desired behavior.\nhint: no path leads from this input of shape "
+                f"{tuple(tensor.shape)} to the outputs"
             )
         if result is not None and any(np.may_share_memory(result._array, other) for other in taken):
             result = result.clone()

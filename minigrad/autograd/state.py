@@ -71,7 +71,8 @@ class _GradMode:
                 try:
                     step, value = "send", (yield item)
                 except GeneratorExit:
-                    generator.close()
+                    with self._clone():
+                        generator.close()
                     raise
                 except BaseException as error:
                     step, value = "throw", error

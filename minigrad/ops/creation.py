@@ -12,6 +12,10 @@ def finish(array, requires_grad, device=None):
     """`array` as a leaf tensor on `device`."""
     if device is not None:
         Device(device)
+    if requires_grad and array.dtype.kind != "f":
+        raise RuntimeError(
+            f"Only Tensors of floating point and complex dtype can require gradients\nhint: this one is {array.dtype}"
+        )
     result = Tensor._wrap(array)
     return result.requires_grad_() if requires_grad else result
 

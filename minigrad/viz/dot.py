@@ -20,7 +20,7 @@ CHIPS_A_ROW = 3
 
 def to_dot(drawing, values=False):
     """The DOT text of a `Drawing`; `values` says whether data and gradients were extracted and are to be written."""
-    dot = graphviz.Digraph("minigrad", strict=False)
+    dot = graphviz.Digraph("minigrad")
     dot.attr("graph", fontname=FONT, ranksep="0.28", nodesep="0.3", bgcolor="white", pad="0.15", tooltip=" ",
              label=_legend(drawing), labelloc="b")
     dot.attr("node", fontname=FONT, shape="box", style="rounded,filled", color=LINE, fillcolor=OPERATION,
@@ -100,13 +100,12 @@ def _module_rows(box, path, values):
     name = group.name if box.last is None or box.last.name == group.name else f"{group.name} … {box.last.name}"
     title = _font(f"{name}: ", FAINT) if name else ""
     title += _font(f"{group.kind} ×{box.repeat}" if box.repeat > 1 else group.kind, bold=True)
-    order = f"↑{min(steps)}" if len(steps) == 1 else f"↑{min(steps)}–{max(steps)}"
-    yield _head(title, box.ports, sum(node.saved_bytes for node in box.members), order)
+    yield _head(title, box.ports, sum(node.saved_bytes for node in box.members), f"↑{min(steps)}–{max(steps)}")
     if group.settings:
         yield _row(_font(group.settings, FAINT, 9))
     if box.repeat == 1 and len(box.chips) <= CHIPS_A_ROW:
         yield from _chip_rows([_chip(chip, path, values) for chip in box.chips])
-    else:
+    elif box.chips:
         yield from _chip_rows([_chip_of_many([chip.node for chip in box.chips])])
 
 

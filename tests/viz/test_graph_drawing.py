@@ -1,8 +1,11 @@
 """What is drawn as what: chips, arrows, clusters, closed modules and folded rows."""
+from itertools import pairwise
+
 import pytest
 
 import minigrad as mg
 from minigrad import nn, viz
+from minigrad.autograd import Operation
 from minigrad.viz.drawing import MOST_ARROWS, arrange
 
 
@@ -29,6 +32,12 @@ def test_a_parameter_used_once_is_a_chip_and_an_input_a_box():
     assert named(drawing) == ["Tensor", "Mul", "Sum", "loss"]
     assert [(chip.node.label, chip.uses, chip.shared) for chip in drawing.boxes[1].chips] == [("w", 1, 1)]
     assert pairs(drawing) == [("n0", "n2"), ("n2", "n3"), ("n3", "n4")]
+
+
+def test_a_parameter_that_is_a_result_is_a_box():
+    w = leaf(2)
+    drawing = draw(w, {"w": w})
+    assert named(drawing) == ["w", "result"] and pairs(drawing) == [("n0", "n1")]
 
 
 def test_a_parameter_used_twice_by_one_operation_is_one_chip():
@@ -108,6 +117,8 @@ def test_depth_closes_modules(depth, boxes):
     drawing = draw(residual_net(3)(mg.ones(4, 2)).sum(), depth=depth)
     assert named(drawing) == boxes
     assert len(drawing.clusters) == min(depth, 2)
+    for box in drawing.boxes:  # a closed call of one operation is shown as that operation
+        assert (box.node is None) == (len(box.members) > 1)
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2, 3, None])
@@ -132,7 +143,8 @@ def test_alike_neighbours_fold():
     row = drawing.boxes[1]
     assert (row.repeat, row.group.path, row.last.path) == (4, "1", "4")
     assert (len(row.chips), len(row.members)) == (16, 20)
-    assert pairs(drawing) == [("n2", "m1"), ("m1", drawing.boxes[2].key), *pairs(drawing)[2:]]
+    keys = [box.key for box in drawing.boxes]
+    assert pairs(drawing) == list(pairwise(keys))
 
 
 def test_what_is_not_alike_or_not_in_a_row_does_not_fold():
@@ -181,8 +193,16 @@ def test_a_tensor_enters_a_closed_module_once_and_results_that_leave_are_its_por
     assert all(arrow.label for arrow in leaving)
 
 
+class Halves(Operation):
+    """Two results."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x[:2].copy(), x[2:].copy()
+
+
 def test_arrows_are_labelled_where_boxes_cannot_say_the_shape():
-    parts = mg.split(leaf(4, 2), 2)
+    parts = Halves.apply(leaf(4, 2))
     drawing = draw([parts[0], parts[1]])
     assert [arrow.label for arrow in drawing.arrows] == [False, True, True]
     assert [arrow.label for arrow in draw(parts[1]).arrows] == [False, False]

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad import rand, randint
 
-from .images import Transform, as_image, on_pixels, plane_size
+from .images import Transform, on_pixels, plane_size
 
 
 class InterpolationMode(enum.Enum):
@@ -167,23 +167,23 @@ class RandomCrop(Transform):
         self.fill = fill
         self.padding_mode = padding_mode
 
-    def __call__(self, image):
-        image = as_image(image)
+    def batch(self, images):
         if self.padding is not None:
-            image = Pad(self.padding, self.fill, self.padding_mode)(image)
+            images = Pad(self.padding, self.fill, self.padding_mode).batch(images)
         if self.pad_if_needed:
-            missing = [max(wanted - length, 0) for wanted, length in zip(self.size, plane_size(image))]
-            image = Pad((missing[1], missing[0]), self.fill, self.padding_mode)(image)
-        if any(wanted > length for wanted, length in zip(self.size, plane_size(image))):
-            raise ValueError(f"Required crop size {self.size} is larger than input image size {plane_size(image)}")
-        return on_pixels(self._crop, image, height=0)
+            missing = [max(wanted - length, 0) for wanted, length in zip(self.size, plane_size(images[0]))]
+            images = Pad((missing[1], missing[0]), self.fill, self.padding_mode).batch(images)
+        if any(wanted > length for wanted, length in zip(self.size, plane_size(images[0]))):
+            raise ValueError(f"Required crop size {self.size} is larger than input image size {plane_size(images[0])}")
+        return on_pixels(self._crop, images, height=1)
 
     def _crop(self, array: np.ndarray, height: int) -> np.ndarray:
-        index = [slice(None)] * array.ndim
-        for axis, wanted in enumerate(self.size, start=height):
-            start = randint(0, array.shape[axis] - wanted + 1, (1,)).item()
-            index[axis] = slice(start, start + wanted)
-        return array[tuple(index)].copy()
+        (h, w), before = self.size, (slice(None),) * (height - 1)
+        limits = [array.shape[height] - h + 1, array.shape[height + 1] - w + 1]
+        corners = zip(*(randint(0, limit, (len(array),)).tolist() for limit in limits))
+        return np.stack(
+            [image[(*before, slice(y, y + h), slice(x, x + w))] for image, (y, x) in zip(array, corners, strict=True)]
+        )
 
     def __repr__(self) -> str:
         return f"RandomCrop(size={self.size}, padding={self.padding})"
@@ -204,11 +204,14 @@ class RandomHorizontalFlip(Transform):
     def __init__(self, p: float = 0.5):
         self.p = p
 
-    def __call__(self, image):
-        image = as_image(image)
-        if rand(1).item() >= self.p:
-            return image
-        return on_pixels(lambda array, height: np.flip(array, height + 1).copy(), image, height=0)
+    def batch(self, images):
+        return on_pixels(self._flip, images, height=1)
+
+    def _flip(self, array: np.ndarray, height: int) -> np.ndarray:
+        chosen = rand(len(array)).numpy() < self.p
+        result = array.copy()
+        result[chosen] = np.flip(array[chosen], height + 1)
+        return result
 
     def __repr__(self) -> str:
         return f"RandomHorizontalFlip(p={self.p})"

@@ -3,7 +3,7 @@
 An image is a NumPy array (H, W) or (H, W, C), a PIL image (read as such an array), or a tensor (..., C, H, W). A
 transform is a function of one image; most are written for a stack of images of one size, (N, H, W), (N, H, W, C) or
 (N, ..., C, H, W), and one image is a stack of one. So working by batches gives by construction what working image by
-image gives.
+image gives; random transforms draw for all images of a batch at once, which is the same in distribution.
 """
 
 import sys

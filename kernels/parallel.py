@@ -1,0 +1,82 @@
+"""A parallel loop that costs next to nothing to compile.
+
+Numba's `prange` compiles every loop body several times over. `parallel_for` hands a compiled task straight to the
+thread pool that Numba keeps: the machine code exists once, serial and parallel runs share it, and a thread that is done
+takes the next task, so that uneven tasks and busy cores cost little. Entry points that use it are made by
+`jit.pool_jit`.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+__all__ = ["parallel_for"]
+
+_BYTES, _INT = ir.IntType(8).as_pointer(), ir.IntType(64)
+
+
+@intrinsic
+def parallel_for(typingctx, count, parallel, task, arguments):
+    """Call task(i, *arguments) for i in range(count): over the thread pool if `parallel`, else in this thread.
+
+    `task` is a function made by `jit` that returns nothing, `arguments` a tuple. Tasks may run in any order and at the
+    same time, so they must write to different places.
+    """
+    task_signature = task.get_call_type(typingctx, (types.int64, *arguments.types), {})
+    signature = types.void(types.int64, types.boolean, task, arguments)
+
+    def codegen(context, builder, signature, args):
+        count, parallel, _, values = args
+        worker, shared_type = _worker(context, builder.module, task.dispatcher, task_signature, arguments)
+        shared = cgutils.alloca_once(builder, shared_type)
+        for field, value in enumerate((_INT(0), count, values)):
+            builder.store(value, builder.gep(shared, [ir.IntType(32)(0), ir.IntType(32)(field)]))
+        threads = builder.call(
+            cgutils.get_or_insert_function(builder.module, ir.FunctionType(_INT, []), "get_num_threads"), []
+        )
+        # The pool calls the worker once for each of its `dimensions[0]` items: here one for every thread.
+        dimensions = cgutils.alloca_once_value(builder, threads)
+        steps = cgutils.alloca_once_value(builder, _INT(0))
+        arrays = cgutils.alloca_once_value(builder, ir.Constant(_BYTES, None))
+        shared = builder.bitcast(shared, _BYTES)
+        run = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [_BYTES] * 5 + [_INT] * 3), "numba_parallel_for"
+        )
+        with builder.if_else(parallel) as (pool, alone):
+            with pool:
+                pointers = [builder.bitcast(value, _BYTES) for value in (worker, arrays, dimensions, steps)]
+                builder.call(run, [*pointers, shared, _INT(0), _INT(1), threads])
+            with alone:
+                builder.call(worker, [arrays, dimensions, steps, shared])
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+def _worker(context, module, dispatcher, signature, arguments):
+    """(function, type of what it shares): takes tasks from the shared counter until none is left."""
+    compiled = dispatcher.get_compile_result(signature)
+    context.active_code_library.add_linking_library(compiled.library)
+    shared_type = ir.LiteralStructType([_INT, _INT, context.get_value_type(arguments)])
+    pointer = _INT.as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [_BYTES.as_pointer(), pointer, pointer, _BYTES])
+    function = ir.Function(module, kind, module.get_unique_name(f"worker_{dispatcher.py_func.__name__}"))
+    function.linkage = "internal"
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    shared = builder.bitcast(function.args[3], shared_type.as_pointer())
+    taken, count, values = (
+        builder.gep(shared, [ir.IntType(32)(0), ir.IntType(32)(field)]) for field in range(3)
+    )  # fmt: skip
+    count, values = builder.load(count), cgutils.unpack_tuple(builder, builder.load(values))
+    take, work, done = (function.append_basic_block(name) for name in ("take", "work", "done"))
+    builder.branch(take)
+    builder.position_at_end(take)
+    index = builder.atomic_rmw("add", taken, _INT(1), "monotonic")
+    builder.cbranch(builder.icmp_signed("<", index, count), work, done)
+    builder.position_at_end(work)
+    context.call_internal_no_propagate(builder, compiled.fndesc, signature, [index, *values])
+    builder.branch(take)
+    builder.position_at_end(done)
+    builder.ret_void()
+    return function, shared_type

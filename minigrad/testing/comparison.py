@@ -1,0 +1,57 @@
+"""Comparing two arrays, and saying where and by how much they differ worst."""
+
+import numpy as np
+
+from minigrad import Tensor
+
+TOLERANCES = {"float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}  # rtol and atol; other dtypes are compared exactly
+
+
+def as_array(value):
+    """A tensor's memory, or anything NumPy takes, as an array."""
+    return value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
+
+
+def difference(actual, expected, rtol, atol, equal_nan=False):
+    """None if `|actual - expected| <= atol + rtol · |expected|` everywhere, else a sentence on the worst element."""
+    if actual.size == 0:
+        return None
+    with np.errstate(all="ignore"):
+        a, b = actual.astype(np.float64), expected.astype(np.float64)
+        error, allowed = np.abs(a - b), atol + rtol * np.abs(b)
+        same = (a == b) | (equal_nan & np.isnan(a) & np.isnan(b))
+        excess = np.where(same, -np.inf, np.where(np.isfinite(error), error - allowed, np.inf))
+    worst = np.unravel_index(np.argmax(excess), excess.shape)
+    if not excess[worst] > 0:
+        return None
+    index = tuple([int(i) for i in worst])
+    return (
+        f"{int((excess > 0).sum())} of {a.size} elements differ; the worst is at {index}: got {actual[worst]}, expected "
+        f"{expected[worst]} (difference {error[worst]:.3g}, allowed {allowed[worst]:.3g})"
+    )
+
+
+def assert_close(actual, expected, *, rtol=None, atol=None, equal_nan=False, check_dtype=True, msg=""):
+    """Raise an AssertionError unless shape, dtype and all elements agree (`torch.testing.assert_close`).
+
+    Tensors and arrays of any dtype. Tolerances are PyTorch's unless given: 1.3e-6 relative and 1e-5 absolute for float32,
+    1e-7 and 1e-7 for float64, exact otherwise. The error names the worst element and both values; `msg` precedes it.
+
+    >>> import minigrad
+    >>> assert_close(minigrad.tensor([1.0, 2.0]), minigrad.tensor([1.0, 2.0 + 1e-7]))
+    >>> assert_close(minigrad.tensor([1.0, 2.0]), minigrad.tensor([1.0, 2.5]))
+    Traceback (most recent call last):
+        ...
+    AssertionError: 1 of 2 elements differ; the worst is at (1,): got 2.0, expected 2.5 (difference 0.5, allowed 1.33e-05)
+    """
+    actual, expected = as_array(actual), as_array(expected)
+    msg = f"{msg}: " if msg else ""
+    if actual.shape != expected.shape:
+        raise AssertionError(f"{msg}the shapes differ: got {actual.shape}, expected {expected.shape}")
+    if check_dtype and actual.dtype != expected.dtype:
+        raise AssertionError(f"{msg}the dtypes differ: got {actual.dtype}, expected {expected.dtype}")
+    default = TOLERANCES.get(str(actual.dtype), (0.0, 0.0))
+    rtol, atol = (d if given is None else given for given, d in zip((rtol, atol), default))
+    found = difference(actual, expected, rtol, atol, equal_nan)
+    if found is not None:
+        raise AssertionError(msg + found)

@@ -1,0 +1,17 @@
+"""Hypothesis for all tests: few examples by default, MINIGRAD_EXAMPLES=1000 for a long run; no deadlines, kernels compile."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+pytest.register_assert_rewrite("torch_oracle")
+
+settings.register_profile(
+    "minigrad",
+    max_examples=int(os.environ.get("MINIGRAD_EXAMPLES", "20")),
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("minigrad")
