@@ -21,24 +21,30 @@ from minigrad.vision.models import LeNet5
 def load(name):
     """(training set, test set) of 32x32 images with values around 0."""
     if name == "digits":
-        steps = [transforms.ToTensor(), transforms.Resize(32), transforms.Normalize((0.3,), (0.35,))]
-        return [datasets.Digits(train=train, transform=transforms.Compose(steps)) for train in (True, False)]
+        plain = [transforms.ToTensor(), transforms.Resize(32), transforms.Normalize((0.3,), (0.35,))]
+        shifted = [*plain, transforms.RandomCrop(32, padding=2, padding_mode="edge")]  # few images: show them moved
+        return [
+            datasets.Digits(train=train, transform=transforms.Compose(steps))
+            for train, steps in ((True, shifted), (False, plain))
+        ]
     kind = {"mnist": datasets.MNIST, "fashion": datasets.FashionMNIST}[name]
-    steps = [transforms.ToTensor(), transforms.Pad(2), transforms.Normalize((0.1,), (0.28,))]
-    return [kind(train=train, download=True, transform=transforms.Compose(steps)) for train in (True, False)]
+    plain = [transforms.ToTensor(), transforms.Pad(2), transforms.Normalize((0.1,), (0.28,))]
+    return [kind(train=train, download=True, transform=transforms.Compose(plain)) for train in (True, False)]
+
+
+EPOCHS = {"digits": 20, "mnist": 5, "fashion": 10}
 
 
 def main():
-    args = arguments(
-        __doc__.splitlines()[0], data=["digits", "mnist", "fashion"], epochs=None, lr=0.05, batch_size=64
-    ).parse_args()
-    epochs = args.epochs or {"digits": 20, "mnist": 5, "fashion": 10}[args.data]
+    args = arguments(__doc__.splitlines()[0], data=list(EPOCHS), epochs=None, lr=0.05, batch_size=None).parse_args()
+    epochs = args.epochs or EPOCHS[args.data]
+    batch_size = args.batch_size or (32 if args.data == "digits" else 64)
     folder = args.out or Path("runs/lenet")
     folder.mkdir(parents=True, exist_ok=True)
 
     minigrad.manual_seed(args.seed)
     train, test = load(args.data)
-    train_loader = DataLoader(train, args.batch_size, shuffle=True)
+    train_loader = DataLoader(train, batch_size, shuffle=True)
     test_loader = DataLoader(test, 500)
 
     model = LeNet5()

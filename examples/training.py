@@ -21,9 +21,11 @@ def arguments(description, *, data, epochs, lr, batch_size):
         default=data[0],
         help="data set; MNIST and CIFAR-10 are read from $MINIGRAD_DATA or downloaded",
     )
-    parser.add_argument("--epochs", type=int, default=epochs, help="passes over the training images")
+    parser.add_argument(
+        "--epochs", type=int, default=epochs, help="passes over the training images (None: by data set)"
+    )
     parser.add_argument("--lr", type=float, default=lr, help="learning rate at the start")
-    parser.add_argument("--batch-size", type=int, default=batch_size, help="images a step")
+    parser.add_argument("--batch-size", type=int, default=batch_size, help="images a step (None: by data set)")
     parser.add_argument("--seed", type=int, default=0, help="start of all random numbers")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in the output folder")
     parser.add_argument("--out", type=Path, default=None, help="output folder (default: runs/NAME)")

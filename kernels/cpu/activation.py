@@ -5,65 +5,61 @@ computed from the forward's result y. `kernels/reference/activation.py` is the d
 """
 
 import numpy as np
-from numba import prange
 
-from ..jit import jit, parallel_jit
+from ..jit import jit, pool_jit
+from ..parallel import parallel_for
 from .exponential import exp, expm1_negative
-from .layout import SERIAL, dense, inverse, memory_order, parts
+from .layout import dense, inverse, memory_order, parts
 
 RELU, TANH, SIGMOID, RELU_GRAD, TANH_GRAD, SIGMOID_GRAD = range(6)
 
 
 @jit
-def _apply(function, a, y, result):
-    """result = function(a, y); the forward functions have y alone."""
-    zero, one = y.dtype.type(0), y.dtype.type(1)
+def _apply(part, count, function, dy, x, y):
+    """Part `part` of `count` of y = function(dy, x); the forward functions have x alone."""
+    first, last = len(x) * part // count, len(x) * (part + 1) // count
+    grad, source, result = dy[first:last], x[first:last], y[first:last]
+    zero, one = x.dtype.type(0), x.dtype.type(1)
     if function == RELU:
         for i in range(len(result)):
-            result[i] = zero if y[i] <= zero else y[i]
+            result[i] = zero if source[i] <= zero else source[i]
     elif function == TANH:
         for i in range(len(result)):
-            size = abs(y[i])
+            size = abs(source[i])
             decay = expm1_negative(-(size + size))
             value = abs(decay) / (one + one + decay)
-            result[i] = -value if y[i] < zero else value
+            result[i] = -value if source[i] < zero else value
     elif function == SIGMOID:
         for i in range(len(result)):
-            power = exp(-abs(y[i]))
-            result[i] = (power if y[i] < zero else one) / (one + power)
+            power = exp(-abs(source[i]))
+            result[i] = (power if source[i] < zero else one) / (one + power)
     elif function == RELU_GRAD:
         for i in range(len(result)):
-            result[i] = a[i] if y[i] > zero else zero
+            result[i] = grad[i] if source[i] > zero else zero
     elif function == TANH_GRAD:
         for i in range(len(result)):
-            result[i] = a[i] * (one - y[i] * y[i])
+            result[i] = grad[i] * (one - source[i] * source[i])
     elif function == SIGMOID_GRAD:
         for i in range(len(result)):
-            result[i] = a[i] * (y[i] * (one - y[i]))
+            result[i] = grad[i] * (source[i] * (one - source[i]))
 
 
-@parallel_jit
-def _apply_parallel(function, a, y, result, count):
-    size = len(y)
-    for part in prange(count):
-        first, last = size * part // count, size * (part + 1) // count
-        _apply(function, a[first:last], y[first:last], result[first:last])
+@pool_jit
+def _apply_all(count, function, dy, x, y):
+    parallel_for(count, count > 1, _apply, (count, function, dy, x, y))
 
 
-def _elementwise(function, a, y):
-    if not y.flags.c_contiguous:
-        axes = memory_order(y)
-        ordered = dense(y.transpose(axes))
-        return _elementwise(function, ordered if a is y else a.transpose(axes), ordered).transpose(inverse(axes))
-    y = dense(y)
-    result = np.empty(y.shape, y.dtype)
-    source, flat = y.reshape(-1), result.reshape(-1)
-    grad = source if a is y else dense(a).reshape(-1)
-    if y.size < SERIAL:
-        _apply(function, grad, source, flat)
-    else:
-        _apply_parallel(function, grad, source, flat, parts(y.size, y.size))
-    return result
+def _elementwise(function, dy, x):
+    """function(dy, x) in x's memory order; the forward functions have x alone, as dy too."""
+    if not x.flags.c_contiguous:
+        axes = memory_order(x)
+        ordered = dense(x.transpose(axes))
+        return _elementwise(function, ordered if dy is x else dy.transpose(axes), ordered).transpose(inverse(axes))
+    source = dense(x)
+    grad = source if dy is x else dense(dy)
+    y = np.empty(x.shape, source.dtype)
+    _apply_all(parts(x.size, x.size), function, grad.reshape(-1), source.reshape(-1), y.reshape(-1))
+    return y
 
 
 def relu(x):

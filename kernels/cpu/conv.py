@@ -84,10 +84,11 @@ def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, pad
     merged = _merged(kernel, padding, dilation, groups)
     run = kernel[-1] * channels if merged else channels
     table, out = forward_table(size, output, (*kernel[:-1], 1) if merged else kernel, stride, padding, dilation)
-    table, _ = fold_images(table, out, 1, pixels_in, pixels_out)
+    together = fold(n, pixels_out, _ROWS)
+    table, _ = fold_images(table, out, together, pixels_in, pixels_out, by_pixel=False)
     plan = outer_plan(
-        itemsize, groups, n, pixels_out, k // groups, prod(kernel) * channels // run, run, channels,
-        k, k // groups, pixels_in * c, c, channels,
+        itemsize, groups, n // together, together * pixels_out, k // groups, prod(kernel) * channels // run, run, channels,
+        k, k // groups, together * pixels_in * c, c, channels,
     )  # fmt: skip
     return table, plan
 

@@ -64,15 +64,17 @@ def _combine(axes, size):
     return table
 
 
-def fold_images(table, out, images, pixels_in, pixels_out):
-    """(table, out) for `images` images at once, one behind the other in memory: a pixel's rows stand together.
+def fold_images(table, out, images, pixels_in, pixels_out, by_pixel=True):
+    """(table, out) for `images` images at once, one behind the other in memory, flat.
 
-    Rows of one tile then belong to the same pixel and share its padding, which the tile skips. Entries are 32 bits
-    wide unless the images are larger than that.
+    Rows stand together by pixel, so that those of a tile share their padding, which the tile skips; else by image, in
+    the order of memory. Entries are 32 bits wide unless the images are larger than that.
     """
     image = np.arange(images)
-    table = np.where(table[:, None] >= 0, table[:, None] + (image * pixels_in)[:, None], -1)
-    out = out[:, None] + image * pixels_out
+    table = np.where(table >= 0, table + image[:, None, None] * pixels_in, -1)  # (image, pixel, tap)
+    out = out + image[:, None] * pixels_out
+    if by_pixel:
+        table, out = table.swapaxes(0, 1), out.T
     wide = images * max(pixels_in, pixels_out) > np.iinfo(np.int32).max
     dtype = np.int64 if wide else np.int32
     return np.ascontiguousarray(table, dtype).reshape(-1), np.ascontiguousarray(out, dtype).reshape(-1)

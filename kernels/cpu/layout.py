@@ -47,5 +47,5 @@ def channels_first(x):
 
 
 def parts(units, elements):
-    """Number of parts to cut `units` of work into, which hold `elements` elements altogether."""
-    return max(1, min(units, elements // PART))
+    """Number of parts to cut `units` of work into, which hold `elements` elements altogether; 1 means: serial."""
+    return 1 if elements < SERIAL else max(1, min(units, elements // PART))

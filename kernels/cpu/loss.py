@@ -4,16 +4,16 @@
 """
 
 import numpy as np
-from numba import prange
 
-from ..jit import jit, parallel_jit
-from .layout import SERIAL, dense, memory_order, parts
+from ..jit import jit, pool_jit
+from ..parallel import parallel_for
+from .layout import dense, memory_order, parts
 
 
 @jit
-def _pick(logp, strides, target, weight, ignore_index, losses, weights, first, last):
-    """Losses and weights of rows from first to last; logp is flat, with the strides of its axes in elements."""
-    for n in range(first, last):
+def _pick(part, count, logp, strides, target, weight, ignore_index, losses, weights):
+    """Losses and weights for part `part` of `count` of the rows; logp is flat, its strides in elements."""
+    for n in range(len(target) * part // count, len(target) * (part + 1) // count):
         for l in range(target.shape[1]):
             t = target[n, l]
             if t == ignore_index:
@@ -24,18 +24,16 @@ def _pick(logp, strides, target, weight, ignore_index, losses, weights, first, l
                 losses[n, l] = -factor * logp[n * strides[0] + t * strides[1] + l * strides[2]]
 
 
-@parallel_jit
-def _pick_parallel(logp, strides, target, weight, ignore_index, losses, weights, count):
-    rows = len(target)
-    for part in prange(count):
-        first, last = rows * part // count, rows * (part + 1) // count
-        _pick(logp, strides, target, weight, ignore_index, losses, weights, first, last)
+@pool_jit
+def _pick_all(count, logp, strides, target, weight, ignore_index, losses, weights):
+    arguments = count, logp, strides, target, weight, ignore_index, losses, weights
+    parallel_for(count, count > 1, _pick, arguments)
 
 
 @jit
-def _place(dlosses, target, weight, ignore_index, dlogp, first, last):
-    """dlogp for rows from first to last: zeros, and -weight * dlosses at every target."""
-    for n in range(first, last):
+def _place(part, count, dlosses, target, weight, ignore_index, dlogp):
+    """dlogp for part `part` of `count` of the rows: zeros, and -weight * dlosses at every target."""
+    for n in range(len(target) * part // count, len(target) * (part + 1) // count):
         rows = dlogp[n].reshape(-1)
         for i in range(len(rows)):
             rows[i] = 0
@@ -45,11 +43,9 @@ def _place(dlosses, target, weight, ignore_index, dlogp, first, last):
                 dlogp[n, t, l] = -dlosses[n, l] * (weight[t] if len(weight) else dlogp.dtype.type(1))
 
 
-@parallel_jit
-def _place_parallel(dlosses, target, weight, ignore_index, dlogp, count):
-    rows = len(target)
-    for part in prange(count):
-        _place(dlosses, target, weight, ignore_index, dlogp, rows * part // count, rows * (part + 1) // count)
+@pool_jit
+def _place_all(count, dlosses, target, weight, ignore_index, dlogp):
+    parallel_for(count, count > 1, _place, (count, dlosses, target, weight, ignore_index, dlogp))
 
 
 def nll(logp, target, weight, ignore_index):
@@ -71,11 +67,8 @@ def nll(logp, target, weight, ignore_index):
         strides[axis] = stride // values.itemsize
     losses, weights = np.empty(target.shape, values.dtype), np.empty(target.shape, values.dtype)
     factors = np.empty(0, values.dtype) if weight is None else dense(weight)
-    arguments = values.reshape(-1), tuple(strides), dense(target), factors, ignore_index, losses, weights
-    if target.size < SERIAL:
-        _pick(*arguments, 0, len(target))
-    else:
-        _pick_parallel(*arguments, parts(len(target), target.size))
+    count = parts(len(target), target.size)
+    _pick_all(count, values.reshape(-1), tuple(strides), dense(target), factors, ignore_index, losses, weights)
     return losses, weights
 
 
@@ -91,8 +84,5 @@ def nll_grad(dlosses, target, weight, ignore_index, classes):
     grads = dense(dlosses)
     dlogp = np.empty((target.shape[0], classes, target.shape[1]), grads.dtype)
     factors = np.empty(0, grads.dtype) if weight is None else dense(weight)
-    if dlogp.size < SERIAL:
-        _place(grads, dense(target), factors, ignore_index, dlogp, 0, len(target))
-    else:
-        _place_parallel(grads, dense(target), factors, ignore_index, dlogp, parts(len(target), dlogp.size))
+    _place_all(parts(len(target), dlogp.size), grads, dense(target), factors, ignore_index, dlogp)
     return dlogp

@@ -6,9 +6,9 @@ any number of threads. `kernels/reference/norm.py` is the definition.
 """
 
 import numpy as np
-from numba import prange
 
-from ..jit import jit, parallel_jit
+from ..jit import jit, pool_jit
+from ..parallel import parallel_for
 from .layout import SERIAL, channels_first, channels_last, dense, parts
 
 LONG_ROW = 512  # elements at least, of whole rows walked as one
@@ -17,10 +17,11 @@ CHUNK_ROWS = 64  # rows of one chunk at least: what a chunk leaves behind is two
 
 
 @jit
-def _repeat(values, count):
-    """values, count times over."""
-    result = np.empty(len(values) * count, values.dtype)
-    for i in range(count):
+def _repeat(values):
+    """values over and over, for the elements of a long row."""
+    times = max(1, LONG_ROW // len(values))
+    result = np.empty(len(values) * times, values.dtype)
+    for i in range(times):
         for c in range(len(values)):
             result[i * len(values) + c] = values[c]
     return result
@@ -36,138 +37,133 @@ def _total(sums, c, channels):
 
 
 @jit
-def _moments(x, fold, low, high, mean, deviation):
-    """Mean of rows from low to high of the flat x, and the sum of squared deviations from it, by channel in float64."""
-    channels = len(mean)
-    real = x.dtype.type
-    sums = np.zeros(fold * channels, x.dtype)
-    for row in range(low, high, fold):
-        piece = x[row * channels : min(row + fold, high) * channels]
+def _moments(number, x, chunk, partials):
+    """partials[number]: by channel, the mean of a chunk of the flat x and the sum of squared deviations from it."""
+    channels = partials.shape[2]
+    values = x[number * chunk * channels : (number + 1) * chunk * channels]
+    count = len(values) // channels
+    center = np.zeros(channels, x.dtype)
+    sums = _repeat(center)
+    for start in range(0, len(values), len(sums)):
+        piece = values[start : start + len(sums)]
         for j in range(len(piece)):
             sums[j] += piece[j]
-    center = np.empty(channels, x.dtype)  # near the mean; what it misses is corrected below
     for c in range(channels):
-        center[c] = _total(sums, c, channels) / (high - low)
-    centers = _repeat(center, fold)
-    squares = np.zeros(fold * channels, x.dtype)
-    for j in range(len(sums)):
-        sums[j] = real(0)
-    for row in range(low, high, fold):
-        piece = x[row * channels : min(row + fold, high) * channels]
+        center[c] = _total(sums, c, channels) / count  # near the mean: what it misses is added at the end
+    centers = _repeat(center)
+    sums = np.zeros(len(centers), x.dtype)
+    squares = np.zeros(len(centers), x.dtype)
+    for start in range(0, len(values), len(sums)):
+        piece = values[start : start + len(sums)]
         for j in range(len(piece)):
             distance = piece[j] - centers[j]
             sums[j] += distance
             squares[j] += distance * distance
     for c in range(channels):
-        missed = _total(sums, c, channels) / (high - low)
-        mean[c] = center[c] + missed
-        deviation[c] = _total(squares, c, channels) - missed * missed * (high - low)
+        missed = _total(sums, c, channels) / count
+        partials[number, 0, c] = center[c] + missed
+        partials[number, 1, c] = max(0.0, _total(squares, c, channels) - missed * missed * count)
 
 
-@jit
-def _products(dy, x, center, fold, low, high, sums, products):
-    """Sums of dy and of dy * (x - center) over rows from low to high of the flat arrays, by channel in float64."""
-    channels = len(center)
-    centers = _repeat(center, fold)
-    plain, weighted = np.zeros(fold * channels, x.dtype), np.zeros(fold * channels, x.dtype)
-    for row in range(low, high, fold):
-        begin, end = row * channels, min(row + fold, high) * channels
-        grad, piece = dy[begin:end], x[begin:end]
-        for j in range(len(piece)):
-            plain[j] += grad[j]
-            weighted[j] += grad[j] * (piece[j] - centers[j])
-    for c in range(channels):
-        sums[c], products[c] = _total(plain, c, channels), _total(weighted, c, channels)
-
-
-@jit
-def _chunk(gradient, dy, x, center, fold, chunk, number, partial):
-    """partial (2, C) for rows of chunk `number`: `_products` if gradient, else `_moments`."""
-    low = number * chunk
-    high = min(low + chunk, len(x) // len(center))
-    if gradient:
-        _products(dy, x, center, fold, low, high, partial[0], partial[1])
-    else:
-        _moments(x, fold, low, high, partial[0], partial[1])
-
-
-@jit
-def _chunks(gradient, dy, x, center, fold, chunk, partials):
-    for number in range(len(partials)):
-        _chunk(gradient, dy, x, center, fold, chunk, number, partials[number])
-
-
-@parallel_jit
-def _chunks_parallel(gradient, dy, x, center, fold, chunk, partials):
-    for number in prange(len(partials)):
-        _chunk(gradient, dy, x, center, fold, chunk, number, partials[number])
-
-
-@jit
-def _combine_moments(partials, chunk, rows, mean, var):
-    """Mean and variance of all rows from those of the chunks, in order (Chan, Golub and LeVeque, 1979)."""
+@pool_jit
+def _stats(parallel, x, chunk, partials, mean, var):
+    """Mean and variance of the flat x by channel: those of chunks, combined in order (Chan, Golub and LeVeque, 1979)."""
+    parallel_for(len(partials), parallel, _moments, (x, chunk, partials))
+    rows = len(x) // len(mean)
     for c in range(len(mean)):
-        average, deviation, before = 0.0, 0.0, 0
+        average, deviation, before = np.nan, 0.0, 0
         for number in range(len(partials)):
             count = min(chunk, rows - before)
-            delta = partials[number, 0, c] - average
-            average += delta * count / (before + count)
+            delta = partials[number, 0, c] - (average if before else 0.0)
+            average = delta * count / (before + count) + (average if before else 0.0)
             deviation += partials[number, 1, c] + delta * delta * before * count / (before + count)
             before += count
-        mean[c] = average if rows else np.nan
-        var[c] = (0.0 if deviation < 0 else deviation) / rows
+        mean[c], var[c] = average, deviation / rows
 
 
 @jit
-def _affine(gradient, dy, x, y, center, scale, grad_scale, shift, fold, low, high):
-    """Rows from low to high: y = (x - center) * scale + shift, plus dy * grad_scale if gradient; flat arrays."""
+def _normalize(part, count, x, y, center, scale, shift):
+    """Part `part` of `count` of the rows of y = (x - center) * scale + shift; x and y are flat."""
     channels = len(center)
-    centers, scales, shifts = _repeat(center, fold), _repeat(scale, fold), _repeat(shift, fold)
-    grad_scales = _repeat(grad_scale, fold)
-    for row in range(low, high, fold):
-        begin, end = row * channels, min(row + fold, high) * channels
-        piece, result = x[begin:end], y[begin:end]
-        if gradient:
-            grad = dy[begin:end]
-            for j in range(len(result)):
-                result[j] = grad[j] * grad_scales[j] + (piece[j] - centers[j]) * scales[j] + shifts[j]
-        else:
-            for j in range(len(result)):
-                result[j] = (piece[j] - centers[j]) * scales[j] + shifts[j]
+    rows = len(x) // channels
+    first, last = rows * part // count * channels, rows * (part + 1) // count * channels
+    centers, scales, shifts = _repeat(center), _repeat(scale), _repeat(shift)
+    for start in range(first, last, len(centers)):
+        stop = min(start + len(centers), last)
+        piece, result = x[start:stop], y[start:stop]
+        for j in range(len(result)):
+            result[j] = (piece[j] - centers[j]) * scales[j] + shifts[j]
 
 
-@parallel_jit
-def _affine_parallel(gradient, dy, x, y, center, scale, grad_scale, shift, fold, count):
-    rows = len(x) // len(center)
-    for part in prange(count):
-        low, high = rows * part // count, rows * (part + 1) // count
-        _affine(gradient, dy, x, y, center, scale, grad_scale, shift, fold, low, high)
+@pool_jit
+def _normalize_all(count, x, y, center, scale, shift):
+    parallel_for(count, count > 1, _normalize, (count, x, y, center, scale, shift))
 
 
-def _rows(x):
-    """x's memory as flat rows of channels, how many rows there are, and how many make a long one."""
-    flat, channels = channels_last(x).reshape(-1), x.shape[1]
-    return flat, x.size // channels if channels else 0, max(1, LONG_ROW // max(1, channels))
+@jit
+def _products(number, dy, x, center, chunk, partials):
+    """partials[number]: by channel, the sums of dy and of dy * (x - center) over a chunk of the flat dy and x."""
+    channels = len(center)
+    first, last = number * chunk * channels, min((number + 1) * chunk * channels, len(x))
+    centers = _repeat(center)
+    sums, products = np.zeros(len(centers), x.dtype), np.zeros(len(centers), x.dtype)
+    for start in range(first, last, len(centers)):
+        stop = min(start + len(centers), last)
+        grad, piece = dy[start:stop], x[start:stop]
+        for j in range(len(piece)):
+            sums[j] += grad[j]
+            products[j] += grad[j] * (piece[j] - centers[j])
+    for c in range(channels):
+        partials[number, 0, c] = _total(sums, c, channels)
+        partials[number, 1, c] = _total(products, c, channels)
 
 
-def _reduce(gradient, dy, x, center, rows, fold):
-    """What `_chunk` makes of every chunk, (chunks, 2, C) in float64, and the rows of a chunk."""
-    chunk = max(CHUNK_ROWS, CHUNK // len(center))
-    partials = np.empty((-(-rows // chunk), 2, len(center)))
-    run = _chunks if x.size < SERIAL or len(partials) == 1 else _chunks_parallel
-    run(gradient, dy, x, center, fold, chunk, partials)
-    return partials, chunk
+@jit
+def _input_grad(part, count, dy, x, dx, center, grad_scale, scale, shift):
+    """Part `part` of `count` of the rows of dx = dy * grad_scale + (x - center) * scale + shift; dy, x, dx are flat."""
+    channels = len(center)
+    rows = len(x) // channels
+    first, last = rows * part // count * channels, rows * (part + 1) // count * channels
+    centers, grad_scales, scales, shifts = _repeat(center), _repeat(grad_scale), _repeat(scale), _repeat(shift)
+    for start in range(first, last, len(centers)):
+        stop = min(start + len(centers), last)
+        grad, piece, result = dy[start:stop], x[start:stop], dx[start:stop]
+        for j in range(len(result)):
+            result[j] = grad[j] * grad_scales[j] + (piece[j] - centers[j]) * scales[j] + shifts[j]
 
 
-def _transform(gradient, dy, x, shape, center, scale, grad_scale, shift, rows, fold):
-    """y of `_affine` for x of the given (N, C, *any) shape."""
-    y = np.empty((shape[0], *shape[2:], shape[1]), x.dtype)
-    if x.size < SERIAL:
-        _affine(gradient, dy, x, y.reshape(-1), center, scale, grad_scale, shift, fold, 0, rows)
-    else:
-        count = parts(rows, x.size)
-        _affine_parallel(gradient, dy, x, y.reshape(-1), center, scale, grad_scale, shift, fold, count)
-    return channels_first(y)
+@pool_jit
+def _gradient(count, dy, x, dx, chunk, partials, mean, invstd, weight, dweight, dbias):
+    parallel_for(len(partials), count > 1, _products, (dy, x, mean, chunk, partials))
+    rows, channels = len(x) // len(mean), len(mean)
+    grad_scale, scale, shift = np.empty_like(mean), np.empty_like(mean), np.empty_like(mean)
+    for c in range(channels):
+        total, product = 0.0, 0.0
+        for number in range(len(partials)):
+            total += partials[number, 0, c]
+            product += partials[number, 1, c]
+        factor = np.float64(invstd[c])
+        dbias[c], dweight[c] = total, product * factor
+        outer = factor * weight[c]
+        grad_scale[c] = outer
+        scale[c], shift[c] = -outer * product * factor * factor / rows, -outer * total / rows
+    parallel_for(count, count > 1, _input_grad, (count, dy, x, dx, mean, grad_scale, scale, shift))
+
+
+def _flat(x):
+    return channels_last(x).reshape(-1)
+
+
+def _empty(x):
+    """An uninitialised array for a result like x, of shape (N, *any, C)."""
+    return np.empty((x.shape[0], *x.shape[2:], x.shape[1]), x.dtype.newbyteorder("="))
+
+
+def _chunks(x):
+    """Rows of a chunk of x, and room for what every chunk yields."""
+    channels = x.shape[1]
+    chunk = max(CHUNK_ROWS, CHUNK // channels)
+    return chunk, np.empty((-(-x.size // (channels * chunk)), 2, channels))
 
 
 def batch_norm_stats(x):
@@ -179,11 +175,11 @@ def batch_norm_stats(x):
     >>> batch_norm_stats(np.array([[1.0], [3.0]]))
     (array([2.]), array([1.]))
     """
-    flat, rows, fold = _rows(x)
+    flat = _flat(x)
     mean, var = np.empty(x.shape[1], flat.dtype), np.empty(x.shape[1], flat.dtype)
     if mean.size:
-        partials, chunk = _reduce(False, flat, flat, mean, rows, fold)
-        _combine_moments(partials, chunk, rows, mean, var)
+        chunk, partials = _chunks(x)
+        _stats(x.size >= SERIAL, flat, chunk, partials, mean, var)
     return mean, var
 
 
@@ -197,10 +193,13 @@ def batch_norm(x, mean, invstd, weight, bias):
     array([[4.],
            [6.]])
     """
-    flat, rows, fold = _rows(x)
-    scale = dense(invstd) if weight is None else dense(invstd) * weight
-    shift = np.zeros_like(scale) if bias is None else dense(bias)
-    return _transform(False, flat, flat, x.shape, dense(mean), scale, scale, shift, rows, fold)
+    y = _empty(x)
+    if y.size:
+        scale = dense(invstd) if weight is None else dense(invstd * weight)
+        shift = np.zeros_like(scale) if bias is None else dense(bias)
+        count = parts(x.size // x.shape[1], x.size)
+        _normalize_all(count, _flat(x), y.reshape(-1), dense(mean), scale, shift)
+    return channels_first(y)
 
 
 def batch_norm_grad(dy, x, mean, invstd, weight):
@@ -216,17 +215,13 @@ def batch_norm_grad(dy, x, mean, invstd, weight):
     >>> dx.ravel(), dweight, dbias
     (array([0., 0.]), array([-1.]), array([1.]))
     """
-    flat, rows, fold = _rows(x)
-    grad, center, dtype = channels_last(dy).reshape(-1), dense(mean), flat.dtype
-    if not flat.size:
-        return channels_first(np.empty((x.shape[0], *x.shape[2:], x.shape[1]), dtype)), *np.zeros((2, len(mean)), dtype)
-    partials, _ = _reduce(True, grad, flat, center, rows, fold)
-    dbias, product = partials.sum(axis=0)
-    precise = np.asarray(invstd, np.float64)
-    dweight = product * precise
-    grad_scale = precise if weight is None else precise * weight
-    scale = -grad_scale * dweight * precise / rows
-    shift = -grad_scale * dbias / rows
-    coefficients = (values.astype(dtype) for values in (scale, grad_scale, shift))
-    dx = _transform(True, grad, flat, x.shape, center, *coefficients, rows, fold)
-    return dx, dweight.astype(dtype), dbias.astype(dtype)
+    dx = _empty(x)
+    dweight, dbias = np.zeros(x.shape[1], dx.dtype), np.zeros(x.shape[1], dx.dtype)
+    if dx.size:
+        chunk, partials = _chunks(x)
+        factors = np.ones_like(dweight) if weight is None else dense(weight)
+        _gradient(
+            parts(x.size // x.shape[1], x.size), _flat(dy), _flat(x), dx.reshape(-1), chunk, partials, dense(mean),
+            dense(invstd), factors, dweight, dbias,
+        )  # fmt: skip
+    return channels_first(dx), dweight, dbias

@@ -6,14 +6,15 @@ in place, others in a copy that is written back. `kernels/reference/optim.py` is
 
 from math import sqrt
 
-from numba import prange
-
-from ..jit import jit, parallel_jit
-from .layout import SERIAL, dense, memory_order, parts
+from ..jit import jit, pool_jit
+from ..parallel import parallel_for
+from .layout import dense, memory_order, parts
 
 
 @jit
-def _sgd(param, grad, buffer, has_buffer, lr, momentum, dampening, weight_decay, nesterov, maximize):
+def _sgd(part, count, params, grads, buffers, has_buffer, lr, momentum, dampening, weight_decay, nesterov, maximize):
+    first, last = len(params) * part // count, len(params) * (part + 1) // count
+    param, grad, buffer = params[first:last], grads[first:last], buffers[first:last]
     real = param.dtype.type
     rate, inertia, fresh, decay = real(lr), real(momentum), real(1 - dampening), real(weight_decay)
     sign = real(-1) if maximize else real(1)
@@ -33,25 +34,23 @@ def _sgd(param, grad, buffer, has_buffer, lr, momentum, dampening, weight_decay,
             param[i] -= rate * step
 
 
-@parallel_jit
-def _sgd_parallel(param, grad, buffer, has_buffer, lr, momentum, dampening, weight_decay, nesterov, maximize, count):
-    size = len(param)
-    for part in prange(count):
-        low, high = size * part // count, size * (part + 1) // count
-        _sgd(
-            param[low:high], grad[low:high], buffer[low:high], has_buffer, lr, momentum, dampening, weight_decay,
-            nesterov, maximize,
-        )  # fmt: skip
+@pool_jit
+def _sgd_all(count, params, grads, buffers, has_buffer, settings):
+    parallel_for(count, count > 1, _sgd, (count, params, grads, buffers, has_buffer, *settings))
 
 
 @jit
 def _adam(
-    param, grad, mean, square, largest, has_largest, step_size, correction, beta1, beta2, eps, decay, shrink, maximize
-):
+    part, count, params, grads, means, squares, maxima, has_maxima,
+    step_size, correction, beta1, beta2, eps, decay, shrink, maximize,
+):  # fmt: skip
     """Adam with step_size = lr / (1 - beta1^step) and correction = sqrt(1 - beta2^step).
 
     decay is the weight decay added to the gradient, shrink what the parameter is multiplied with beforehand.
     """
+    first, last = len(params) * part // count, len(params) * (part + 1) // count
+    param, grad, mean = params[first:last], grads[first:last], means[first:last]
+    square, largest = squares[first:last], maxima[first:last]
     real = param.dtype.type
     sign = real(-1) if maximize else real(1)
     size, scale, epsilon = real(step_size), real(correction), real(eps)
@@ -60,31 +59,22 @@ def _adam(
         value, g = param[i], sign * grad[i]
         if decay != 0:
             g += real(decay) * value
-        first = keep * mean[i] + fresh * g
+        average = keep * mean[i] + fresh * g
         second = keep_square * square[i] + fresh_square * g * g
-        mean[i], square[i] = first, second
-        if has_largest:
+        mean[i], square[i] = average, second
+        if has_maxima:
             second = second if second > largest[i] or second != second else largest[i]
             largest[i] = second
-        param[i] = value * real(shrink) - size * first / (sqrt(second) / scale + epsilon)
+        param[i] = value * real(shrink) - size * average / (sqrt(second) / scale + epsilon)
 
 
-@parallel_jit
-def _adam_parallel(
-    param, grad, mean, square, largest, has_largest, step_size, correction, beta1, beta2, eps, decay, shrink, maximize,
-    count,
-):  # fmt: skip
-    size = len(param)
-    for part in prange(count):
-        low, high = size * part // count, size * (part + 1) // count
-        _adam(
-            param[low:high], grad[low:high], mean[low:high], square[low:high], largest[low:high], has_largest,
-            step_size, correction, beta1, beta2, eps, decay, shrink, maximize,
-        )  # fmt: skip
+@pool_jit
+def _adam_all(count, params, grads, means, squares, maxima, has_maxima, settings):
+    parallel_for(count, count > 1, _adam, (count, params, grads, means, squares, maxima, has_maxima, *settings))
 
 
-def _update(kernels, param, grad, states, settings):
-    """Run the serial or the parallel kernel on the arrays, flat in param's memory order; a state may be None."""
+def _update(kernel, param, grad, states, settings):
+    """Run the kernel on the arrays, flat in param's memory order; a state may be None."""
     if param.flags.c_contiguous:
         targets, source = [param, *states], grad
     else:
@@ -97,11 +87,7 @@ def _update(kernels, param, grad, states, settings):
     has_last = flat[-1] is not None
     if not has_last:
         flat[-1] = grads  # never touched
-    serial, parallel = kernels
-    if param.size < SERIAL:
-        serial(flat[0], grads, *flat[1:], has_last, *settings)
-    else:
-        parallel(flat[0], grads, *flat[1:], has_last, *settings, parts(param.size, param.size))
+    kernel(parts(param.size, param.size), flat[0], grads, *flat[1:], has_last, settings)
     for target, array in zip(targets, arrays):
         if array is not target:
             target[...] = array
@@ -122,7 +108,7 @@ def sgd_update(param, grad, momentum_buffer, lr, momentum, dampening, weight_dec
     (array([0.5]), array([5.]))
     """
     settings = float(lr), float(momentum), float(dampening), float(weight_decay), bool(nesterov), bool(maximize)
-    _update((_sgd, _sgd_parallel), param, grad, (momentum_buffer,), settings)
+    _update(_sgd_all, param, grad, (momentum_buffer,), settings)
 
 
 def adam_update(
@@ -148,4 +134,4 @@ def adam_update(
         lr / (1 - beta1**step), sqrt(1 - beta2**step), float(beta1), float(beta2), float(eps), float(decay),
         float(shrink), bool(maximize),
     )  # fmt: skip
-    _update((_adam, _adam_parallel), param, grad, (exp_avg, exp_avg_sq, max_exp_avg_sq), settings)
+    _update(_adam_all, param, grad, (exp_avg, exp_avg_sq, max_exp_avg_sq), settings)

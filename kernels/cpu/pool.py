@@ -10,10 +10,10 @@ over the channels of a pixel, with few over all pixels and channels of a row, th
 from functools import lru_cache
 
 import numpy as np
-from numba import prange
 
-from ..jit import jit, parallel_jit
-from .layout import SERIAL, channels_first, channels_last, parts
+from ..jit import jit, pool_jit
+from ..parallel import parallel_for
+from .layout import channels_first, channels_last, parts
 
 FEW_CHANNELS = 16  # below, the loop over a pixel's channels is too short to be worth its start
 MANY_IMAGES = 8  # from here on, images alone keep the threads busy
@@ -25,8 +25,8 @@ def _volume(sizes, unit):
 
 
 @jit
-def _max_rows(x, y, indices, depths, heights, widths, dilation, starts, columns, pixels, shape, first, last):
-    """Output rows from first to last of max pooling, all arrays flat; a row is one (n, depth, height).
+def _max_rows(part, count, x, y, indices, depths, heights, widths, dilation, starts, columns, pixels, shape):
+    """Part `part` of `count` of the output rows of max pooling, all arrays flat; a row is one (n, depth, height).
 
     depths, heights and widths hold the first and the stop coordinate of every window, starts the first column of every
     element's window, -1 if it is empty. columns is (taps, output row) positions in an input row and pixels the columns
@@ -36,7 +36,8 @@ def _max_rows(x, y, indices, depths, heights, widths, dilation, starts, columns,
     input_row, output_row = width * channels, len(starts)
     spread = np.empty(output_row, x.dtype)
     taken = np.empty(output_row, np.int32)  # relative to the row's first window: half the bytes of the int64 result
-    for row in range(first, last):
+    rows = len(y) // output_row
+    for row in range(rows * part // count, rows * (part + 1) // count):
         plane, h_out = divmod(row, heights.shape[1])
         image, d_out = divmod(plane, depths.shape[1])
         top = depths[0, d_out] * height + heights[0, h_out]
@@ -74,13 +75,10 @@ def _max_rows(x, y, indices, depths, heights, widths, dilation, starts, columns,
             where[j] = top * width + taken[j] if inside and taken[j] >= 0 else -1
 
 
-@parallel_jit
-def _max_rows_parallel(
-    x, y, indices, depths, heights, widths, dilation, starts, columns, pixels, shape, rows, count
-):
-    for part in prange(count):
-        first, last = rows * part // count, rows * (part + 1) // count
-        _max_rows(x, y, indices, depths, heights, widths, dilation, starts, columns, pixels, shape, first, last)
+@pool_jit
+def _max_all(count, x, y, indices, depths, heights, widths, dilation, starts, columns, pixels, shape):
+    arguments = count, x, y, indices, depths, heights, widths, dilation, starts, columns, pixels, shape
+    parallel_for(count, count > 1, _max_rows, arguments)
 
 
 @lru_cache(maxsize=256)
@@ -128,22 +126,20 @@ def max_pool(x, kernel, stride, padding, dilation, output_size):
     indices = np.empty(y.shape, np.int64)
     if y.size:
         source, result, where = channels_last(x).reshape(-1), y.reshape(-1), indices.reshape(-1)
-        rows, shape = y.size // (channels * output_size[-1]), (*spatial, channels)
-        if source.size < SERIAL:
-            _max_rows(source, result, where, *tables, shape, 0, rows)
-        else:
-            _max_rows_parallel(source, result, where, *tables, shape, rows, parts(rows, source.size))
+        count = parts(y.size // (channels * output_size[-1]), source.size)
+        _max_all(count, source, result, where, *tables, (*spatial, channels))
     return channels_first(y), channels_first(indices)
 
 
 @jit
-def _scatter(dy, indices, dx, images, blocks, first, last):
-    """dx zeroed, then dx[image, indices] += dy, for units from first to last: blocks of one image's channels.
+def _scatter(part, count, dy, indices, dx, blocks):
+    """Part `part` of `count` of dx zeroed, then dx[image, indices] += dy; `blocks` blocks of each image's channels.
 
     dy and indices are (N, outputs, C), dx is (N, cells, C).
     """
     outputs, channels = dy.shape[1:]
-    for unit in range(first, last):
+    units = len(dx) * blocks
+    for unit in range(units * part // count, units * (part + 1) // count):
         image, block = divmod(unit, blocks)
         low, high = channels * block // blocks, channels * (block + 1) // blocks
         if blocks == 1:
@@ -157,11 +153,9 @@ def _scatter(dy, indices, dx, images, blocks, first, last):
                     dx[image, index, c] += dy[image, o, c]
 
 
-@parallel_jit
-def _scatter_parallel(dy, indices, dx, images, blocks, count):
-    units = images * blocks
-    for part in prange(count):
-        _scatter(dy, indices, dx, images, blocks, units * part // count, units * (part + 1) // count)
+@pool_jit
+def _scatter_all(count, dy, indices, dx, blocks):
+    parallel_for(count, count > 1, _scatter, (count, dy, indices, dx, blocks))
 
 
 def max_pool_grad(dy, indices, input_shape):
@@ -179,28 +173,23 @@ def max_pool_grad(dy, indices, input_shape):
         grads = channels_last(dy).reshape(images, -1, channels)
         where = channels_last(indices).reshape(grads.shape)
         blocks = 1 if images >= MANY_IMAGES else -(-channels // FEW_CHANNELS)
-        if dx.size < SERIAL or images * blocks == 1:
-            _scatter(grads, where, cells, images, blocks, 0, images * blocks)
-        else:
-            _scatter_parallel(grads, where, cells, images, blocks, parts(images * blocks, dx.size))
+        _scatter_all(parts(images * blocks, dx.size), grads, where, cells, blocks)
     return channels_first(dx)
 
 
 @jit
-def _gather(x, indices, y, first, last):
-    """y[image, o, c] = x[image, indices[image, o, c], c] for images from first to last, 0 for an index of -1."""
-    for image in range(first, last):
+def _gather(part, count, x, indices, y):
+    """Part `part` of `count` of the images of y = x[image, indices], 0 for an index of -1; channel by channel."""
+    for image in range(len(x) * part // count, len(x) * (part + 1) // count):
         for o in range(indices.shape[1]):
             for c in range(indices.shape[2]):
                 index = indices[image, o, c]
                 y[image, o, c] = x[image, index, c] if index >= 0 else 0
 
 
-@parallel_jit
-def _gather_parallel(x, indices, y, count):
-    images = len(x)
-    for part in prange(count):
-        _gather(x, indices, y, images * part // count, images * (part + 1) // count)
+@pool_jit
+def _gather_all(count, x, indices, y):
+    parallel_for(count, count > 1, _gather, (count, x, indices, y))
 
 
 def max_pool_gather(x, indices):
@@ -217,16 +206,13 @@ def max_pool_gather(x, indices):
         result = y.reshape(images, -1, channels)
         cells = channels_last(x).reshape(images, -1, channels)
         where = channels_last(indices).reshape(result.shape)
-        if y.size < SERIAL:
-            _gather(cells, where, result, 0, images)
-        else:
-            _gather_parallel(cells, where, result, parts(images, y.size))
+        _gather_all(parts(images, y.size), cells, where, result)
     return channels_first(y)
 
 
 @jit
-def _sum_rows(x, y, depths, heights, widths, divisors, across, columns, shape, gradient, first, last):
-    """Rows from first to last of y, flat: sums of x, flat of (N, *shape), over windows, divided.
+def _sum_rows(part, count, x, y, depths, heights, widths, divisors, across, columns, shape, gradient):
+    """Part `part` of `count` of the rows of y, flat: sums of x, flat of (N, *shape), over windows, divided.
 
     depths, heights and widths hold the first and the stop coordinate in x of every coordinate of y. The divisor is
     divisors[0, d] * divisors[1, h] * across[position in the row], of the cell of y, or of x if gradient. The rows under
@@ -238,7 +224,8 @@ def _sum_rows(x, y, depths, heights, widths, divisors, across, columns, shape, g
     result_row, real = pixels * channels, x.dtype.type
     line = np.zeros(source_row + channels, x.dtype)
     sums = line[:source_row]
-    for row in range(first, last):
+    rows = len(y) // result_row
+    for row in range(rows * part // count, rows * (part + 1) // count):
         plane, h_out = divmod(row, heights.shape[1])
         image, d_out = divmod(plane, depths.shape[1])
         fresh = True
@@ -276,11 +263,10 @@ def _sum_rows(x, y, depths, heights, widths, divisors, across, columns, shape, g
                 result[j] /= divisor * real(across[j])
 
 
-@parallel_jit
-def _sum_rows_parallel(x, y, depths, heights, widths, divisors, across, columns, shape, gradient, rows, count):
-    for part in prange(count):
-        first, last = rows * part // count, rows * (part + 1) // count
-        _sum_rows(x, y, depths, heights, widths, divisors, across, columns, shape, gradient, first, last)
+@pool_jit
+def _sum_all(count, x, y, depths, heights, widths, divisors, across, columns, shape, gradient):
+    arguments = count, x, y, depths, heights, widths, divisors, across, columns, shape, gradient
+    parallel_for(count, count > 1, _sum_rows, arguments)
 
 
 def _sum_windows(x, tables, output_size, gradient):
@@ -289,11 +275,8 @@ def _sum_windows(x, tables, output_size, gradient):
     y = np.empty((x.shape[0], *output_size, channels), x.dtype.newbyteorder("="))
     if y.size:
         source, result = channels_last(x).reshape(-1), y.reshape(-1)
-        rows, shape = y.size // (channels * output_size[-1]), (*_volume(x.shape[2:], 1), channels)
-        if source.size + y.size < SERIAL:
-            _sum_rows(source, result, *tables, shape, gradient, 0, rows)
-        else:
-            _sum_rows_parallel(source, result, *tables, shape, gradient, rows, parts(rows, source.size + y.size))
+        count = parts(y.size // (channels * output_size[-1]), source.size + y.size)
+        _sum_all(count, source, result, *tables, (*_volume(x.shape[2:], 1), channels), gradient)
     return channels_first(y)
 
 

@@ -173,10 +173,10 @@ def indirect_product(x, table, out, weight, bias, y, plan):
 
 
 class OuterPlan(NamedTuple):
-    """Shapes and strides (in elements) of `groups` outer products, `rows` by runs * run, over images of pixels."""
+    """Shapes and strides (in elements) of `groups` outer products, `rows` by runs * run, over units of pixels."""
 
     groups: int
-    images: int
+    units: int
     pixels: int
     rows: int
     runs: int
@@ -184,95 +184,87 @@ class OuterPlan(NamedTuple):
     channels: int  # of the result, whose columns are [runs * run // channels][channels]
     a_row: int
     a_group: int
-    x_image: int
+    x_unit: int
     x_row: int
     x_group: int
+    # how the work is cut
     vectors: int
     tiles: int
     panels: int
+    panel_parts: int
+    blocks: int
     parts: int
 
 
 @jit
-def _gather(panel, pixel, count, x, x_at, table, buffer, plan):
-    """Lay `count` pixels' rows of one panel of columns side by side, zeros where the table has no pixel."""
-    width = plan.vectors * (VECTOR_BYTES // x.itemsize)
-    image, at = pixel // plan.pixels, pixel % plan.pixels
-    columns = plan.runs * plan.run
-    first = panel * width
-    last = min(first + width, columns)
-    first_run, skip = first // plan.run, first % plan.run
-    target = 0
-    for _ in range(count):
-        source = x_at + image * plan.x_image
-        run, column, start = first_run, first, skip
-        while column < last:
-            length = min(plan.run - start, last - column)
-            number = table[at * plan.runs + run]
-            if number >= 0:
-                copy_run(buffer, target + column - first, x, source + number * plan.x_row + start, length)
-            else:
-                for n in range(length):
-                    buffer[target + column - first + n] = 0
-            column += length
-            run += 1
-            start = 0
-        for n in range(last - first, width):
-            buffer[target + n] = 0
-        target += width
-        at += 1
-        if at == plan.pixels:
-            at = 0
-            image += 1
-
-
-@jit
-def _panel(task, a, x, table, sums, plan):
-    """The sums of one panel of columns over one part of the pixels."""
+def _block_sums(task, a, x, table, sums, plan):
+    """The sums of a range of panels of columns over one part of the pixels."""
     width = plan.vectors * (VECTOR_BYTES // x.itemsize)
     height = TILES[plan.vectors - 1]
-    part, panel, group = task % plan.parts, task // plan.parts % plan.panels, task // (plan.parts * plan.panels)
+    panel_part, rest = task % plan.panel_parts, task // plan.panel_parts
+    part, group = rest % plan.parts, rest // plan.parts
+    first = panel_part * plan.panels // plan.panel_parts
+    last = (panel_part + 1) * plan.panels // plan.panel_parts
     size = plan.tiles * height * width
-    sums[task * size : (task + 1) * size] = 0
-    total = plan.images * plan.pixels
-    buffer = np.empty(_STEPS * width, x.dtype)
-    narrow = np.zeros(_STEPS * height if plan.rows < height else 0, x.dtype)
-    last = (part + 1) * total // plan.parts
-    for pixel in range(part * total // plan.parts, last, _STEPS):
-        count = min(_STEPS, last - pixel)
-        _gather(panel, pixel, count, x, group * plan.x_group, table, buffer, plan)
-        a_at = pixel * plan.a_row + group * plan.a_group
+    sums_at = (group * plan.parts + part) * plan.panels * size
+    sums[sums_at + first * size : sums_at + last * size] = 0
+    zeros = np.zeros(plan.run, x.dtype)
+    block = -(-plan.pixels // plan.blocks)
+    starts = np.empty(block * plan.runs, np.int64)
+    narrow = np.zeros(block * height if plan.rows < height else 0, x.dtype)
+    total = plan.units * plan.blocks
+    for number in range(part * total // plan.parts, (part + 1) * total // plan.parts):
+        unit, start = number // plan.blocks, number % plan.blocks * block
+        count = min(block, plan.pixels - start)
+        if count <= 0:
+            continue
+        a_at = (unit * plan.pixels + start) * plan.a_row + group * plan.a_group
+        x_at = unit * plan.x_unit + group * plan.x_group
         if plan.rows < height:
             for p in range(count):
                 copy_run(narrow, p * height, a, a_at + p * plan.a_row, plan.rows)
-            outer_tile(plan.vectors - 1, narrow, 0, height, buffer, 0, count, sums, task * size)
-        else:
+        zero = (zeros.ctypes.data - x.ctypes.data) // x.itemsize - x_at
+        for entry in range(count * plan.runs):
+            pixel = table[start * plan.runs + entry]
+            starts[entry] = pixel * plan.x_row if pixel >= 0 else zero
+        for panel in range(first, last):
             for tile in range(plan.tiles):
-                # The last tile overlaps the one before in `a`, not in the sums.
-                start = a_at + min(tile * height, plan.rows - height)
-                at = task * size + tile * height * width
-                outer_tile(plan.vectors - 1, a, start, plan.a_row, buffer, 0, count, sums, at)
+                at = sums_at + panel * size + tile * height * width
+                if plan.rows < height:
+                    outer_tile(
+                        plan.vectors - 1, narrow, 0, height, x, x_at, starts, plan.runs, count, plan.run,
+                        panel * plan.vectors, sums, at,
+                    )  # fmt: skip
+                else:
+                    # The last tile overlaps the one before in `a`, not in the sums.
+                    m = min(tile * height, plan.rows - height)
+                    outer_tile(
+                        plan.vectors - 1, a, a_at + m, plan.a_row, x, x_at, starts, plan.runs, count, plan.run,
+                        panel * plan.vectors, sums, at,
+                    )  # fmt: skip
 
 
 @jit
 def _collect(index, sums, result, plan):
     """Add the parts of row `index` in order and lay it out as [channels][taps]."""
-    width = plan.vectors * (VECTOR_BYTES // sums.itemsize)
+    lanes = VECTOR_BYTES // sums.itemsize
+    width = plan.vectors * lanes
     height = TILES[plan.vectors - 1]
     size = plan.tiles * height * width
     group, row = index // plan.rows, index % plan.rows
     tile = row // height
     within = tile * height + row - max(0, min(tile * height, plan.rows - height))
-    columns = plan.runs * plan.run
-    taps = columns // plan.channels
+    taps = plan.runs * plan.run // plan.channels
+    per_run = -(-plan.run // lanes)
     tap, channel = 0, 0
-    for panel in range(plan.panels):
-        at = (group * plan.panels + panel) * plan.parts * size + within * width
-        for lane in range(min(width, columns - panel * width)):
+    for vector in range(plan.runs * per_run):
+        panel = vector // plan.vectors
+        at = group * plan.parts * plan.panels * size + panel * size + within * width + vector % plan.vectors * lanes
+        for lane in range(min(lanes, plan.run - vector % per_run * lanes)):
             total = sums[at + lane]
             for part in range(1, plan.parts):
-                total += sums[at + part * size + lane]
-            result[index * columns + channel * taps + tap] = total
+                total += sums[at + part * plan.panels * size + lane]
+            result[index * taps * plan.channels + channel * taps + tap] = total
             channel += 1
             if channel == plan.channels:
                 channel = 0
@@ -281,27 +273,33 @@ def _collect(index, sums, result, plan):
 
 @pool_jit
 def _outer_product(parallel, a, x, table, sums, result, plan):
-    parallel_for(plan.groups * plan.panels * plan.parts, parallel, _panel, (a, x, table, sums, plan))
+    parallel_for(plan.groups * plan.parts * plan.panel_parts, parallel, _block_sums, (a, x, table, sums, plan))
     parallel_for(plan.groups * plan.rows, parallel, _collect, (sums, result, plan))
 
 
-def outer_plan(itemsize, groups, images, pixels, rows, runs, run, channels, *strides):
+def outer_plan(itemsize, groups, units, pixels, rows, runs, run, channels, *strides):
     """The plan of an outer product: the tile with the least padding, and a number of parts that the shapes fix."""
     lanes = VECTOR_BYTES // itemsize
+    columns = runs * -(-run // lanes)
 
     def padded(n):
-        return -(-rows // TILES[n - 1]) * TILES[n - 1] * -(-runs * run // (n * lanes)) * n
+        return -(-rows // TILES[n - 1]) * TILES[n - 1] * -(-columns // n) * n
 
     vectors = min((4, 3, 2, 1), key=padded)
-    panels = -(-runs * run // (vectors * lanes))
+    panels = -(-columns // vectors)
     tiles = -(-rows // TILES[vectors - 1])
-    parts = max(1, min(_TASKS // (groups * panels), images * pixels // (4 * _STEPS)))
-    return OuterPlan(groups, images, pixels, rows, runs, run, channels, *strides, vectors, tiles, panels, parts)
+    panel_size = tiles * TILES[vectors - 1] * vectors * VECTOR_BYTES
+    panel_parts = -(-panels // max(1, _WEIGHT_BYTES // panel_size))
+    blocks = -(-pixels // _STEPS)
+    parts = max(1, min(_TASKS // (groups * panel_parts), units * pixels // (2 * _STEPS)))
+    return OuterPlan(
+        groups, units, pixels, rows, runs, run, channels, *strides, vectors, tiles, panels, panel_parts, blocks, parts
+    )
 
 
 def outer_product(a, x, table, result, plan):
-    """result[group, row, channel, tap] = sum over images and pixels of a[pixel, row] * x[table[pixel, tap], channel]."""
+    """result[group, row, channel, tap] = sum over units and pixels of a[pixel, row] * x[table[pixel, tap], channel]."""
     size = plan.tiles * TILES[plan.vectors - 1] * plan.vectors * (VECTOR_BYTES // x.itemsize)
     sums = np.empty(plan.groups * plan.panels * plan.parts * size, x.dtype)
-    work = sums.size // plan.parts * plan.images * plan.pixels
+    work = plan.groups * plan.panels * size * plan.units * plan.pixels
     _outer_product(work >= _SERIAL, a, x, table, sums, result, plan)

@@ -8,11 +8,11 @@ contiguous and the inner loop runs along it; else it runs over a block of neighb
 from math import log, prod
 
 import numpy as np
-from numba import prange
 
-from ..jit import jit, parallel_jit
+from ..jit import jit, pool_jit
+from ..parallel import parallel_for
 from .exponential import exp, maximum
-from .layout import SERIAL, dense, inverse, memory_order, parts
+from .layout import dense, inverse, memory_order, parts
 
 SOFTMAX, LOG_SOFTMAX, SOFTMAX_GRAD, LOG_SOFTMAX_GRAD = range(4)
 BLOCK = 128  # neighbouring lines that are walked at once
@@ -93,33 +93,33 @@ def _block(function, dy, y, result, start, length, inner, width):
 
 
 @jit
-def _lines(function, dy, y, result, length, first, last):
-    """Contiguous lines from first to last of the flat arrays."""
-    for line in range(first, last):
+def _lines(part, count, function, dy, y, result, length):
+    """Part `part` of `count` of the contiguous lines of the flat arrays."""
+    lines = len(y) // length
+    for line in range(lines * part // count, lines * (part + 1) // count):
         start, stop = line * length, (line + 1) * length
         _line(function, dy[start:stop], y[start:stop], result[start:stop])
 
 
-@parallel_jit
-def _lines_parallel(function, dy, y, result, length, lines, count):
-    for part in prange(count):
-        _lines(function, dy, y, result, length, lines * part // count, lines * (part + 1) // count)
+@pool_jit
+def _all_lines(count, function, dy, y, result, length):
+    parallel_for(count, count > 1, _lines, (count, function, dy, y, result, length))
 
 
 @jit
-def _blocks(function, dy, y, result, length, inner, first, last):
-    """Blocks from first to last, each of up to BLOCK lines, of the flat arrays."""
-    blocks = -(-inner // BLOCK)
-    for unit in range(first, last):
-        outer, block = divmod(unit, blocks)
+def _blocks(part, count, function, dy, y, result, length, inner):
+    """Part `part` of `count` of the blocks of up to BLOCK neighbouring lines of the flat arrays."""
+    across = -(-inner // BLOCK)
+    blocks = len(y) // (length * inner) * across
+    for number in range(blocks * part // count, blocks * (part + 1) // count):
+        outer, block = divmod(number, across)
         start, width = outer * length * inner + block * BLOCK, min(BLOCK, inner - block * BLOCK)
         _block(function, dy, y, result, start, length, inner, width)
 
 
-@parallel_jit
-def _blocks_parallel(function, dy, y, result, length, inner, units, count):
-    for part in prange(count):
-        _blocks(function, dy, y, result, length, inner, units * part // count, units * (part + 1) // count)
+@pool_jit
+def _all_blocks(count, function, dy, y, result, length, inner):
+    parallel_for(count, count > 1, _blocks, (count, function, dy, y, result, length, inner))
 
 
 def _along(function, dy, y, axis):
@@ -135,15 +135,12 @@ def _along(function, dy, y, axis):
     if result.size:
         grads = values if dy is y else dense(dy)
         length, inner = y.shape[axis], prod(y.shape[axis + 1 :])
-        units = y.size // (length * inner) * -(-inner // BLOCK)
-        arguments = function, grads.reshape(-1), values.reshape(-1), result.reshape(-1), length
-        serial, parallel = (_lines, _lines_parallel) if inner == 1 else (_blocks, _blocks_parallel)
-        if inner > 1:
-            arguments += (inner,)
-        if y.size < SERIAL or units == 1:
-            serial(*arguments, 0, units)
+        arrays = grads.reshape(-1), values.reshape(-1), result.reshape(-1)
+        if inner == 1:
+            _all_lines(parts(y.size // length, y.size), function, *arrays, length)
         else:
-            parallel(*arguments, units, parts(units, y.size))
+            blocks = y.size // (length * inner) * -(-inner // BLOCK)
+            _all_blocks(parts(blocks, y.size), function, *arrays, length, inner)
     return result
 
 

@@ -77,8 +77,11 @@ class _Emitter:
 
     def keep(self, count, vectors=0):
         """Mask of the lanes of vector `vectors` that lie below `count` elements."""
-        lanes = ir.Constant(ir.VectorType(_I64, self.lanes), [_I64(vectors * self.lanes + n) for n in range(self.lanes)])
-        return self.builder.icmp_signed("<", lanes, self.splat(count))
+        left = self.builder.sub(count, _I64(vectors * self.lanes))
+        bits = self.builder.sub(self.builder.shl(_I64(1), left), _I64(1))
+        bits = self.builder.select(self.builder.icmp_signed(">=", left, _I64(self.lanes)), _I64(-1), bits)
+        bits = self.builder.select(self.builder.icmp_signed(">", left, _I64(0)), bits, _I64(0))
+        return self.builder.bitcast(self.builder.trunc(bits, ir.IntType(self.lanes)), self.masks)
 
     def masked_load(self, pointer, mask, vectors=0):
         function = cgutils.get_or_insert_function(
@@ -112,13 +115,17 @@ class _Emitter:
     def slots(self, rows, vectors):
         return [[cgutils.alloca_once(self.builder, self.vector) for _ in range(vectors)] for _ in range(rows)]
 
-    def accumulate(self, slots, scalars, step):
-        """slots[m][n] += scalars[m] * vector n of `step`, where scalars[m] is an address."""
-        vectors = [self.load(step, n) for n in range(len(slots[0]))]
+    def accumulate(self, slots, scalars, vectors):
+        """slots[m][n] += scalars[m] * vectors[n], where scalars[m] is an address."""
         for row, scalar in zip(slots, scalars, strict=True):
             scalar = self.splat(self.builder.load(scalar))
             for slot, vector in zip(row, vectors, strict=True):
                 self.builder.store(self.multiply_add(scalar, vector, self.builder.load(slot)), slot)
+
+
+def _wide(builder, number):
+    """A table's entry of 32 or 64 bits as 64 bits."""
+    return number if number.type == _I64 else builder.sext(number, _I64)
 
 
 def _pointer(context, builder, array_type, array, offset):
@@ -190,12 +197,9 @@ def _indirect_body(
     starts = [cgutils.alloca_once(builder, x.type) for _ in range(rows)]
     at = cgutils.alloca_once(builder, weight.type)
 
-    def wide(number):
-        return number if number.type == _I64 else builder.sext(number, _I64)
-
     def y_rows():
         for m in range(rows):
-            number = wide(builder.load(builder.gep(out, [_I64(m)])))
+            number = _wide(builder, builder.load(builder.gep(out, [_I64(m)])))
             yield builder.gep(y, [builder.mul(number, y_row)]), slots[m]
 
     with builder.if_else(cgutils.is_true(builder, accumulate)) as (add, start_anew):
@@ -209,18 +213,19 @@ def _indirect_body(
                 for row in slots:
                     builder.store(first, row[n])
 
-    step = builder.mul(channels, _I64(width))
+    tap_size = builder.mul(channels, _I64(width))
     with cgutils.for_range(builder, taps) as tap:
-        numbers = [wide(builder.load(builder.gep(row, [tap.index]))) for row in table_rows]
+        numbers = [_wide(builder, builder.load(builder.gep(row, [tap.index]))) for row in table_rows]
         with builder.if_then(builder.icmp_signed(">=", functools.reduce(builder.and_, numbers), _I64(0))):
             for number, start in zip(numbers, starts, strict=True):
                 inside = builder.icmp_signed(">=", number, _I64(0))
                 builder.store(builder.select(inside, builder.gep(x, [builder.mul(number, x_row)]), zeros), start)
-            builder.store(builder.gep(weight, [builder.mul(tap.index, step)]), at)
+            builder.store(builder.gep(weight, [builder.mul(tap.index, tap_size)]), at)
             with cgutils.for_range(builder, channels) as c:
                 now = builder.load(at)
                 builder.store(builder.gep(now, [_I64(width)]), at)
-                emit.accumulate(slots, [builder.gep(builder.load(start), [c.index]) for start in starts], now)
+                step = [emit.load(now, n) for n in range(vectors)]
+                emit.accumulate(slots, [builder.gep(builder.load(start), [c.index]) for start in starts], step)
 
     with builder.if_else(builder.icmp_signed(">=", valid, _I64(width))) as (full, partial):
         with full:
@@ -234,41 +239,60 @@ def _indirect_body(
 
 
 @intrinsic
-def outer_tile(typingctx, tile, a, a_at, a_row, b, b_at, steps, total, total_at):
-    """total[m, :] += sum over `steps` p of a[p, m] * b[p, :] for the tile's rows m.
+def outer_tile(
+    typingctx, tile, a, a_at, a_row, x, x_at, starts, runs, steps, run, vector, total, total_at
+):  # fmt: skip
+    """total[m, :] += sum over `steps` p of a[p, m] * x[starts[p, :], :] for the tile's rows m.
 
-    `tile` is vectors - 1 for the tile of TILES[vectors - 1] rows. All arrays are flat and *_at is the element to start
-    from; rows of `b` and `total` follow one another, `vectors` vectors each, rows of `a` lie `a_row` apart.
+    `tile` is vectors - 1 for the tile of TILES[vectors - 1] rows. All arrays are flat, *_at is the element to start from
+    and a's rows lie `a_row` apart. Each p has `runs` runs of `run` elements of x, whose places (relative to x_at) are in
+    `starts`. A run takes as many vectors as it needs, the last of them filled up with zeros; the tile computes those
+    from number `vector` on, counted over all runs. The sums' rows follow one another.
     """
     i = types.int64
-    signature = types.void(i, a, i, i, b, i, i, total, i)
+    signature = types.void(i, a, i, i, x, i, starts, i, i, i, i, total, i)
 
     def codegen(context, builder, signature, args):
-        tile, a_array, a_at, a_row, b_array, b_at, steps, total_array, total_at = args
+        (tile, a_array, a_at, a_row, x_array, x_at, starts_array, runs, steps, run, vector, total_array,
+         total_at) = args  # fmt: skip
+        pointer = functools.partial(_pointer, context, builder)
         tiles = [(rows, vectors) for vectors, rows in enumerate(TILES, 1)]
         _dispatch(builder, tile, tiles, functools.partial(_outer_body, a.dtype), [
-            _pointer(context, builder, a, a_array, a_at), a_row, _pointer(context, builder, b, b_array, b_at), steps,
-            _pointer(context, builder, total, total_array, total_at),
+            pointer(a, a_array, a_at), a_row, pointer(x, x_array, x_at), pointer(starts, starts_array, _I64(0)), runs,
+            steps, run, vector, pointer(total, total_array, total_at),
         ])  # fmt: skip
         return context.get_dummy_value()
 
     return signature, codegen
 
 
-def _outer_body(dtype, builder, rows, vectors, a, a_row, b, steps, total):
+def _outer_body(dtype, builder, rows, vectors, a, a_row, x, starts, runs, steps, run, vector, total):
     emit = _Emitter(builder, dtype)
     slots = emit.slots(rows, vectors)
-    a_now, b_now = cgutils.alloca_once(builder, a.type), cgutils.alloca_once(builder, b.type)
-    builder.store(a, a_now)
-    builder.store(b, b_now)
     flat = [slot for row in slots for slot in row]
+    a_now, starts_now = cgutils.alloca_once(builder, a.type), cgutils.alloca_once(builder, starts.type)
+    builder.store(a, a_now)
+    builder.store(starts, starts_now)
     for n, slot in enumerate(flat):
         builder.store(emit.load(total, n), slot)
+    # Which run each vector belongs to, where in it the vector starts, and how many lanes are left of it.
+    per_run = builder.sdiv(builder.add(run, _I64(emit.lanes - 1)), _I64(emit.lanes))
+    last = builder.sub(builder.mul(per_run, runs), _I64(1))
+    places = []
+    for n in range(vectors):
+        number = builder.add(vector, _I64(n))
+        number = builder.select(builder.icmp_signed("<", number, last), number, last)
+        skip = builder.mul(builder.srem(number, per_run), _I64(emit.lanes))
+        places.append((builder.sdiv(number, per_run), builder.gep(x, [skip]), emit.keep(builder.sub(run, skip))))
     with cgutils.for_range(builder, steps):
-        scalars, step = builder.load(a_now), builder.load(b_now)
+        scalars, entry = builder.load(a_now), builder.load(starts_now)
+        step = [
+            emit.masked_load(builder.gep(source, [builder.load(builder.gep(entry, [number]))]), mask)
+            for number, source, mask in places
+        ]
         emit.accumulate(slots, [builder.gep(scalars, [_I64(m)]) for m in range(rows)], step)
         builder.store(builder.gep(scalars, [a_row]), a_now)
-        builder.store(builder.gep(step, [_I64(vectors * emit.lanes)]), b_now)
+        builder.store(builder.gep(entry, [runs]), starts_now)
     for n, slot in enumerate(flat):
         emit.store(builder.load(slot), total, n)
 

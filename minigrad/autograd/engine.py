@@ -58,7 +58,20 @@ def _results(node, grads):
         scope = "" if node.scope is None else f" made in module {type(node.scope.module).__name__}"
         error.add_note(f"during the backward of {node.name}{scope}: {type(node).formula}")
         raise
-    return results if type(results) is tuple else (results,)
+    results = results if type(results) is tuple else (results,)
+    if len(results) != len(node.edges):
+        _check_count(node, results)
+    return results
+
+
+def _check_count(node, results):
+    """Nothing may be missing for an argument that needs a gradient, and what is too much must be None."""
+    missing, extra = node.edges[len(results) :], results[len(node.edges) :]
+    if any(edge is not None for edge in missing) or any(grad is not None for grad in extra):
+        raise RuntimeError(
+            f"function {node.name}Backward returned an incorrect number of gradients (expected {len(node.edges)}, got "
+            f"{len(results)})"
+        )
 
 
 def _accumulate(variable, grad, create_graph):

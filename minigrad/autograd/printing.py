@@ -7,61 +7,57 @@ from . import dtypes
 PRECISION, EDGE_ITEMS, THRESHOLD, LINE_WIDTH = 4, 3, 1000, 80
 
 
-def _float_formatter(values):
-    """A function that prints one element, of a width that fits all `values`."""
-    finite = np.abs(values[np.isfinite(values)].astype(np.float64))
-    nonzero = finite[finite > 0]
-    integral = bool((finite == np.floor(finite)).all())
-    scientific = (
-        nonzero.size > 0
-        and (nonzero.max() / nonzero.min() > 1000 or nonzero.max() > 1e8 or nonzero.min() < 1e-4)
-        and (not integral or nonzero.max() / nonzero.min() > 1000 or nonzero.max() > 1e8)
-    )
-    if scientific:
-
-        def text(v):
-            return f"{v:.{PRECISION}e}"
-    elif integral:
-
-        def text(v):
-            return f"{v:.0f}." if np.isfinite(v) else str(v)
+def _float_format(values):
+    """(width, function that prints one element) for floating-point `values`: what the nonzero finite ones need."""
+    sized = values[np.isfinite(values) & (values != 0)].astype(np.float64)
+    largest, smallest = (np.abs(sized).max(), np.abs(sized).min()) if sized.size else (1.0, 1.0)
+    if largest / smallest > 1000 or largest > 1e8 or smallest < 1e-4:
+        spec, point = f".{PRECISION}e", ""
+    elif (sized == np.floor(sized)).all():
+        spec, point = ".0f", "."
     else:
+        spec, point = f".{PRECISION}f", ""
 
-        def text(v):
-            return f"{v:.{PRECISION}f}"
+    def text(value):
+        return format(value, spec) + (point if np.isfinite(value) else "")
 
-    width = max([len(text(v)) for v in values], default=0)
-    return lambda v: text(v).rjust(width)
+    return max([len(text(v)) for v in sized], default=1), text
+
+
+def _shown(array):
+    """The elements that are printed: of a large array, those at the edges."""
+    for axis in range(array.ndim):
+        if array.shape[axis] > 2 * EDGE_ITEMS:
+            array = np.take(array, [*range(EDGE_ITEMS), *range(-EDGE_ITEMS, 0)], axis)
+    return array
 
 
 def format_array(array, indent):
     """`array` as nested brackets, continued lines indented by `indent`."""
-    shown = array
-    for axis in range(array.ndim):
-        if array.size > THRESHOLD and array.shape[axis] > 2 * EDGE_ITEMS:
-            edge = np.r_[0:EDGE_ITEMS, array.shape[axis] - EDGE_ITEMS : array.shape[axis]]
-            shown = np.take(shown, edge, axis=axis)
-    if array.dtype.kind == "f":
-        text = _float_formatter(shown.reshape(-1))
-    else:
-        width = max([len(str(v)) for v in shown.reshape(-1).tolist()], default=0)
-
-        def text(v):
-            return str(v).rjust(width)
-
-    if array.ndim == 0:
-        return text(array[()]).strip()
     if array.size == 0:
         return "[]"
-    return np.array2string(
-        array,
-        max_line_width=LINE_WIDTH,
-        separator=", ",
-        prefix=" " * indent,
-        threshold=THRESHOLD,
-        edgeitems=EDGE_ITEMS,
-        formatter={"all": text},
-    )
+    summarise = array.size > THRESHOLD
+    values = (_shown(array) if summarise else array).reshape(-1)
+    if array.dtype.kind == "f":
+        width, text = _float_format(values)
+    else:
+        width, text = max(len(str(v)) for v in values.tolist()), str
+
+    def block(part, indent):
+        if part.ndim == 0:
+            return text(part[()]).rjust(width)
+        entries = [part[i, ...] for i in range(len(part))] if not summarise or len(part) <= 2 * EDGE_ITEMS else [
+            part[i, ...] if i is not None else None for i in (*range(EDGE_ITEMS), None, *range(-EDGE_ITEMS, 0))]
+        margin = " " * (indent + 1)
+        if part.ndim > 1:
+            rows = ["..." if entry is None else block(entry, indent + 1) for entry in entries]
+            return "[" + ("," + "\n" * (part.ndim - 1) + margin).join(rows) + "]"
+        cells = [" ..." if entry is None else block(entry, 0) for entry in entries]
+        step = max(1, (LINE_WIDTH - indent) // (width + 2))
+        lines = [", ".join(cells[start : start + step]) for start in range(0, len(cells), step)]
+        return "[" + f",\n{margin}".join(lines) + "]"
+
+    return block(array, indent)
 
 
 def tensor_repr(tensor):

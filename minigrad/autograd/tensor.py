@@ -46,7 +46,8 @@ class View:
     def attach(tensors, operation, args):
         """Note that `tensors`, the results of `operation.apply(*args)`, are views of `args[0]`."""
         source = args[0]
-        base, steps = (source, ()) if source._view is None else (source._view.base, source._view.steps)
+        own = source._view is None or (source._needs and source._node is None)  # a leaf is the base of its own views
+        base, steps = (source, ()) if own else (source._view.base, source._view.steps)
         storage = source.storage
         for index, tensor in enumerate(tensors):
             tensor._view = View(base, (*steps, (operation, args[1:], index)), storage.history)
@@ -263,8 +264,8 @@ class Tensor:
                 )
             if value._array.shape != self._array.shape:
                 raise RuntimeError(
-                    "assigned grad has data of a different size\nhint: the tensor has shape "
-                    f"{tuple(self.shape)}, the gradient {tuple(value.shape)}"
+                    f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
+                    f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
                 )
         self._grad = value
 

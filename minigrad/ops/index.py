@@ -197,21 +197,21 @@ def __setitem__(self, index, value):
     index, basic = _normal(index, self._array.shape)
     if not isinstance(value, Tensor):
         value = Tensor._wrap(np.asarray(value, dtype=self._array.dtype))
-    target = self._array[(*index, ...) if basic and Ellipsis not in index else index].shape
+    part = Slice.apply(self, index) if basic else None
+    target = tuple(part.shape) if basic else self._array[index].shape
     while value.ndim > len(target) and value.shape[0] == 1:
         value = value.reshape(value.shape[1:])
+    if basic:
+        part.copy_(value.expand(target))
+        return
     try:
         np.broadcast_to(value._array, target)
     except ValueError:
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
-            "shape "
-            f"{list(target)}"
+            f"shape {list(target)}"
         ) from None
-    if basic:
-        Slice.apply(self, index).copy_(value)
-    else:
-        assign(self, PutAt, value, index)
+    assign(self, PutAt, value, index)
 
 
 class PutAt(Operation):

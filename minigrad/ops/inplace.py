@@ -12,7 +12,7 @@ from minigrad.autograd import Operation, Tensor, gradient_edge, no_grad, state
 from minigrad.autograd.dtypes import TORCH_NAMES
 
 from .arithmetic import where
-from .creation import ones
+from .creation import ones, zeros
 from .registry import functions, method
 
 
@@ -123,7 +123,7 @@ class Overwrite(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        return None, dy
+        return (zeros(dy.shape, dtype=dy.dtype) if ctx.needs_input_grad[0] else None), dy
 
 
 def _twin(name, definition):

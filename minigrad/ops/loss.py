@@ -1,11 +1,18 @@
 """Losses: one number for how far predictions are from targets."""
 
+import math
+
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor
 from minigrad.kernels import kernels_for
 
 from .registry import function
+
+
+def _cells(target):
+    """How many targets a sample has: the kernels take (N, C, cells) and (N, cells)."""
+    return math.prod(target.shape[1:])
 
 
 class NLL(Operation):
@@ -17,7 +24,9 @@ class NLL(Operation):
     def forward(ctx, logp, target, weight, ignore_index):
         ctx.classes, ctx.ignore_index = logp.shape[1], ignore_index
         ctx.save_for_backward(target, weight)
-        return kernels_for(logp).nll(logp, target, weight, ignore_index)[0]
+        scores, rows = logp.reshape(*logp.shape[:2], _cells(target)), target.reshape(len(target), _cells(target))
+        losses, _ = kernels_for(logp).nll(scores, rows, weight, ignore_index)
+        return losses.reshape(target.shape)
 
     @staticmethod
     def backward(ctx, dlosses):
@@ -34,7 +43,9 @@ class NLLGrad(Operation):
     def forward(ctx, dlosses, target, weight, ignore_index, classes):
         ctx.ignore_index = ignore_index
         ctx.save_for_backward(target, weight)
-        return kernels_for(dlosses).nll_grad(dlosses, target, weight, ignore_index, classes)
+        rows = (len(target), _cells(target))
+        grad = kernels_for(dlosses).nll_grad(dlosses.reshape(rows), target.reshape(rows), weight, ignore_index, classes)
+        return grad.reshape(len(target), classes, *target.shape[1:])
 
     @staticmethod
     def backward(ctx, dlogp):
@@ -53,7 +64,7 @@ def _reduce(losses, reduction):
 
 
 def _class_input(input, target, weight):
-    """(input as (N, C, L), target as (N, L), result shape) of class-index losses; errors for shapes and indices."""
+    """(input (N, C, *), target (N, *), the losses' shape) of class-index losses; errors for shapes that disagree."""
     shape = input._array.shape
     if input.ndim == 0:
         raise RuntimeError("input tensor should be 1D or more, but got 0D")
@@ -71,20 +82,13 @@ def _class_input(input, target, weight):
             raise ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({target.shape[0]}).")
         raise RuntimeError(
             f"Expected target size {list(wanted)}, got {list(target.shape)}\nhint: the input is (N, C, ...) = "
-            f"{tuple(shape)}, so "
-            "the target is (N, ...)"
+            f"{tuple(shape)}, so the target is (N, ...)"
         )
-    n, classes = input._array.shape[:2]
+    classes = input._array.shape[1]
     if weight is not None and tuple(weight.shape) != (classes,):
         raise RuntimeError(
             f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
-            "shape: "
-            f"{list(weight.shape)}"
-        )
-    if input.ndim != 3:
-        input, rows = (
-            input.reshape(n, classes, -1 if input._array.size else 0),
-            rows.reshape(n, -1 if rows._array.size else 0),
+            f"shape: {list(weight.shape)}"
         )
     return input, rows, wanted
 
@@ -115,7 +119,7 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     losses = NLL.apply(logp, rows.long(), weight, ignore_index)
     if reduction == "mean" and (weight is not None or (rows._array == ignore_index).any()):
         return losses.sum() / _weights(rows, weight, ignore_index, logp.dtype).sum()
-    return _reduce(losses.reshape(shape), reduction)
+    return _reduce(losses if input.ndim > 1 else losses.reshape(shape), reduction)
 
 
 def _weights(target, weight, ignore_index, dtype):

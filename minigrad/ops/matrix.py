@@ -1,8 +1,10 @@
 """Matrix products. Floating-point ones run on minigrad's own kernel, integer ones on NumPy."""
 
+import math
+
 import numpy as np
 
-from minigrad.autograd import Operation
+from minigrad.autograd import Operation, Size
 from minigrad.kernels import kernels_for
 
 from .registry import both, function, method
@@ -91,15 +93,16 @@ def matmul(input, other):
         )
     if y.ndim == 2:
         batch = x.shape[:-2]
-        z = MatMul.apply(x if x.ndim == 2 else x.reshape(-1, k), y)
+        z = MatMul.apply(x if x.ndim == 2 else x.reshape(batch.numel() * n, k), y)
     else:
         try:
-            batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+            batch = Size(np.broadcast_shapes(x.shape[:-2], y.shape[:-2]))
         except ValueError:
             raise RuntimeError(
                 f"The batch sizes of {tuple(input.shape)} and {tuple(other.shape)} do not broadcast"
             ) from None
-        z = MatMul.apply(x.expand(*batch, n, k).reshape(-1, n, k), y.expand(*batch, k, m).reshape(-1, k, m))
+        count = batch.numel()
+        z = MatMul.apply(x.expand(*batch, n, k).reshape(count, n, k), y.expand(*batch, k, m).reshape(count, k, m))
     shape = (*batch, *(() if input.ndim == 1 else (n,)), *(() if other.ndim == 1 else (m,)))
     return z if tuple(z.shape) == shape else z.reshape(shape)
 
@@ -178,5 +181,5 @@ def linear(input, weight, bias=None):
                 else ""
             )
         )
-    y = Linear.apply(input if len(shape) == 2 else input.reshape(-1, k), weight, bias)
+    y = Linear.apply(input if len(shape) == 2 else input.reshape(math.prod(shape[:-1]), k), weight, bias)
     return y if len(shape) == 2 else y.reshape(*shape[:-1], weight.shape[0])

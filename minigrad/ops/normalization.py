@@ -25,8 +25,7 @@ class BatchNorm(Operation):
         x, weight, mean, invstd = ctx.saved_tensors
         if is_grad_enabled():
             return _differentiable_grads(dy, x, weight, ctx.eps)
-        grads = BatchNormGrad.apply(dy, x, mean, invstd, weight)
-        return grads[:1] if weight is None else grads
+        return BatchNormGrad.apply(dy, x, mean, invstd, weight)
 
 
 class BatchNormGrad(Operation):
@@ -47,7 +46,7 @@ def _differentiable_grads(dy, x, weight, eps):
     normal = centred * invstd
     g = dy if weight is None else dy * _per_channel(weight, x.ndim)
     dx = invstd * (g - g.mean(axes, keepdim=True) - normal * (g * normal).mean(axes, keepdim=True))
-    return (dx,) if weight is None else (dx, (dy * normal).sum(axes), dy.sum(axes))
+    return dx, (None if weight is None else (dy * normal).sum(axes)), dy.sum(axes)
 
 
 class ChannelScale(Operation):

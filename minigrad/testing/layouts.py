@@ -14,7 +14,7 @@ def _inside(array, index, shape):
 def _permuted(array):
     """The first two axes exchanged in memory, and the last put first: channels-last for images."""
     order = (0, *range(2, array.ndim), 1) if array.ndim > 2 else tuple(reversed(range(array.ndim)))
-    return np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
+    return np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order).tolist())
 
 
 def _strided(array):
