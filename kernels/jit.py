@@ -158,8 +158,18 @@ def jit(function):
 
 
 def pool_jit(function):
-    """Compile `function` as an entry point whose `parallel_for` loops use the thread pool; one call at a time enters."""
-    kernel = _cached(numba.njit(**_OPTIONS)(function))
+    """Compile `function` as an entry point whose `parallel_for` loops use the thread pool."""
+    return _entry(function, numba.njit(**_OPTIONS)(function))
+
+
+def parallel_jit(function):
+    """Compile `function` with its `prange` loops in parallel."""
+    return _entry(function, numba.njit(parallel=True, **_OPTIONS)(function))
+
+
+def _entry(function, dispatcher):
+    """The kernel behind the lock: one call at a time enters the thread pool."""
+    kernel = _cached(dispatcher)
 
     @functools.wraps(function)
     def call(*args):
@@ -167,18 +177,7 @@ def pool_jit(function):
             _start_pool()
             return kernel(*args)
 
-    return call
-
-
-def parallel_jit(function):
-    """Compile `function` with its `prange` loops in parallel; one call at a time enters the thread pool."""
-    kernel = _cached(numba.njit(parallel=True, **_OPTIONS)(function))
-
-    @functools.wraps(function)
-    def call(*args):
-        with _pool:
-            return kernel(*args)
-
+    call.kernel = kernel
     return call
 
 

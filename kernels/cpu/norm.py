@@ -67,7 +67,7 @@ def _moments(number, x, chunk, partials):
 
 @pool_jit
 def _stats(parallel, x, chunk, partials, mean, var):
-    """Mean and variance of the flat x by channel: those of chunks, combined in order (Chan, Golub and LeVeque, 1979)."""
+    """Mean and variance of the flat x by channel: those of chunks, combined (Chan, Golub and LeVeque, 1979)."""
     parallel_for(len(partials), parallel, _moments, (x, chunk, partials))
     rows = len(x) // len(mean)
     for c in range(len(mean)):

@@ -46,15 +46,14 @@ def format_array(array, indent):
     def block(part, indent):
         if part.ndim == 0:
             return text(part[()]).rjust(width)
-        entries = [part[i, ...] for i in range(len(part))] if not summarise or len(part) <= 2 * EDGE_ITEMS else [
-            part[i, ...] if i is not None else None for i in (*range(EDGE_ITEMS), None, *range(-EDGE_ITEMS, 0))]
-        margin = " " * (indent + 1)
+        cut = summarise and len(part) > 2 * EDGE_ITEMS
+        indices = [*range(EDGE_ITEMS), None, *range(-EDGE_ITEMS, 0)] if cut else range(len(part))
+        gap, margin = ("..." if part.ndim > 1 else " ..."), " " * (indent + 1)
+        entries = [gap if i is None else block(part[i, ...], indent + 1) for i in indices]
         if part.ndim > 1:
-            rows = ["..." if entry is None else block(entry, indent + 1) for entry in entries]
-            return "[" + ("," + "\n" * (part.ndim - 1) + margin).join(rows) + "]"
-        cells = [" ..." if entry is None else block(entry, 0) for entry in entries]
+            return "[" + ("," + "\n" * (part.ndim - 1) + margin).join(entries) + "]"
         step = max(1, (LINE_WIDTH - indent) // (width + 2))
-        lines = [", ".join(cells[start : start + step]) for start in range(0, len(cells), step)]
+        lines = [", ".join(entries[start : start + step]) for start in range(0, len(entries), step)]
         return "[" + f",\n{margin}".join(lines) + "]"
 
     return block(array, indent)
@@ -62,23 +61,22 @@ def format_array(array, indent):
 
 def tensor_repr(tensor):
     """What `repr(tensor)` gives."""
-    name = "tensor" if type(tensor).__name__ == "Tensor" else type(tensor).__name__
-    notes = []
-    array = tensor._array
+    notes, array = [], tensor._array
     if array.size == 0 and array.ndim != 1:
         notes.append(f"size={tuple(array.shape)}")
-    default = (
-        array.dtype == dtypes.get_default_dtype()
-        if array.size == 0
-        else (array.dtype in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool))
-    )
-    if not default:
+    plain = (dtypes.get_default_dtype(),) if array.size == 0 else (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool)
+    if array.dtype not in plain:
         notes.append(f"dtype=minigrad.{array.dtype}")
     if tensor.grad_fn is not None:
         notes.append(f"grad_fn=<{tensor.grad_fn.name}>")
-    elif tensor.requires_grad and name == "tensor":
+    elif tensor.requires_grad:
         notes.append("requires_grad=True")
-    body = format_array(array, len(name) + 1)
-    if name != "tensor":
-        return f"{name} containing:\ntensor({format_array(array, 7)}, requires_grad={tensor.requires_grad})"
-    return f"{name}({', '.join([body, *notes])})"
+    text = "tensor(" + format_array(array, len("tensor("))
+    column = len(text) - text.rfind("\n") + 1
+    for note in notes:
+        if column + len(note) + 2 > LINE_WIDTH:
+            text, column = f"{text},\n{' ' * len('tensor(')}{note}", len("tensor(") + len(note)
+        else:
+            text, column = f"{text}, {note}", column + len(note) + 2
+    kind = type(tensor).__name__
+    return f"{text})" if kind == "Tensor" else f"{kind} containing:\n{text})"

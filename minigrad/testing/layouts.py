@@ -14,7 +14,7 @@ def _inside(array, index, shape):
 def _permuted(array):
     """The first two axes exchanged in memory, and the last put first: channels-last for images."""
     order = (0, *range(2, array.ndim), 1) if array.ndim > 2 else tuple(reversed(range(array.ndim)))
-    return np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order).tolist())
+    return array.transpose(order).copy().transpose(np.argsort(order).tolist())
 
 
 def _strided(array):
@@ -23,7 +23,7 @@ def _strided(array):
 
 def _negative(array):
     backwards = (slice(None, None, -1),) * array.ndim
-    return np.ascontiguousarray(array[backwards])[backwards]
+    return array[backwards].copy()[backwards]
 
 
 def _read_only(array):

@@ -16,6 +16,7 @@ RESULT, RESULT_LINE = "#D3E8F6", "#0072B2"
 INPUT, INPUT_LINE = "#D5F0E6", "#009E73"
 LONGEST = 60  # characters of a name; the tooltip holds all of it
 CHIPS_A_ROW = 3
+MANY_BOXES = 800  # from here on the layout is the quick one
 
 
 def to_dot(drawing, values=False):
@@ -23,6 +24,8 @@ def to_dot(drawing, values=False):
     dot = graphviz.Digraph("minigrad")
     dot.attr("graph", fontname=FONT, ranksep="0.28", nodesep="0.3", bgcolor="white", pad="0.15", tooltip=" ",
              label=_legend(drawing), labelloc="b")
+    if len(drawing.boxes) > MANY_BOXES:  # without these, Graphviz polishes positions in more than quadratic time
+        dot.attr("graph", nslimit="0", nslimit1="0", splines="polyline")
     dot.attr("node", fontname=FONT, shape="box", style="rounded,filled", color=LINE, fillcolor=OPERATION,
              margin="0.09,0.05", height="0.2", width="0.4")
     dot.attr("edge", fontname=FONT, fontsize="8", fontcolor=FAINT, color=LINE, arrowsize="0.6")

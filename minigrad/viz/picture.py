@@ -17,7 +17,7 @@ except ImportError:
     pygraphviz = None
 
 FORMATS = ("svg", "png", "pdf", "dot")
-MOST_BOXES = 5000  # Graphviz would take minutes
+MOST_BOXES = 20_000  # some seconds of Graphviz; nobody looks at more
 PIXELS_PER_INCH = 160
 
 
@@ -57,7 +57,7 @@ class Picture:
         """The bytes of the picture in a format of Graphviz."""
         boxes = len(self._drawing.boxes)
         if boxes > MOST_BOXES:
-            raise RenderError(f"the picture has {boxes} boxes, and more than {MOST_BOXES} take Graphviz minutes\n"
+            raise RenderError(f"the picture has {boxes} boxes; at most {MOST_BOXES} are drawn\n"
                               "hint: draw modules as one box each with depth=0, 1 or 2; `.dot` is there in any case")
         program = shutil.which("dot")
         if program is not None:

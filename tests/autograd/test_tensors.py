@@ -93,6 +93,10 @@ PRINTED = {
     "summarised rows": lambda m: m.arange(2100.0).reshape(1050, 2),
     "parameter": lambda m: m.nn.Parameter(m.tensor([[1.0, 2.0], [3.0, 4.5]])),
     "frozen parameter": lambda m: m.nn.Parameter(m.ones(2), requires_grad=False),
+    "notes on a new line": lambda m: m.arange(11, dtype=m.float64) / 3,
+    "float64 parameter": lambda m: m.nn.Parameter(m.ones(12, dtype=m.float64) / 3),
+    "summarised cube": lambda m: m.arange(8000).reshape(20, 20, 20),
+    "inf": lambda m: m.tensor(-math.inf),
     "transposed": lambda m: m.arange(6).reshape(2, 3).t(),
 }
 

@@ -1,0 +1,69 @@
+"""The matrix product against the literal loops and NumPy."""
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from layouts import read_only
+from minigrad.kernels import cpu, reference
+
+DTYPES = st.sampled_from([np.float32, np.float64])
+ORDERS = {
+    "C": np.ascontiguousarray,
+    "transposed": lambda x: np.ascontiguousarray(x.swapaxes(-1, -2)).swapaxes(-1, -2),
+    "strided": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+    "negative": lambda x: np.ascontiguousarray(x[..., ::-1])[..., ::-1],
+    "broadcast": lambda x: np.broadcast_to(x[..., :1, :1], x.shape) if x.size else x,
+}
+
+
+@st.composite
+def matrices(draw, shape, dtype):
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    order = ORDERS[draw(st.sampled_from(sorted(ORDERS)))]
+    return read_only(order(rng.standard_normal(shape).astype(dtype)))
+
+
+def assert_close(c, expected):
+    assert c.shape == expected.shape
+    scale = max(1, abs(expected).max(initial=0))
+    assert abs(c - expected).max(initial=0) <= 20 * np.finfo(c.dtype).eps * scale
+
+
+@given(st.data(), DTYPES, st.tuples(*[st.integers(0, 6)] * 3), st.none() | st.integers(0, 3))
+def test_agrees_with_reference(data, dtype, sizes, batch):
+    m, k, n = sizes
+    lead = () if batch is None else (batch,)
+    a, b = data.draw(matrices((*lead, m, k), dtype)), data.draw(matrices((*lead, k, n), dtype))
+    c, expected = cpu.matmul(a, b), reference.matmul(a, b)
+    assert c.dtype == expected.dtype == dtype
+    assert_close(c, expected)
+
+
+@given(st.data(), DTYPES, st.tuples(*[st.integers(1, 150)] * 3), st.sampled_from([(), (2,)]))
+def test_agrees_with_numpy(data, dtype, sizes, lead):
+    m, k, n = sizes
+    a, b = data.draw(matrices((*lead, m, k), dtype)), data.draw(matrices((*lead, k, n), dtype))
+    assert_close(cpu.matmul(a, b), a.astype(np.float64) @ b.astype(np.float64))
+
+
+SHAPES = [(64, 400, 120), (64, 84, 10), (1, 2000, 1000), (300, 3000, 70), (1000, 64, 1000), (10, 5000, 84)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("a_order", ["C", "transposed"])
+@pytest.mark.parametrize("b_order", ["C", "transposed"])
+def test_large_products_and_threads(shape, a_order, b_order):
+    m, k, n = shape
+    rng = np.random.default_rng(0)
+    a = ORDERS[a_order](rng.standard_normal((m, k)).astype(np.float32))
+    b = ORDERS[b_order](rng.standard_normal((k, n)).astype(np.float32))
+    c = cpu.matmul(a, b)
+    assert_close(c, a.astype(np.float64) @ b.astype(np.float64))
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        np.testing.assert_array_equal(c, cpu.matmul(a, b))
+    finally:
+        numba.set_num_threads(threads)

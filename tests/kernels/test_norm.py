@@ -1,0 +1,98 @@
+"""Batch normalisation: the fast kernels against the reference loops and PyTorch, large means among the inputs."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from memory import DTYPES, TOLERANCE, arrays, assert_same, one_and_two_threads, unchanged
+from minigrad.kernels import cpu, reference
+
+
+@given(
+    data=st.data(), batch=st.integers(0, 4), channels=st.integers(0, 5), dtype=DTYPES, affine=st.booleans(),
+    spatial=st.lists(st.integers(0, 4), max_size=3),
+)  # fmt: skip
+def test_agrees_with_reference(data, batch, channels, spatial, dtype, affine):
+    shape = (batch, channels, *spatial)
+    x, dy = data.draw(arrays(shape, dtype)), data.draw(arrays(shape, dtype))
+    mean, invstd, weight, bias = (data.draw(arrays((channels,), dtype)) for _ in range(4))
+    if not affine:
+        weight = bias = None
+    with unchanged(x, dy, mean, invstd):
+        stats = cpu.batch_norm_stats(x)
+        y = cpu.batch_norm(x, mean, invstd, weight, bias)
+        grads = cpu.batch_norm_grad(dy, x, mean, invstd, weight)
+    loose = {key: 20 * value for key, value in TOLERANCE[dtype].items()}
+    for actual, expected in zip(stats, reference.batch_norm_stats(x)):
+        assert_same(actual, expected, **TOLERANCE[dtype])
+    assert_same(y, reference.batch_norm(x, mean, invstd, weight, bias), **TOLERANCE[dtype])
+    for actual, expected in zip(grads, reference.batch_norm_grad(dy, x, mean, invstd, weight)):
+        assert_same(actual, expected, **loose)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(6, 3), (128, 700), (9, 5, 331), (16, 6, 28, 28), (7, 17, 31, 29), (3, 33, 5, 9, 4)])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_agrees_with_torch(dtype, shape, channels_last):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    x, dy = (rng.normal(2, 3, shape).astype(dtype) for _ in range(2))
+    weight, bias = (rng.normal(size=shape[1]).astype(dtype) for _ in range(2))
+    leaves = [torch.from_numpy(array).requires_grad_() for array in (x, weight, bias)]
+    result = torch.nn.functional.batch_norm(leaves[0], None, None, leaves[1], leaves[2], training=True, eps=1e-5)
+    result.backward(torch.from_numpy(dy))
+    if channels_last:
+        x, dy = (np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 1, -1)), -1, 1) for array in (x, dy))
+    mean, var = cpu.batch_norm_stats(x)
+    invstd = (1 / np.sqrt(var + 1e-5)).astype(dtype)
+    y = cpu.batch_norm(x, mean, invstd, weight, bias)
+    tolerance = {"float32": {"rtol": 1e-4, "atol": 3e-5}, "float64": {"rtol": 1e-10, "atol": 1e-12}}[dtype]
+    assert_same(y, result.detach().numpy(), **tolerance)
+    dx, dweight, dbias = cpu.batch_norm_grad(dy, x, mean, invstd, weight)
+    scale = np.sqrt(x.size / shape[1])  # of the sums
+    for actual, leaf, size in zip((dx, dweight, dbias), leaves, (1, scale, scale)):
+        assert_same(actual, leaf.grad.numpy(), rtol=tolerance["rtol"], atol=size * tolerance["atol"])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("mean", [0.0, 1e3, -1e5])
+@pytest.mark.parametrize("shape", [(64, 6, 28, 28), (5000, 3)])
+def test_variance_with_a_large_mean(dtype, mean, shape):
+    x = np.random.default_rng(0).normal(mean, 1, shape).astype(dtype)
+    axes = tuple(axis for axis in range(x.ndim) if axis != 1)
+    precise = x.astype(np.longdouble)
+    average, var = cpu.batch_norm_stats(x)
+    assert_same(average, precise.mean(axes).astype(dtype), rtol=2 * np.finfo(dtype).eps, atol=1e-8)
+    assert_same(var, precise.var(axes).astype(dtype), rtol=1e-5 if dtype == "float32" else 1e-10)
+
+
+def test_variance_with_an_outlier_and_of_a_constant():
+    x = np.zeros((70_000, 2), "float32")
+    x[0, 0], x[:, 1] = 1e4, 0.1
+    _, var = cpu.batch_norm_stats(x)
+    np.testing.assert_allclose(var, [x[:, 0].var(dtype=np.float64), 0], rtol=1e-6, atol=1e-15)
+
+
+@pytest.mark.parametrize("place", [0, 12345])
+def test_nan_stays_in_its_channel(place):
+    x = np.ones((20_000, 3), "float32")
+    x[place, 1] = np.nan
+    mean, var = cpu.batch_norm_stats(x)
+    np.testing.assert_array_equal(np.isnan(mean), [False, True, False])
+    np.testing.assert_array_equal(np.isnan(var), [False, True, False])
+
+
+def test_any_number_of_threads_gives_the_same_bits():
+    rng = np.random.default_rng(0)
+    x, dy = (rng.normal(size=(40, 31, 30, 6)).astype("float32").transpose(0, 3, 1, 2) for _ in range(2))
+    mean, invstd = rng.normal(size=(2, 6)).astype("float32")
+    one_and_two_threads(cpu.batch_norm_stats, x)
+    one_and_two_threads(cpu.batch_norm, x, mean, invstd, None, None)
+    one_and_two_threads(cpu.batch_norm_grad, dy, x, mean, invstd, None)
+
+
+def test_results_are_channels_last():
+    x = np.ones((2, 3, 4, 5), "float32")
+    ones = np.ones(3, "float32")
+    for result in (cpu.batch_norm(x, ones, ones, None, None), cpu.batch_norm_grad(x, x, ones, ones, None)[0]):
+        assert result.transpose(0, 2, 3, 1).flags.c_contiguous
