@@ -1,10 +1,11 @@
 """The one door to Numba: the decorators of every compiled kernel, their disk cache and the lock of the thread pool.
 
-`jit` compiles a serial kernel, `parallel_jit` one with `prange` loops. What is compiled is kept on disk in
-`$MINIGRAD_CACHE`, else `$XDG_CACHE_HOME/minigrad`, else `~/.cache/minigrad`, in a folder named after everything that the
-machine code depends on: the sources of all kernels, the versions of Python, Numba and llvmlite, the CPU and Numba's
-settings. A damaged entry is compiled anew; a place that cannot be written costs the cache, never the result. While
-kernels compile for the first time, standard error says so (silent with `MINIGRAD_QUIET=1`).
+`jit` compiles a kernel; `pool_jit` an entry point that may spread tasks over the thread pool with
+`parallel.parallel_for`. What is compiled is kept on disk in `$MINIGRAD_CACHE`, else `$XDG_CACHE_HOME/minigrad`, else
+`~/.cache/minigrad`, in a folder named after all that the machine code depends on: the sources of all kernels, the
+versions of Python, Numba and llvmlite, the CPU, Numba's settings. A damaged entry is compiled anew; a place that cannot
+be written costs the cache, never the result. While kernels compile for the first time, standard error says so (silent
+with `MINIGRAD_QUIET=1`).
 """
 
 import functools
@@ -24,7 +25,7 @@ from numba.core import config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.np.ufunc.parallel import _launch_threads
 
-__all__ = ["jit", "parallel_jit", "pool_jit"]
+__all__ = ["jit", "pool_jit"]
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "arcp", "nsz"}}
 
@@ -146,30 +147,17 @@ class _Progress:
 _progress = _Progress()
 
 
-def _cached(dispatcher):
-    if not config.DISABLE_JIT:
-        dispatcher._cache = _Cache(dispatcher.py_func)
-    return dispatcher
-
-
 def jit(function):
-    """Compile `function` as a serial kernel: no GIL, NumPy's division, sums that may be reordered."""
-    return _cached(numba.njit(**_OPTIONS)(function))
+    """Compile `function` as a kernel: no GIL, NumPy's division, sums that may be reordered."""
+    kernel = numba.njit(**_OPTIONS)(function)
+    if not config.DISABLE_JIT:
+        kernel._cache = _Cache(function)
+    return kernel
 
 
 def pool_jit(function):
-    """Compile `function` as an entry point whose `parallel_for` loops use the thread pool."""
-    return _entry(function, numba.njit(**_OPTIONS)(function))
-
-
-def parallel_jit(function):
-    """Compile `function` with its `prange` loops in parallel."""
-    return _entry(function, numba.njit(parallel=True, **_OPTIONS)(function))
-
-
-def _entry(function, dispatcher):
-    """The kernel behind the lock: one call at a time enters the thread pool."""
-    kernel = _cached(dispatcher)
+    """Compile `function` as an entry point whose `parallel_for` loops use the thread pool, one call at a time."""
+    kernel = jit(function)
 
     @functools.wraps(function)
     def call(*args):
@@ -181,13 +169,32 @@ def _entry(function, dispatcher):
     return call
 
 
+_SPINS = "20000"  # some 50 µs: the next kernel mostly comes sooner
+
+
 @functools.cache
 def _start_pool():
-    """Start Numba's thread pool, whose functions compiled code is linked against."""
+    """Start Numba's thread pool, whose functions compiled code is linked against.
+
+    GNU OpenMP lets threads that wait for work spin for milliseconds; with other work on the machine, a step of a small
+    network then takes ten times as long. It reads its settings when it is loaded, which is here.
+    """
+    chosen = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}.isdisjoint(os.environ)
+    if chosen:
+        os.environ["GOMP_SPINCOUNT"] = _SPINS
     _launch_threads()
+    if chosen:
+        del os.environ["GOMP_SPINCOUNT"]
+
+
+def _after_fork():
+    """In a forked child: GNU OpenMP would end the process if it used the parent's pool, so it works alone."""
+    _pool.release()
+    if _start_pool.cache_info().currsize and numba.threading_layer() == "omp":
+        numba.set_num_threads(1)
 
 
 # The `workqueue` thread pool aborts the process when two threads enter it, and a child must not inherit a held lock.
 _pool = threading.RLock()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_pool.acquire, after_in_parent=_pool.release, after_in_child=_pool.release)
+    os.register_at_fork(before=_pool.acquire, after_in_parent=_pool.release, after_in_child=_after_fork)

@@ -18,7 +18,7 @@ _BYTES, _INT = ir.IntType(8).as_pointer(), ir.IntType(64)
 
 @intrinsic
 def parallel_for(typingctx, count, parallel, task, arguments):
-    """Call task(i, *arguments) for i in range(count): over the thread pool if `parallel`, else in this thread.
+    """Call task(i, *arguments) for i in range(count): over the thread pool if `parallel`, else in the calling thread.
 
     `task` is a function made by `jit` that returns nothing, `arguments` a tuple. Tasks may run in any order and at the
     same time, so they must write to different places.
@@ -43,7 +43,8 @@ def parallel_for(typingctx, count, parallel, task, arguments):
         run = cgutils.get_or_insert_function(
             builder.module, ir.FunctionType(ir.VoidType(), [_BYTES] * 5 + [_INT] * 3), "numba_parallel_for"
         )
-        with builder.if_else(parallel) as (pool, alone):
+        several = builder.and_(parallel, builder.icmp_signed(">", threads, _INT(1)))
+        with builder.if_else(several) as (pool, alone):
             with pool:
                 pointers = [builder.bitcast(value, _BYTES) for value in (worker, arrays, dimensions, steps)]
                 builder.call(run, [*pointers, shared, _INT(0), _INT(1), threads])

@@ -1,4 +1,4 @@
-"""Hypothesis for all tests: few examples by default, MINIGRAD_EXAMPLES=1000 for a long run; no deadlines, kernels compile."""
+"""Hypothesis: 20 examples a test by default, MINIGRAD_EXAMPLES=1000 for a long run; no deadline, for kernels compile."""
 
 import os
 

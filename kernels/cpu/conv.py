@@ -5,7 +5,7 @@ depends on the geometry alone, tables and plans, is worked out once and kept.
 """
 
 from functools import lru_cache
-from math import prod
+from math import lcm, prod
 
 import numpy as np
 
@@ -14,62 +14,106 @@ from ..parallel import parallel_for
 from .indirection import fold, fold_images, forward_table, output_size, transposed_table
 from .layout import channels_first, channels_last, dense
 from .product import indirect_plan, indirect_product, outer_plan, outer_product
+from .tile import VECTOR_BYTES
 
 __all__ = ["channel_sum", "conv_forward", "conv_input_grad", "conv_weight_grad"]
 
+_FEW = 4  # channels up to which zeros are written out
 _ROWS = 64  # rows below which several images are treated as one
 
 
 @lru_cache(512)
 def _forward_geometry(itemsize, x_shape, weight_shape, stride, padding, dilation, groups):
-    """(shape of y in channels-last order, table, out, plan)."""
+    """(shape of y in channels-last order, table, out, plan); the latter are None where there is nothing to sum."""
     n, _, *size = x_shape
-    k, channels, *kernel = weight_shape
+    k, c, *kernel = weight_shape
     output = output_size(size, kernel, stride, padding, dilation)
-    pixels_in, pixels_out = prod(size), prod(output)
-    y_shape = (n, *output, k)
-    if 0 in y_shape or 0 in weight_shape:
-        return y_shape, None, None, None
-    merged = _merged(kernel, padding, dilation, groups)
-    run = kernel[-1] * channels if merged else channels
-    table, out = forward_table(size, output, (*kernel[:-1], 1) if merged else kernel, stride, padding, dilation)
-    together = fold(n, pixels_out, _ROWS)
-    table, out = fold_images(table, out, together, pixels_in, pixels_out)
+    shape = (n, *output, k)
+    if 0 in shape or 0 in weight_shape:
+        return shape, None, None, None
     taps = prod(kernel)
-    c = channels * groups
-    plan = indirect_plan(
-        itemsize, n // together, groups, together * pixels_out, k // groups, taps * channels // run, run,
-        together * pixels_in * c, channels, c, together * pixels_out * k, k // groups, k,
-        1, 0, k // groups * channels * taps, channels * taps, 1, taps, taps, channels,
-    )  # fmt: skip
-    return y_shape, table, out, plan
-
-
-def _merged(kernel, padding, dilation, groups):
-    """Whether the taps along the last axis read one contiguous run of memory."""
-    return groups == 1 and dilation[-1] == 1 and padding[-1] == (0, 0) and kernel[-1] > 1
+    weights = 0, k // groups * c * taps, c * taps, 1, taps
+    return shape, *_correlation(
+        itemsize, n, size, output, kernel, stride, padding, dilation, groups, c, k // groups, weights
+    )
 
 
 @lru_cache(512)
 def _input_grad_geometry(itemsize, dy_shape, weight_shape, input_shape, stride, padding, dilation, groups):
-    """(shape of dx in channels-last order, table, out, plan)."""
-    n, c, *size = input_shape
-    k, channels, *kernel = weight_shape
+    """(shape of dx in channels-last order, table, out, plan); the latter are None where there is nothing to sum.
+
+    With stride 1 the input gradient is a convolution of dy with the weights back to front.
+    """
+    n, _, *size = input_shape
+    k, c, *kernel = weight_shape
     output = dy_shape[2:]
-    dx_shape = (n, *size, c)
-    if 0 in dx_shape or 0 in dy_shape or 0 in weight_shape:
-        return dx_shape, None, None, None
-    pixels_in, pixels_out = prod(size), prod(output)
-    table, out = transposed_table(size, output, kernel, stride, padding, dilation)
-    together = fold(n, pixels_in, _ROWS)
-    table, out = fold_images(table, out, together, pixels_out, pixels_in)
+    shape = (n, *size, c * groups)
+    if 0 in shape or 0 in dy_shape or 0 in weight_shape:
+        return shape, None, None, None
     taps = prod(kernel)
-    plan = indirect_plan(
-        itemsize, n // together, groups, together * pixels_in, channels, taps, k // groups,
-        together * pixels_out * k, k // groups, k, together * pixels_in * c, channels, c,
-        1, 0, k // groups * channels * taps, taps, 1, channels * taps, taps, k // groups,
+    if set(stride) == {1}:
+        weights = taps - 1, k // groups * c * taps, taps, -1, c * taps
+        padding = tuple((d * (m - 1) - before, None) for m, d, (before, _) in zip(kernel, dilation, padding))
+        return shape, *_correlation(
+            itemsize, n, output, size, kernel, stride, padding, dilation, groups, k // groups, c, weights
+        )
+    weights = 0, k // groups * c * taps, taps, 1, c * taps
+    table, out = transposed_table(size, output, kernel, stride, padding, dilation)
+    return shape, *_indirect(
+        itemsize, n, table, out, prod(output), prod(size), groups, k // groups, c, 1, (1, 1, 1, *weights)
+    )
+
+
+def _correlation(
+    itemsize, n, size, output, kernel, stride, padding, dilation, groups, channels, columns, weights
+):  # fmt: skip
+    """(table, out, plan) of the product that slides a kernel of any rank over images.
+
+    Where the taps along the last axis read one run of memory they are merged to one. Where a pixel has too few output
+    channels to fill the vectors, `spread` neighbours along the last axis are computed as one pixel with more channels,
+    from weights that are spread over the wider window.
+    """
+    whole = groups == 1 and dilation[-1] == 1
+    merged = whole and padding[-1] == (0, 0)
+    lanes = VECTOR_BYTES // itemsize
+    *others, last = kernel
+
+    def cost(spread):
+        """Time for a pixel: vectors that are multiplied, and what a run of memory costs to set out on."""
+        window = last + (spread - 1) * stride[-1]
+        runs, run = (1, window * channels) if merged else (window, channels)
+        vectors = -(-spread * columns // lanes)
+        return runs * (run * (1.4 if vectors == 1 else vectors) + 5) / spread
+
+    choices = [n for n in range(1, 9) if output[-1] % n == 0] if whole and columns < 2 * lanes else [1]
+    spread = min(choices, key=cost)
+    window = last + (spread - 1) * stride[-1]
+    table, out = forward_table(
+        size, (*output[:-1], output[-1] // spread), (*others, 1 if merged else window),
+        (*stride[:-1], stride[-1] * spread), padding, dilation,
     )  # fmt: skip
-    return dx_shape, table, out, plan
+    return _indirect(
+        itemsize, n, table, out, prod(size), prod(output) // spread, groups, channels, columns,
+        window if merged else 1, (last, spread, stride[-1], *weights),
+    )  # fmt: skip
+
+
+def _indirect(itemsize, n, table, out, pixels_in, pixels_out, groups, channels, columns, merged, weights):
+    """(table, out, plan) of an indirect product of n images, some of which the tables treat as one."""
+    # Neighbouring rows share a tile, which skips a tap if none of them has it: many images make the neighbours alike.
+    has = table >= 0
+    shared = np.logical_or.reduceat(has, np.arange(0, len(has), 16))
+    wasteful = 16 * np.count_nonzero(shared) > 1.2 * np.count_nonzero(has)
+    together = fold(n, pixels_out, min(64 * pixels_out, (1 << 18) // table.shape[1]) if wasteful else _ROWS)
+    rows, taps = len(out) * together, table.shape[1]
+    table, out = fold_images(table, out, together, pixels_in, pixels_out)
+    spread = weights[1]
+    plan = indirect_plan(
+        itemsize, n // together, groups, rows, columns * spread, taps, channels * merged,
+        together * pixels_in * channels * groups, channels, channels * groups,
+        together * pixels_out * columns * groups * spread, columns, columns * groups * spread, 1, 0, channels, *weights,
+    )  # fmt: skip
+    return table, out, plan
 
 
 @lru_cache(512)
@@ -81,16 +125,30 @@ def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, pad
     if 0 in x_shape or 0 in dy_shape or 0 in weight_shape:
         return None, None
     pixels_in, pixels_out = prod(size), prod(output)
-    merged = _merged(kernel, padding, dilation, groups)
+    merged = groups == 1 and dilation[-1] == 1 and padding[-1] == (0, 0)
     run = kernel[-1] * channels if merged else channels
     table, out = forward_table(size, output, (*kernel[:-1], 1) if merged else kernel, stride, padding, dilation)
     together = fold(n, pixels_out, _ROWS)
     table, _ = fold_images(table, out, together, pixels_in, pixels_out, by_pixel=False)
     plan = outer_plan(
-        itemsize, groups, n // together, together * pixels_out, k // groups, prod(kernel) * channels // run, run, channels,
-        k, k // groups, together * pixels_in * c, c, channels,
+        itemsize, groups, n // together, together * pixels_out, k // groups, prod(kernel) * channels // run, run,
+        channels, k, k // groups, together * pixels_in * c, c, channels,
     )  # fmt: skip
     return table, plan
+
+
+def _roomy(x, weight_shape, padding, dilation):
+    """(x, padding) with the zeros along the last axis written out, where x has so few channels that this pays.
+
+    The taps along the last axis then read one run of memory, which is worth more than the copy costs.
+    """
+    if not 0 < x.shape[1] <= _FEW or padding[-1] == (0, 0) or weight_shape[-1] == 1 or dilation[-1] > 1:
+        return x, padding
+    before, after = padding[-1]
+    n, c, *others, last = x.shape
+    wide = channels_first(np.zeros((n, *others, last + before + after, c), x.dtype))
+    wide[..., before : before + last] = x
+    return wide, (*padding[:-1], (0, 0))
 
 
 def conv_forward(x, weight, bias, stride, padding, dilation, groups):
@@ -103,6 +161,7 @@ def conv_forward(x, weight, bias, stride, padding, dilation, groups):
     >>> conv_forward(np.array([[[1.0, 2.0, 4.0]]]), np.array([[[1.0, -1.0]]]), None, (1,), ((0, 0),), (1,), 1)
     array([[[-1., -2.]]])
     """
+    x, padding = _roomy(x, weight.shape, padding, dilation)
     shape, table, out, plan = _forward_geometry(
         x.itemsize, x.shape, weight.shape, stride, padding, dilation, groups
     )  # fmt: skip
@@ -147,6 +206,7 @@ def conv_weight_grad(dy, x, weight_shape, stride, padding, dilation, groups):
     >>> conv_weight_grad(np.array([[[1.0, 10.0]]]), np.array([[[1.0, 2.0, 4.0]]]), (1, 1, 2), (1,), ((0, 0),), (1,), 1)
     array([[[21., 42.]]])
     """
+    x, padding = _roomy(x, weight_shape, padding, dilation)
     table, plan = _weight_grad_geometry(
         x.itemsize, dy.shape, x.shape, tuple(weight_shape), stride, padding, dilation, groups
     )
@@ -165,13 +225,14 @@ _CHUNK = 1 << 14  # elements of a chunk of `channel_sum`
 def _sum_chunk(chunk, x, channels, period, size, totals):
     """Sum chunk `chunk` of `size` elements of (pixels, channels), over `period` elements side by side."""
     sums = np.zeros(period, x.dtype)
-    last = min(x.size, (chunk + 1) * size)
-    whole = (last - chunk * size) // period
-    for at in range(chunk * size, chunk * size + whole * period, period):
+    part = x[chunk * size : (chunk + 1) * size]
+    whole = part.size // period * period
+    for start in range(0, whole, period):
+        row = part[start : start + period]  # through a slice, whose indices Numba knows not to be negative
         for n in range(period):
-            sums[n] += x[at + n]
-    for n in range(last - chunk * size - whole * period):
-        sums[n] += x[chunk * size + whole * period + n]
+            sums[n] += row[n]
+    for n in range(part.size - whole):
+        sums[n] += part[whole + n]
     for c in range(channels):
         total = sums[c]
         for n in range(c + channels, period, channels):
@@ -197,7 +258,8 @@ def channel_sum(x):
     result = np.zeros(channels, x.dtype)
     if x.size:
         flat = channels_last(x).reshape(-1)
-        period = channels * max(1, 64 // channels)
+        period = lcm(channels, 16) if channels < 256 else channels
+        period *= max(1, 128 // period)
         size = max(1, _CHUNK // period) * period
         chunks = -(-flat.size // size)
         totals = np.empty(chunks * channels, x.dtype)

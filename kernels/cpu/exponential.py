@@ -2,9 +2,8 @@
 
 A call of the C library would stay scalar. With x = n ln 2 + r and |r| <= ln(2) / 2, exp(x) is 2^n exp(r): n comes from
 adding a constant so large that the sum has no fractional bits, 2^n from writing n into the exponent bits, exp(r) from
-its Taylor series. The instructions are emitted one by one, without Numba's fast-math flags, which would cancel the
-additions that round. The error stays below 2 units in the last place; overflow gives inf, underflow subnormal numbers
-and 0, NaN gives NaN.
+its Taylor series. The error stays below 2 units in the last place; overflow gives inf, underflow subnormal numbers and
+0, NaN gives NaN.
 """
 
 from math import factorial, log
@@ -34,18 +33,13 @@ FORMATS = {
     "float64": _Format(ir.DoubleType(), ir.IntType(64), 52, 1023, 12, -746.0, 710.0),
 }
 
-
-def _call(builder, name, *args):
-    """An LLVM function of scalars of one float type, such as "llvm.fmuladd"."""
-    real = args[0].type
-    kind = ir.FunctionType(real, [real] * len(args))
-    suffix = {"float": "f32", "double": "f64"}[str(real)]
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"{name}.{suffix}"), args)
+# Numba gives its fast-math flags to instructions without flags. These have one, so that a product and a sum may become
+# one instruction, but nothing is reordered: the additions that round would be cancelled.
+EXACT = ("contract",)
 
 
 def _multiply_add(builder, a, b, c):
-    """a * b + c, in one instruction where the processor has it."""
-    return _call(builder, "llvm.fmuladd", a, b, c)
+    return builder.fadd(builder.fmul(a, b, flags=EXACT), c, flags=EXACT)
 
 
 def _power_of_two(builder, form, n):
@@ -59,13 +53,13 @@ def _reduce(builder, form, x):
     rounder = form.real(1.5 * 2.0**form.mantissa)  # its last bit stands for 1
     rounded = _multiply_add(builder, x, form.real(1 / log(2)), rounder)
     n = builder.sub(builder.bitcast(rounded, form.integer), builder.bitcast(rounder, form.integer))
-    whole = builder.fsub(rounded, rounder)
+    whole = builder.fsub(rounded, rounder, flags=EXACT)
     r = _multiply_add(builder, whole, form.real(-form.ln2_high), x)
     r = _multiply_add(builder, whole, form.real(-form.ln2_low), r)
     series = form.real(form.series[-1])
     for coefficient in form.series[-2::-1]:
         series = _multiply_add(builder, series, r, form.real(coefficient))
-    return n, _multiply_add(builder, builder.fmul(r, r), series, r)
+    return n, _multiply_add(builder, builder.fmul(r, r, flags=EXACT), series, r)
 
 
 def _clamp(builder, x, low, high):
@@ -82,9 +76,9 @@ def exp(typingctx, x):
         form = FORMATS[str(signature.args[0])]
         n, fraction = _reduce(builder, form, _clamp(builder, args[0], form.real(form.low), form.real(form.high)))
         half = builder.ashr(n, form.integer(1))  # two factors: 2^n itself may lie outside the type's range
-        y = builder.fadd(fraction, form.real(1))
-        y = builder.fmul(y, _power_of_two(builder, form, half))
-        return builder.fmul(y, _power_of_two(builder, form, builder.sub(n, half)))
+        y = builder.fadd(fraction, form.real(1), flags=EXACT)
+        y = builder.fmul(y, _power_of_two(builder, form, half), flags=EXACT)
+        return builder.fmul(y, _power_of_two(builder, form, builder.sub(n, half)), flags=EXACT)
 
     return x(x), codegen
 
@@ -97,7 +91,7 @@ def expm1_negative(typingctx, x):
         form = FORMATS[str(signature.args[0])]
         n, fraction = _reduce(builder, form, _clamp(builder, args[0], form.real(-64), form.real(0)))
         power = _power_of_two(builder, form, n)
-        return _multiply_add(builder, power, fraction, builder.fsub(power, form.real(1)))
+        return _multiply_add(builder, power, fraction, builder.fsub(power, form.real(1), flags=EXACT))
 
     return x(x), codegen
 
@@ -107,6 +101,9 @@ def maximum(typingctx, a, b):
     """The larger of two scalars of one float type, NaN if either is: unlike `max`, LLVM vectorises its reduction."""
 
     def codegen(context, builder, signature, args):
-        return _call(builder, "llvm.maximum", *args)
+        real = args[0].type
+        kind = ir.FunctionType(real, [real, real])
+        name = {"float": "llvm.maximum.f32", "double": "llvm.maximum.f64"}[str(real)]
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
 
     return a(a, b), codegen

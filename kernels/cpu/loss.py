@@ -60,15 +60,16 @@ def nll(logp, target, weight, ignore_index):
            [0.]]), array([[1.],
            [0.]]))
     """
-    axes = memory_order(logp)
-    values = dense(logp.transpose(axes))
-    strides = [0, 0, 0]
-    for axis, stride in zip(axes, values.strides):
-        strides[axis] = stride // values.itemsize
+    if logp.flags.c_contiguous:
+        values, strides = dense(logp), (logp.shape[1] * logp.shape[2], logp.shape[2], 1)
+    else:
+        axes = memory_order(logp)
+        values = dense(logp.transpose(axes))
+        strides = tuple(values.strides[axes.index(axis)] // values.itemsize for axis in range(3))
     losses, weights = np.empty(target.shape, values.dtype), np.empty(target.shape, values.dtype)
     factors = np.empty(0, values.dtype) if weight is None else dense(weight)
     count = parts(len(target), target.size)
-    _pick_all(count, values.reshape(-1), tuple(strides), dense(target), factors, ignore_index, losses, weights)
+    _pick_all(count, values.reshape(-1), strides, dense(target), factors, ignore_index, losses, weights)
     return losses, weights
 
 

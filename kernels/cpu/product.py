@@ -12,7 +12,7 @@ import numpy as np
 
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
-from .tile import TILES, VECTOR_BYTES, copy_run, indirect_tile, outer_tile
+from .tile import OUTER_TILES, TILES, VECTOR_BYTES, copy_run, indirect_tile, outer_tile
 
 __all__ = ["indirect_plan", "indirect_product", "outer_plan", "outer_product"]
 
@@ -24,7 +24,7 @@ _TASKS = 16  # parts that work is cut into at least, where it allows, so that th
 
 
 class IndirectPlan(NamedTuple):
-    """Shapes and strides (in elements) of an indirect product: `units` times `groups` matrices of rows times columns."""
+    """Shapes and strides (in elements) of an indirect product: units x groups matrices of rows x columns."""
 
     units: int
     groups: int
@@ -40,12 +40,16 @@ class IndirectPlan(NamedTuple):
     y_row: int
     weight_units: int  # 1: every unit uses the same weights, else `units`
     weight_unit: int
+    # channels of a tap, taps along the last axis, how many pixels' columns stand side by side, how far apart they read
+    weight_channels: int
+    last_taps: int
+    spread: int
+    spread_step: int
+    weight_start: int
     weight_group: int
     weight_column: int
     weight_tap: int
     weight_channel: int
-    weight_taps: int
-    weight_channels: int
     # how the work is cut
     vectors: int
     blocks: int
@@ -57,30 +61,51 @@ class IndirectPlan(NamedTuple):
 
 @jit
 def _pack(index, weight, bias, packed, plan):
-    """Lay one block of columns of the weights out as the tile reads them, [tap][channel][width]."""
+    """Lay one block of columns of the weights out as the tile reads them, [tap][channel][width], its bias and zeros."""
     width = plan.vectors * (VECTOR_BYTES // packed.itemsize)
     block, matrix = index % plan.blocks, index // plan.blocks
     group, unit = matrix % plan.groups, matrix // plan.groups
     first = block * width
     count = min(width, plan.columns - first)
-    source = unit * plan.weight_unit + group * plan.weight_group + first * plan.weight_column
+    source = plan.weight_start + unit * plan.weight_unit + group * plan.weight_group
     target = index * plan.taps * plan.channels * width
-    for c in range(plan.weight_channels):
-        for tap in range(plan.weight_taps):
-            start = source + tap * plan.weight_tap + c * plan.weight_channel
-            at = target + (tap * plan.weight_channels + c) * width
-            if plan.weight_column == 1:
-                copy_run(packed, at, weight, start, count)
-            else:
-                for n in range(count):
-                    packed[at + n] = weight[start + n * plan.weight_column]
-            for n in range(count, width):
-                packed[at + n] = 0
+    if plan.spread == 1:
+        source += first * plan.weight_column
+        taps = plan.taps * plan.channels // plan.weight_channels
+        for c in range(plan.weight_channels):
+            for tap in range(taps):
+                start = source + tap * plan.weight_tap + c * plan.weight_channel
+                at = target + (tap * plan.weight_channels + c) * width
+                if plan.weight_column == 1:
+                    copy_run(packed, at, weight, start, count)
+                else:
+                    row, columns = packed[at : at + width], weight[start :: plan.weight_column]
+                    for n in range(count):
+                        row[n] = columns[n]
+                for n in range(count, width):
+                    packed[at + n] = 0
+    else:
+        # Column j * columns + k is channel k of pixel j, whose taps stand j * spread_step further in the window.
+        columns = plan.columns // plan.spread
+        window = plan.last_taps + (plan.spread - 1) * plan.spread_step
+        for depth in range(plan.taps * plan.channels):
+            c, tap = depth % plan.weight_channels, depth // plan.weight_channels
+            line, place = tap // window, tap % window
+            for n in range(width):
+                pixel, k = (first + n) // columns, (first + n) % columns
+                last = place - pixel * plan.spread_step
+                value = weight.dtype.type(0)
+                if n < count and 0 <= last < plan.last_taps:
+                    tap = line * plan.last_taps + last
+                    value = weight[source + k * plan.weight_column + tap * plan.weight_tap + c * plan.weight_channel]
+                packed[target + depth * width + n] = value
     biases = plan.weight_units * plan.groups * plan.blocks * plan.taps * plan.channels * width
     if unit == 0:
         at = biases + (group * plan.blocks + block) * width
         for n in range(width):
-            packed[at + n] = bias[group * plan.columns + first + n] if bias.size > 0 and n < count else 0
+            packed[at + n] = 0
+            if bias.size > 0 and n < count:
+                packed[at + n] = bias[group * plan.columns + (first + n) % (plan.columns // plan.spread)]
     if index == 0:
         zeros = biases + plan.groups * plan.blocks * width
         for c in range(plan.channels):
@@ -188,7 +213,10 @@ class OuterPlan(NamedTuple):
     x_row: int
     x_group: int
     # how the work is cut
+    tile: int
+    height: int
     vectors: int
+    shared: int  # runs in one vector
     tiles: int
     panels: int
     panel_parts: int
@@ -200,7 +228,7 @@ class OuterPlan(NamedTuple):
 def _block_sums(task, a, x, table, sums, plan):
     """The sums of a range of panels of columns over one part of the pixels."""
     width = plan.vectors * (VECTOR_BYTES // x.itemsize)
-    height = TILES[plan.vectors - 1]
+    height = plan.height
     panel_part, rest = task % plan.panel_parts, task // plan.panel_parts
     part, group = rest % plan.parts, rest // plan.parts
     first = panel_part * plan.panels // plan.panel_parts
@@ -224,82 +252,105 @@ def _block_sums(task, a, x, table, sums, plan):
             for p in range(count):
                 copy_run(narrow, p * height, a, a_at + p * plan.a_row, plan.rows)
         zero = (zeros.ctypes.data - x.ctypes.data) // x.itemsize - x_at
+        pixels = table[start * plan.runs : (start + count) * plan.runs]
         for entry in range(count * plan.runs):
-            pixel = table[start * plan.runs + entry]
-            starts[entry] = pixel * plan.x_row if pixel >= 0 else zero
+            starts[entry] = pixels[entry] * plan.x_row if pixels[entry] >= 0 else zero
         for panel in range(first, last):
             for tile in range(plan.tiles):
                 at = sums_at + panel * size + tile * height * width
                 if plan.rows < height:
                     outer_tile(
-                        plan.vectors - 1, narrow, 0, height, x, x_at, starts, plan.runs, count, plan.run,
+                        plan.tile, narrow, 0, height, x, x_at, starts, plan.runs, count, plan.run,
                         panel * plan.vectors, sums, at,
                     )  # fmt: skip
                 else:
                     # The last tile overlaps the one before in `a`, not in the sums.
                     m = min(tile * height, plan.rows - height)
                     outer_tile(
-                        plan.vectors - 1, a, a_at + m, plan.a_row, x, x_at, starts, plan.runs, count, plan.run,
+                        plan.tile, a, a_at + m, plan.a_row, x, x_at, starts, plan.runs, count, plan.run,
                         panel * plan.vectors, sums, at,
                     )  # fmt: skip
 
 
 @jit
 def _collect(index, sums, result, plan):
-    """Add the parts of row `index` in order and lay it out as [channels][taps]."""
+    """Add the parts of one tile's rows in order and lay them out as [row][channel][tap]."""
     lanes = VECTOR_BYTES // sums.itemsize
     width = plan.vectors * lanes
-    height = TILES[plan.vectors - 1]
+    height = plan.height
     size = plan.tiles * height * width
-    group, row = index // plan.rows, index % plan.rows
-    tile = row // height
-    within = tile * height + row - max(0, min(tile * height, plan.rows - height))
-    taps = plan.runs * plan.run // plan.channels
+    group, tile = index // plan.tiles, index % plan.tiles
+    columns = plan.runs * plan.run
+    taps = columns // plan.channels
     per_run = -(-plan.run // lanes)
-    tap, channel = 0, 0
-    for vector in range(plan.runs * per_run):
-        panel = vector // plan.vectors
-        at = group * plan.parts * plan.panels * size + panel * size + within * width + vector % plan.vectors * lanes
-        for lane in range(min(lanes, plan.run - vector % per_run * lanes)):
-            total = sums[at + lane]
-            for part in range(1, plan.parts):
-                total += sums[at + part * plan.panels * size + lane]
-            result[index * taps * plan.channels + channel * taps + tap] = total
-            channel += 1
-            if channel == plan.channels:
-                channel = 0
-                tap += 1
+    vectors = plan.runs * per_run if plan.shared == 1 else -(-plan.runs // plan.shared)
+    top = max(0, min(tile * height, plan.rows - height))  # the row of the result that the tile's first one is
+    for panel in range(plan.panels):
+        at = (group * plan.parts * plan.panels + panel) * size + tile * height * width
+        for part in range(1, plan.parts):
+            ahead = at + part * plan.panels * size
+            total, more = sums[at : at + height * width], sums[ahead : ahead + height * width]
+            for n in range(height * width):
+                total[n] += more[n]
+        for vector in range(panel * plan.vectors, min((panel + 1) * plan.vectors, vectors)):
+            skip = vector % per_run * lanes
+            first, most = vector // per_run * plan.run + skip, min(lanes, plan.run - skip)
+            if plan.shared > 1:
+                first, most = vector * plan.shared * plan.run, plan.shared * plan.run
+            for m in range(tile * height - top, min(height, plan.rows - top)):
+                source = at + m * width + (vector - panel * plan.vectors) * lanes
+                target = (group * plan.rows + top + m) * columns
+                channel, tap = first % plan.channels, first // plan.channels
+                left = min(most, columns - first)
+                while left > 0:
+                    count = min(left, plan.channels - channel)
+                    row = sums[source : source + count]
+                    place = result[target + channel * taps + tap : target + columns : taps]
+                    for n in range(count):
+                        place[n] = row[n]
+                    source += count
+                    left -= count
+                    channel = 0
+                    tap += 1
 
 
 @pool_jit
 def _outer_product(parallel, a, x, table, sums, result, plan):
     parallel_for(plan.groups * plan.parts * plan.panel_parts, parallel, _block_sums, (a, x, table, sums, plan))
-    parallel_for(plan.groups * plan.rows, parallel, _collect, (sums, result, plan))
+    parallel_for(plan.groups * plan.tiles, parallel, _collect, (sums, result, plan))
 
 
 def outer_plan(itemsize, groups, units, pixels, rows, runs, run, channels, *strides):
     """The plan of an outer product: the tile with the least padding, and a number of parts that the shapes fix."""
     lanes = VECTOR_BYTES // itemsize
-    columns = runs * -(-run // lanes)
 
-    def padded(n):
-        return -(-rows // TILES[n - 1]) * TILES[n - 1] * -(-columns // n) * n
+    def columns(shared):
+        return runs * -(-run // lanes) if shared == 1 else -(-runs // shared)
 
-    vectors = min((4, 3, 2, 1), key=padded)
-    panels = -(-columns // vectors)
-    tiles = -(-rows // TILES[vectors - 1])
-    panel_size = tiles * TILES[vectors - 1] * vectors * VECTOR_BYTES
+    def cost(tile):
+        """Vectors that are multiplied for a pixel; narrow tiles wait for loads."""
+        height, vectors, shared = OUTER_TILES[tile]
+        load = 1 + 0.4 * (vectors == 1) + 0.1 * (shared > 1)
+        return -(-rows // height) * height * -(-columns(shared) // vectors) * vectors * load
+
+    fitting = [tile for tile, (_, _, shared) in enumerate(OUTER_TILES) if shared == 1 or shared * run <= lanes]
+    tile = min(fitting, key=cost)
+    height, vectors, shared = OUTER_TILES[tile]
+    panels = -(-columns(shared) // vectors)
+    tiles = -(-rows // height)
+    panel_size = tiles * height * vectors * VECTOR_BYTES
     panel_parts = -(-panels // max(1, _WEIGHT_BYTES // panel_size))
     blocks = -(-pixels // _STEPS)
-    parts = max(1, min(_TASKS // (groups * panel_parts), units * pixels // (2 * _STEPS)))
+    parts = max(1, min(_TASKS // (groups * panel_parts), units * pixels // (8 * _STEPS)))
     return OuterPlan(
-        groups, units, pixels, rows, runs, run, channels, *strides, vectors, tiles, panels, panel_parts, blocks, parts
-    )
+        groups, units, pixels, rows, runs, run, channels, *strides, tile, height, vectors, shared, tiles, panels,
+        panel_parts, blocks, parts,
+    )  # fmt: skip
 
 
 def outer_product(a, x, table, result, plan):
     """result[group, row, channel, tap] = sum over units and pixels of a[pixel, row] * x[table[pixel, tap], channel]."""
-    size = plan.tiles * TILES[plan.vectors - 1] * plan.vectors * (VECTOR_BYTES // x.itemsize)
+    size = plan.tiles * plan.height * plan.vectors * (VECTOR_BYTES // x.itemsize)
     sums = np.empty(plan.groups * plan.panels * plan.parts * size, x.dtype)
     work = plan.groups * plan.panels * size * plan.units * plan.pixels
     _outer_product(work >= _SERIAL, a, x, table, sums, result, plan)

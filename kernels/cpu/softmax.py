@@ -19,34 +19,44 @@ BLOCK = 128  # neighbouring lines that are walked at once
 
 
 @jit
-def _line(function, dy, y, result):
-    """result = function(dy, y) for one contiguous line; the forward functions have y alone, their input."""
-    real = y.dtype.type
-    total = real(0)
-    if function in (SOFTMAX, LOG_SOFTMAX):
-        largest = real(-np.inf)
-        for i in range(len(y)):
-            largest = maximum(largest, y[i])
-        for i in range(len(y)):
-            result[i] = exp(y[i] - largest)
-            total += result[i]
-        if function == SOFTMAX:
-            for i in range(len(y)):
-                result[i] /= total
+def _lines(part, count, function, dy, y, result):
+    """Part `part` of `count` of the lines of result = function(dy, y), all (lines, length).
+
+    The forward functions have y alone, their input.
+    """
+    lines, length = y.shape
+    zero = y.dtype.type(0)
+    for line in range(lines * part // count, lines * (part + 1) // count):
+        total = zero
+        if function in (SOFTMAX, LOG_SOFTMAX):
+            largest = y.dtype.type(-np.inf)
+            for i in range(length):
+                largest = maximum(largest, y[line, i])
+            for i in range(length):
+                result[line, i] = exp(y[line, i] - largest)
+                total += result[line, i]
+            if function == SOFTMAX:
+                for i in range(length):
+                    result[line, i] /= total
+            else:
+                total = y.dtype.type(log(total))
+                for i in range(length):
+                    result[line, i] = (y[line, i] - largest) - total
+        elif function == SOFTMAX_GRAD:
+            for i in range(length):
+                total += dy[line, i] * y[line, i]
+            for i in range(length):
+                result[line, i] = y[line, i] * (dy[line, i] - total)
         else:
-            total = real(log(total))
-            for i in range(len(y)):
-                result[i] = (y[i] - largest) - total
-    elif function == SOFTMAX_GRAD:
-        for i in range(len(y)):
-            total += dy[i] * y[i]
-        for i in range(len(y)):
-            result[i] = y[i] * (dy[i] - total)
-    else:
-        for i in range(len(y)):
-            total += dy[i]
-        for i in range(len(y)):
-            result[i] = dy[i] - exp(y[i]) * total
+            for i in range(length):
+                total += dy[line, i]
+            for i in range(length):
+                result[line, i] = dy[line, i] - exp(y[line, i]) * total
+
+
+@pool_jit
+def _all_lines(count, function, dy, y, result):
+    parallel_for(count, count > 1, _lines, (count, function, dy, y, result))
 
 
 @jit
@@ -93,20 +103,6 @@ def _block(function, dy, y, result, start, length, inner, width):
 
 
 @jit
-def _lines(part, count, function, dy, y, result, length):
-    """Part `part` of `count` of the contiguous lines of the flat arrays."""
-    lines = len(y) // length
-    for line in range(lines * part // count, lines * (part + 1) // count):
-        start, stop = line * length, (line + 1) * length
-        _line(function, dy[start:stop], y[start:stop], result[start:stop])
-
-
-@pool_jit
-def _all_lines(count, function, dy, y, result, length):
-    parallel_for(count, count > 1, _lines, (count, function, dy, y, result, length))
-
-
-@jit
 def _blocks(part, count, function, dy, y, result, length, inner):
     """Part `part` of `count` of the blocks of up to BLOCK neighbouring lines of the flat arrays."""
     across = -(-inner // BLOCK)
@@ -135,12 +131,13 @@ def _along(function, dy, y, axis):
     if result.size:
         grads = values if dy is y else dense(dy)
         length, inner = y.shape[axis], prod(y.shape[axis + 1 :])
-        arrays = grads.reshape(-1), values.reshape(-1), result.reshape(-1)
         if inner == 1:
-            _all_lines(parts(y.size // length, y.size), function, *arrays, length)
+            lines = [array.reshape(-1, length) for array in (grads, values, result)]
+            _all_lines(parts(y.size // length, y.size), function, *lines)
         else:
+            flat = [array.reshape(-1) for array in (grads, values, result)]
             blocks = y.size // (length * inner) * -(-inner // BLOCK)
-            _all_blocks(parts(blocks, y.size), function, *arrays, length, inner)
+            _all_blocks(parts(blocks, y.size), function, *flat, length, inner)
     return result
 
 

@@ -15,7 +15,7 @@ from numba.core import cgutils, config
 from numba.core.codegen import initialize_llvm
 from numba.extending import intrinsic
 
-__all__ = ["TILES", "VECTOR_BYTES", "copy_run", "indirect_tile", "outer_tile"]
+__all__ = ["OUTER_TILES", "TILES", "VECTOR_BYTES", "copy_run", "indirect_tile", "outer_tile"]
 
 _I1, _I32, _I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 
@@ -47,6 +47,8 @@ _ROWS = {32: (20, 12, 8, 6), 16: (10, 5, 4, 2)}
 
 VECTOR_BYTES, _REGISTERS = _vector_registers()
 TILES = _ROWS[_REGISTERS]
+# Tiles of the outer product: (rows, vectors, runs of memory that are loaded into one vector).
+OUTER_TILES = (*((rows, vectors, 1) for vectors, rows in enumerate(TILES, 1)), (6 if _REGISTERS == 32 else 5, 2, 3))
 
 
 class _Emitter:
@@ -83,13 +85,26 @@ class _Emitter:
         bits = self.builder.select(self.builder.icmp_signed(">", left, _I64(0)), bits, _I64(0))
         return self.builder.bitcast(self.builder.trunc(bits, ir.IntType(self.lanes)), self.masks)
 
-    def masked_load(self, pointer, mask, vectors=0):
+    def masked_load(self, pointer, mask, vectors=0, other=None):
+        """The lanes of `mask` of a vector in memory; the rest is taken from `other`, zeros by default."""
         function = cgutils.get_or_insert_function(
             self.builder.module,
             ir.FunctionType(self.vector, [self.vector.as_pointer(), _I32, self.masks, self.vector]),
             f"llvm.masked.load.{self.suffix}.p0",
         )
-        return self.builder.call(function, [self.at(pointer, vectors), _I32(self.itemsize), mask, self.zero])
+        arguments = [self.at(pointer, vectors), _I32(self.itemsize), mask, other or self.zero]
+        if VECTOR_BYTES > 16:
+            return self.builder.call(function, arguments)
+        # Processors with narrow vectors load masked lanes one by one: whole vectors take a way of their own.
+        result = cgutils.alloca_once(self.builder, self.vector)
+        lanes = ir.IntType(self.lanes)
+        whole = self.builder.icmp_unsigned("==", self.builder.bitcast(mask, lanes), lanes((1 << self.lanes) - 1))
+        with self.builder.if_else(whole) as (full, partial):
+            with full:
+                self.builder.store(self.load(pointer, vectors), result)
+            with partial:
+                self.builder.store(self.builder.call(function, arguments), result)
+        return self.builder.load(result)
 
     def masked_store(self, value, pointer, mask, vectors=0):
         function = cgutils.get_or_insert_function(
@@ -134,7 +149,7 @@ def _pointer(context, builder, array_type, array, offset):
 
 
 def _dispatch(builder, number, tiles, write, arguments):
-    """Call the tile tiles[number] = (rows, vectors), a function whose body `write(builder, rows, vectors, *args)` wrote."""
+    """Call tile tiles[number] = (rows, vectors, ...), a function whose body `write(builder, *tile, *args)` wrote."""
     done = builder.append_basic_block("done")
     switch = builder.switch(number, done)
     for index, tile in enumerate(tiles):
@@ -160,12 +175,13 @@ def indirect_tile(
     typingctx, tile, x, x_at, x_row, table, table_at, table_row, taps, channels,
     packed, zeros_at, weight_at, bias_at, accumulate, y, y_at, y_row, out, out_at, valid,
 ):  # fmt: skip
-    """y[out[m], :] = bias + sum over taps and channels of x[table[m, tap], c] * weight[tap, c, :] for the tile's rows m.
+    """y[out[m], :] = bias + sum over taps and channels of x[table[m, tap], c] * weight[tap, c, :] for a tile's rows m.
 
     `tile` is 2 * (vectors - 1) for the tile of TILES[vectors - 1] rows and one more for a single row. All arrays are
     flat, *_at is the element to start from and *_row the distance of rows. A row number -1 in `table` means a row of
     zeros; a tap that has nothing else is skipped. `packed` holds `channels` zeros, the weight and the bias; the latter
-    are padded to `vectors` vectors, of which the first `valid` elements are written. With `accumulate` the sum is added to y and `bias` is not read.
+    are padded to `vectors` vectors, of which the first `valid` elements are written. With `accumulate` the sum is added
+    to y and the bias is not read.
     """
     i = types.int64
     signature = types.void(i, x, i, i, table, i, i, i, i, packed, i, i, i, i, y, i, i, out, i, i)
@@ -244,10 +260,10 @@ def outer_tile(
 ):  # fmt: skip
     """total[m, :] += sum over `steps` p of a[p, m] * x[starts[p, :], :] for the tile's rows m.
 
-    `tile` is vectors - 1 for the tile of TILES[vectors - 1] rows. All arrays are flat, *_at is the element to start from
-    and a's rows lie `a_row` apart. Each p has `runs` runs of `run` elements of x, whose places (relative to x_at) are in
-    `starts`. A run takes as many vectors as it needs, the last of them filled up with zeros; the tile computes those
-    from number `vector` on, counted over all runs. The sums' rows follow one another.
+    `tile` is a number in OUTER_TILES. All arrays are flat, *_at is the element to start from and a's rows lie `a_row`
+    apart. Each p has `runs` runs of `run` elements of x, whose places (relative to x_at) are in `starts`. A run takes
+    as many vectors as it needs, the last of them filled up with zeros, or several runs share a vector if the tile is
+    made for it; the tile computes the vectors from number `vector` on. The sums' rows follow one another.
     """
     i = types.int64
     signature = types.void(i, a, i, i, x, i, starts, i, i, i, i, total, i)
@@ -256,8 +272,7 @@ def outer_tile(
         (tile, a_array, a_at, a_row, x_array, x_at, starts_array, runs, steps, run, vector, total_array,
          total_at) = args  # fmt: skip
         pointer = functools.partial(_pointer, context, builder)
-        tiles = [(rows, vectors) for vectors, rows in enumerate(TILES, 1)]
-        _dispatch(builder, tile, tiles, functools.partial(_outer_body, a.dtype), [
+        _dispatch(builder, tile, OUTER_TILES, functools.partial(_outer_body, a.dtype), [
             pointer(a, a_array, a_at), a_row, pointer(x, x_array, x_at), pointer(starts, starts_array, _I64(0)), runs,
             steps, run, vector, pointer(total, total_array, total_at),
         ])  # fmt: skip
@@ -266,7 +281,7 @@ def outer_tile(
     return signature, codegen
 
 
-def _outer_body(dtype, builder, rows, vectors, a, a_row, x, starts, runs, steps, run, vector, total):
+def _outer_body(dtype, builder, rows, vectors, shared, a, a_row, x, starts, runs, steps, run, vector, total):
     emit = _Emitter(builder, dtype)
     slots = emit.slots(rows, vectors)
     flat = [slot for row in slots for slot in row]
@@ -275,21 +290,37 @@ def _outer_body(dtype, builder, rows, vectors, a, a_row, x, starts, runs, steps,
     builder.store(starts, starts_now)
     for n, slot in enumerate(flat):
         builder.store(emit.load(total, n), slot)
-    # Which run each vector belongs to, where in it the vector starts, and how many lanes are left of it.
-    per_run = builder.sdiv(builder.add(run, _I64(emit.lanes - 1)), _I64(emit.lanes))
-    last = builder.sub(builder.mul(per_run, runs), _I64(1))
+
+    def at_most(number, most):
+        return builder.select(builder.icmp_signed("<", number, most), number, most)
+
+    # For each load: the run it belongs to, the address that its start is counted from, and the lanes that it fills.
     places = []
     for n in range(vectors):
         number = builder.add(vector, _I64(n))
-        number = builder.select(builder.icmp_signed("<", number, last), number, last)
-        skip = builder.mul(builder.srem(number, per_run), _I64(emit.lanes))
-        places.append((builder.sdiv(number, per_run), builder.gep(x, [skip]), emit.keep(builder.sub(run, skip))))
+        if shared == 1:
+            per_run = builder.sdiv(builder.add(run, _I64(emit.lanes - 1)), _I64(emit.lanes))
+            number = at_most(number, builder.sub(builder.mul(per_run, runs), _I64(1)))
+            skip = builder.mul(builder.srem(number, per_run), _I64(emit.lanes))
+            lanes = emit.keep(builder.sub(run, skip))
+            places.append([(builder.sdiv(number, per_run), builder.gep(x, [skip]), lanes)])
+        else:
+            places.append([])
+            for part in range(shared):
+                index = builder.add(builder.mul(number, _I64(shared)), _I64(part))
+                first = builder.mul(run, _I64(part))
+                lanes = builder.xor(emit.keep(builder.add(first, run)), emit.keep(first))
+                last = builder.sub(runs, _I64(1))
+                places[-1].append((at_most(index, last), builder.gep(x, [builder.neg(first)]), lanes))
     with cgutils.for_range(builder, steps):
         scalars, entry = builder.load(a_now), builder.load(starts_now)
-        step = [
-            emit.masked_load(builder.gep(source, [builder.load(builder.gep(entry, [number]))]), mask)
-            for number, source, mask in places
-        ]
+        step = []
+        for loads in places:
+            value = None
+            for number, source, lanes in loads:
+                start = builder.load(builder.gep(entry, [number]))
+                value = emit.masked_load(builder.gep(source, [start]), lanes, other=value)
+            step.append(value)
         emit.accumulate(slots, [builder.gep(scalars, [_I64(m)]) for m in range(rows)], step)
         builder.store(builder.gep(scalars, [a_row]), a_now)
         builder.store(builder.gep(entry, [runs]), starts_now)

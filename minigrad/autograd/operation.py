@@ -88,8 +88,8 @@ class Operation(Node):
     """Base of every differentiable operation.
 
     A subclass defines `forward(ctx, *arrays_and_settings)` and `backward(ctx, *gradients)`; `apply` runs it on tensors.
-    `backward` returns one gradient per argument, None for those without one; trailing Nones may be left out, a single
-    gradient needs no tuple. What people forget is done here and in the engine: sums over broadcast axes, casts to the
+    `backward` returns one gradient per argument, None for those without one; a single gradient needs no tuple, and what
+    belongs to the last arguments may be left out if they are no tensors that need gradients. What people forget is done here and in the engine: sums over broadcast axes, casts to the
     argument's dtype, gradients nobody asked for, gradients that share memory.
 
     >>> import minigrad
@@ -115,10 +115,12 @@ class Operation(Node):
 
     @staticmethod
     def forward(ctx, *args):
+        """The result, an array or a tuple of arrays, for arrays and settings; every subclass defines this."""
         raise NotImplementedError("an Operation needs forward(ctx, *arrays)")
 
     @staticmethod
     def backward(ctx, *grads):
+        """The gradients of the arguments, as tensors, for those of the results; every differentiable subclass defines this."""
         raise NotImplementedError("an Operation needs backward(ctx, *gradients) to be differentiated")
 
     def save_for_backward(self, *arrays):

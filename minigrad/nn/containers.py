@@ -1,6 +1,7 @@
 """Modules made of modules."""
 
 from collections import OrderedDict
+from itertools import groupby
 
 from .module import Module
 
@@ -84,3 +85,12 @@ class ModuleList(_Numbered):
     def __init__(self, modules=()):
         super().__init__()
         self.extend(modules)
+
+    def __repr__(self):
+        lines, start = [], 0
+        for text, same in groupby(map(repr, self)):  # equal neighbours share a line
+            end = start + sum(1 for _ in same)
+            label = f"({start}): " if end == start + 1 else f"({start}-{end - 1}): {end - start} x "
+            lines.append((label + text).replace("\n", "\n  "))
+            start = end
+        return "ModuleList(" + "".join(f"\n  {line}" for line in lines) + ("\n)" if lines else ")")

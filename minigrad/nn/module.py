@@ -9,7 +9,15 @@ from minigrad.autograd.dtypes import as_dtype
 from .parameter import Parameter
 
 _KINDS = ("_parameters", "_buffers", "_modules")
-IncompatibleKeys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
+
+
+class IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
+    """What `load_state_dict` could not match: paths without an entry, and entries without a path."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return super().__repr__() if any(self) else "<All keys matched successfully>"
 
 
 class Module:
@@ -106,7 +114,8 @@ class Module:
         elif name in self._buffers:
             if value is not None and not isinstance(value, Tensor):
                 raise TypeError(
-                    f"cannot assign '{type(value).__name__}' object to buffer '{name}' (torch.Tensor or None required)"
+                    f"cannot assign '{type(value).__name__}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None "
+                    "expected)"
                 )
             self._buffers[name] = value
         else:
@@ -134,10 +143,8 @@ class Module:
         if not isinstance(name, str):
             raise TypeError(f"{kind} name should be a string. Got {type(name).__name__}")
         if "." in name or name == "":
-            raise KeyError(
-                f"{kind} name can't "
-                f"{'contain' if name else 'be empty string'}{' ' + chr(34) + '.' + chr(34) if name else ''}"
-            )
+            found = f', got: {name}' if kind == "module" else ""
+            raise KeyError(f"{kind} name can't contain \".\"{found}" if name else f'{kind} name can\'t be empty string ""')
         if hasattr(self, name) and not any(name in self.__dict__[k] for k in _KINDS):
             raise KeyError(f"attribute '{name}' already exists")
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minigrad.autograd import Operation, check_dim, get_default_dtype
-from minigrad.autograd.dtypes import as_dtype
+from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype
 from minigrad.kernels import kernels_for
 
 from .registry import both
@@ -43,7 +43,7 @@ class ReLUGrad(Operation):
     @staticmethod
     def backward(ctx, ddx):
         (y,) = ctx.saved_tensors
-        return ReLUGrad.apply(ddx, y)
+        return ReLUGrad.apply(ddx, y), None
 
 
 class Tanh(Operation):
@@ -228,7 +228,10 @@ def _prepared(input, dim, dtype, name):
     if dtype is not None:
         input = input.to(as_dtype(dtype))
     if input.dtype.kind != "f":
-        raise RuntimeError(f'"{name}" not implemented for {input.dtype}\nhint: use x.float() or dtype=minigrad.float32')
+        raise NotImplementedError(
+            f"\"{name}_lastdim_kernel_impl\" not implemented for '{TORCH_NAMES[input.dtype]}'\nhint: use x.float() or "
+            "dtype=minigrad.float32"
+        )
     if dim is None:
         raise TypeError(f"{name}() needs dim=\nhint: dim=-1 normalises over the last dimension")
     return input, check_dim(dim, input.ndim)

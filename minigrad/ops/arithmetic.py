@@ -5,7 +5,7 @@ import numpy as np
 from minigrad.autograd import Operation, Tensor, get_default_dtype, result_type
 
 from .creation import full_like
-from .registry import alias, both, function
+from .registry import alias, both, function, method
 
 _NUMBERS = (int, float, bool, np.number, np.bool_)
 
@@ -79,7 +79,13 @@ class Sub(Operation):
 
     @staticmethod
     def forward(ctx, x, y):
-        if any(isinstance(v, np.ndarray) and v.dtype.kind == "b" for v in (x, y)):
+        bools = [isinstance(v, np.ndarray) and v.dtype.kind == "b" for v in (x, y)]
+        if all(bools):
+            raise RuntimeError(
+                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+                "operator instead."
+            )
+        if any(bools):
             raise RuntimeError(
                 "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
                 "mask, "
@@ -275,10 +281,10 @@ class Clamp(Operation):
         inside = np.ones(x.shape, bool)
         y = x.astype(dtype)
         if low is not None:
-            inside &= ~(x < low)
+            inside &= x >= low
             y = np.maximum(y, dtype.type(low))
         if high is not None:
-            inside &= ~(x > high)
+            inside &= x <= high
             y = np.minimum(y, dtype.type(high))
         ctx.save_for_backward(inside)
         return y
@@ -353,6 +359,12 @@ def div(input, other, *, rounding_mode=None):
 alias("true_divide", div)
 
 
+def _forbid_zero(divisor, dtype):
+    """PyTorch's error for whole numbers divided by zero."""
+    if dtype.kind in "iu" and np.any(np.equal(divisor, 0)):
+        raise RuntimeError("ZeroDivisionError")
+
+
 class Rounded(Operation):
     """x / y rounded to a whole number: constant between its jumps."""
 
@@ -361,8 +373,7 @@ class Rounded(Operation):
     @staticmethod
     def forward(ctx, x, y, mode):
         dtype = _promote(x, y)
-        if dtype.kind in "iu" and np.any(np.equal(y, 0)):
-            raise RuntimeError("ZeroDivisionError")
+        _forbid_zero(y, dtype)
         with np.errstate(all="ignore"):
             if dtype.kind == "f":
                 if mode == "floor":
@@ -377,6 +388,26 @@ class Rounded(Operation):
     @staticmethod
     def backward(ctx, dz):
         return tuple(full_like(dz, 0) if needed else None for needed in ctx.needs_input_grad)
+
+
+class Remainder(Operation):
+    """x - y · floor(x / y): what is left over, with the sign of y."""
+
+    formula = "dx = dz, dy = -dz · floor(x / y)"
+
+    @staticmethod
+    def forward(ctx, x, y):
+        dtype = _promote(x, y)
+        _forbid_zero(y, dtype)
+        ctx.x = None if type(x) is np.ndarray else x
+        ctx.save_for_backward(*((x if ctx.x is None else None, y) if ctx.needs_input_grad[1] else (None, None)))
+        with np.errstate(all="ignore"):
+            return binary(np.remainder, x, y, dtype)
+
+    @staticmethod
+    def backward(ctx, dz):
+        x, y = ctx.saved_tensors
+        return dz, (-dz * Rounded.apply(ctx.x if x is None else x, y, "floor") if ctx.needs_input_grad[1] else None)
 
 
 @both("__floordiv__")
@@ -398,7 +429,7 @@ def remainder(input, other):
     >>> minigrad.tensor([7, -7]) % 3
     tensor([1, 2])
     """
-    return input - Rounded.apply(input, other, "floor") * other
+    return Remainder.apply(input, other)
 
 
 def _reflected(operation, *settings):
@@ -500,11 +531,16 @@ def where(condition, input=None, other=None):
     return Where.apply(condition, input, other)
 
 
-Tensor.where = lambda self, condition, other: where(condition, self, other)
+@method("where")
+def _where(self, condition, other):
+    """This tensor where the bool tensor `condition` holds, else `other` (`torch.Tensor.where`)."""
+    return where(condition, self, other)
+
+
 Tensor.__rtruediv__ = _reflected(Div)
 Tensor.__rpow__ = _reflected(Pow)
 Tensor.__rfloordiv__ = _reflected(Rounded, "floor")
-Tensor.__rmod__ = lambda self, other: other - _reflected(Rounded, "floor")(self, other) * self
+Tensor.__rmod__ = _reflected(Remainder)
 Tensor.__pos__ = lambda self: self
 
 
@@ -519,8 +555,9 @@ def clamp(input, min=None, max=None):
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        result = input if min is None else maximum(input, min)
-        return result if max is None else minimum(result, max)
+        if min is not None:
+            input = where((input < min) | (min != min), min, input)  # a NaN limit wins
+        return input if max is None else where((input > max) | (max != max), max, input)
     return Clamp.apply(input, min, max)
 
 
@@ -542,7 +579,9 @@ class Sign(Operation):
 
     @staticmethod
     def forward(ctx, x):
-        return x.copy() if x.dtype == bool else np.sign(x)
+        if x.dtype.kind != "f":
+            return x.copy() if x.dtype == bool else np.sign(x)
+        return np.where(np.isnan(x), x.dtype.type(0), np.sign(x))  # PyTorch's sign of NaN is 0
 
     @staticmethod
     def backward(ctx, dy):

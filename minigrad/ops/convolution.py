@@ -119,7 +119,7 @@ def tuple_of(value, rank, name, low=0):
             {
                 "stride": "non-positive stride is not supported",
                 "padding": "negative padding is not supported",
-                "dilation": "dilation should be greater than zero",
+                "dilation": f"dilation should be greater than zero, but got {list(values)}",
             }.get(name, f"{name} should be at least {low}")
             + f"\nhint: got {name}={values}"
         )
@@ -148,9 +148,8 @@ def output_sizes(sizes, kernel, stride, padding, dilation):
         per = " x ".join
         raise RuntimeError(
             f"Calculated padded input size per channel: ({per(map(str, padded))}). Kernel size: "
-            f"({per(map(str, kernel))}). Kernel "
-            f"size can't be greater than actual input size\nhint: with dilation {dilation} the kernel reaches over "
-            f"{tuple(reach)}"
+            f"({per(map(str, reach))}). Kernel size can't be greater than actual input size\nhint: the kernel size is "
+            f"{tuple(kernel)}, the dilation {dilation}"
         )
     result = tuple([(n - r) // s + 1 for n, r, s in zip(padded, reach, stride)])
     if any(n >= LIMIT for n in (*padded, *result)):
@@ -200,8 +199,7 @@ def _check(input, weight, bias, groups):
     if out % groups or out < groups:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
-            "size "
-            f"{list(weight.shape)} instead"
+            f"size [{list(weight.shape)}] instead"
         )
     if channels != per_group * groups:
         raise RuntimeError(

@@ -70,7 +70,7 @@ def assign(tensor, operation, *args):
         else:
             base, view = tensor._view.base, tensor._view
             node = CopySlices.apply(base, result, view)
-            base._node, base._index, base._needs = *gradient_edge(node), True
+            base._node, base._index, base._needs = node._node, node._index, True
             base.storage.history += 1
     return tensor
 

@@ -107,8 +107,9 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
                 f"{channels} channels"
             )
     if not training:
-        if running_mean is None or running_var is None:
-            raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+        for name, value in (("running_mean", running_mean), ("running_var", running_var)):
+            if value is None:
+                raise RuntimeError(f"{name} must be defined in evaluation mode")
         invstd = (1 / np.sqrt(running_var._array.astype(np.float64) + eps)).astype(input.dtype)
         return ChannelScale.apply(input, weight, bias, running_mean._array.astype(input.dtype, copy=False), invstd)
     count = input._array.size // max(channels, 1)

@@ -222,5 +222,7 @@ def adaptive_avg_pool2d(input, output_size):
     sizes = tuple_of([n if w is None else w for n, w in zip(x._array.shape[2:], wanted)], 2, "output_size")
     if x.dtype.kind != "f":
         raise RuntimeError(f"adaptive_avg_pool2d needs a floating-point tensor, but got {x.dtype}\nhint: use x.float()")
+    if any(n >= LIMIT for n in sizes):
+        raise RuntimeError(f"the output size {sizes} is too large\nhint: sizes must stay below 2**31")
     y = AdaptiveAvgPool.apply(x, sizes)
     return y.squeeze(0) if unbatched else y

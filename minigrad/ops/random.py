@@ -92,13 +92,25 @@ def manual_seed(seed):
 
 @function
 def get_rng_state():
-    """The default generator's place in its stream (`torch.get_rng_state`)."""
+    """The default generator's place in its stream, a uint8 tensor (`torch.get_rng_state`).
+
+    >>> get_rng_state().dtype
+    dtype('uint8')
+    """
     return default_generator.get_state()
 
 
 @function
 def set_rng_state(new_state):
-    """Put the default generator back to a place that `get_rng_state` returned (`torch.set_rng_state`)."""
+    """Put the default generator back to a place that `get_rng_state` returned (`torch.set_rng_state`).
+
+    >>> import minigrad
+    >>> state = get_rng_state()
+    >>> a = minigrad.rand(2)
+    >>> set_rng_state(state)
+    >>> bool((a == minigrad.rand(2)).all())
+    True
+    """
     default_generator.set_state(new_state)
 
 
@@ -138,7 +150,12 @@ def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
 
 @function
 def rand_like(input, *, dtype=None, generator=None, requires_grad=False):
-    """`rand` with the shape and dtype of `input` (`torch.rand_like`)."""
+    """`rand` with the shape and dtype of `input` (`torch.rand_like`).
+
+    >>> import minigrad
+    >>> rand_like(minigrad.ones(2, 3)).shape
+    minigrad.Size([2, 3])
+    """
     return rand(
         input.shape, generator=generator, dtype=input.dtype if dtype is None else dtype, requires_grad=requires_grad
     )
@@ -146,7 +163,12 @@ def rand_like(input, *, dtype=None, generator=None, requires_grad=False):
 
 @function
 def randn_like(input, *, dtype=None, generator=None, requires_grad=False):
-    """`randn` with the shape and dtype of `input` (`torch.randn_like`)."""
+    """`randn` with the shape and dtype of `input` (`torch.randn_like`).
+
+    >>> import minigrad
+    >>> randn_like(minigrad.ones(2, 3)).shape
+    minigrad.Size([2, 3])
+    """
     return randn(
         input.shape, generator=generator, dtype=input.dtype if dtype is None else dtype, requires_grad=requires_grad
     )

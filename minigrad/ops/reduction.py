@@ -6,14 +6,14 @@ from collections import namedtuple
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor, check_dim
-from minigrad.autograd.dtypes import as_dtype
+from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype
 
 from .arithmetic import where
 from .creation import zeros
 from .registry import both, function
 
-max_result = namedtuple("max", ["values", "indices"])
-min_result = namedtuple("min", ["values", "indices"])
+MaxResult = namedtuple("MaxResult", ["values", "indices"])
+MinResult = namedtuple("MinResult", ["values", "indices"])
 
 
 def axes_of(dim, ndim):
@@ -66,8 +66,7 @@ class Mean(Operation):
         if dtype.kind != "f":
             raise RuntimeError(
                 "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-                "Got: "
-                f"{dtype}\nhint: use x.float().mean()"
+                f"Got: {TORCH_NAMES[dtype]}\nhint: use x.float().mean()"
             )
         ctx.shape, ctx.kept = x.shape, _kept(x.shape, axes)
         ctx.count = int(np.prod([x.shape[a] for a in axes]))
@@ -221,7 +220,7 @@ def max(input, dim=None, keepdim=False):
     >>> minigrad.tensor([[1.0, 5.0], [7.0, 2.0]]).max(dim=1).indices
     tensor([1, 0])
     """
-    return _extreme(input, dim, keepdim, True, max_result)
+    return _extreme(input, dim, keepdim, True, MaxResult)
 
 
 @both()
@@ -234,7 +233,7 @@ def min(input, dim=None, keepdim=False):
     >>> minigrad.tensor([1.0, 5.0, 2.0]).min()
     tensor(1.)
     """
-    return _extreme(input, dim, keepdim, False, min_result)
+    return _extreme(input, dim, keepdim, False, MinResult)
 
 
 def _extreme(input, dim, keepdim, largest, result):
@@ -244,7 +243,7 @@ def _extreme(input, dim, keepdim, largest, result):
         return result(*Select.apply(input, check_dim(dim, input.ndim), keepdim, largest))
     if input._array.size == 0:
         raise RuntimeError(
-            f"{result.__name__}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+            f"{'max' if largest else 'min'}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
             "reduction dim "
             "with the 'dim' argument."
         )
@@ -256,9 +255,7 @@ def _arg(input, dim, keepdim, find):
     if dim is None:
         if array.size == 0:
             raise IndexError(
-                f"{find.__name__}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
-                "reduction dim "
-                "with the 'dim' argument."
+                f"{find.__name__}(): Expected reduction dim to be specified for input.numel() == 0.\nhint: pass dim="
             )
         index = find(array)
         return Tensor._wrap(np.asarray(index).reshape((1,) * array.ndim if keepdim else ()))

@@ -1,8 +1,10 @@
 """How an operation gets its public names: as a function of `minigrad`, as a method of `Tensor`, or both."""
 
+from collections.abc import Callable
+
 from minigrad.autograd import Tensor
 
-functions = {}  # the public functions of `minigrad` that operations offer, by name
+functions: dict[str, Callable] = {}  # the public functions of `minigrad` that operations offer, by name
 
 
 def function(definition):

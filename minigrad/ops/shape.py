@@ -478,14 +478,11 @@ def cpu(self):
     return self
 
 
-def _cat_checked(tensors, dim, name):
+def _tensors(tensors, empty):
+    """`tensors` as a list; `empty` is the error for none."""
     tensors = list(tensors)
     if not tensors:
-        raise RuntimeError(
-            f"{name} expects a non-empty list of Tensors"
-            if name == "stack()"
-            else "torch.cat(): expected a non-empty list of Tensors"
-        )
+        raise empty
     for i, item in enumerate(tensors):
         if not isinstance(item, Tensor):
             raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(item).__name__}")
@@ -500,7 +497,7 @@ def cat(tensors, dim=0):
     >>> minigrad.cat([minigrad.ones(2), minigrad.zeros(1)])
     tensor([1., 1., 0.])
     """
-    tensors = _cat_checked(tensors, dim, "cat()")
+    tensors = _tensors(tensors, ValueError("torch.cat(): expected a non-empty list of Tensors"))
     kept = [x for x in tensors if x._array.shape != (0,)] or tensors[:1]  # PyTorch lets 1-d empty tensors join anything
     for i, item in enumerate(tensors):
         if item.ndim == 0:
@@ -530,7 +527,7 @@ def stack(tensors, dim=0):
     tensor([[1., 1.],
             [0., 0.]])
     """
-    tensors = _cat_checked(tensors, dim, "stack()")
+    tensors = _tensors(tensors, RuntimeError("stack expects a non-empty TensorList"))
     for i, item in enumerate(tensors):
         if item._array.shape != tensors[0]._array.shape:
             raise RuntimeError(

@@ -26,23 +26,25 @@ def difference(actual, expected, rtol, atol, equal_nan=False):
         return None
     index = tuple([int(i) for i in worst])
     return (
-        f"{int((excess > 0).sum())} of {a.size} elements differ; the worst is at {index}: got {actual[worst]}, expected "
-        f"{expected[worst]} (difference {error[worst]:.3g}, allowed {allowed[worst]:.3g})"
+        f"{int((excess > 0).sum())} of {a.size} elements differ; the worst is at {index}: got {actual[worst]}, "
+        f"expected {expected[worst]} (difference {error[worst]:.3g}, allowed {allowed[worst]:.3g})"
     )
 
 
 def assert_close(actual, expected, *, rtol=None, atol=None, equal_nan=False, check_dtype=True, msg=""):
     """Raise an AssertionError unless shape, dtype and all elements agree (`torch.testing.assert_close`).
 
-    Tensors and arrays of any dtype. Tolerances are PyTorch's unless given: 1.3e-6 relative and 1e-5 absolute for float32,
-    1e-7 and 1e-7 for float64, exact otherwise. The error names the worst element and both values; `msg` precedes it.
+    Tensors and arrays of any dtype. Tolerances are PyTorch's unless given: 1.3e-6 relative and 1e-5 absolute for
+    float32, 1e-7 and 1e-7 for float64, exact otherwise. The error names the worst element and both values; `msg`
+    precedes it.
 
     >>> import minigrad
     >>> assert_close(minigrad.tensor([1.0, 2.0]), minigrad.tensor([1.0, 2.0 + 1e-7]))
     >>> assert_close(minigrad.tensor([1.0, 2.0]), minigrad.tensor([1.0, 2.5]))
     Traceback (most recent call last):
         ...
-    AssertionError: 1 of 2 elements differ; the worst is at (1,): got 2.0, expected 2.5 (difference 0.5, allowed 1.33e-05)
+    AssertionError: 1 of 2 elements differ; the worst is at (1,): got 2.0, expected 2.5 (difference 0.5, allowed
+    1.33e-05)
     """
     actual, expected = as_array(actual), as_array(expected)
     msg = f"{msg}: " if msg else ""

@@ -1,9 +1,9 @@
 """Gradients against finite differences.
 
-The derivative of a function `f` of float64 tensors is probed by `(f(x + ε) - f(x - ε)) / 2ε`. Small functions are probed
-element by element (the whole Jacobian), large ones along one random direction. Cotangents are random: a cotangent of ones
-cannot see, for example, a wrong softmax, whose elements always sum to 1. Near a kink (relu at 0, a tie of maxima) the
-quotient is meaningless: draw other inputs there rather than widen the tolerance.
+The derivative of a function `f` of float64 tensors is probed by `(f(x + ε) - f(x - ε)) / 2ε`. Small functions are
+probed element by element (the whole Jacobian), large ones along one random direction. Cotangents are random: a
+cotangent of ones cannot see, for example, a wrong softmax, whose elements always sum to 1. Near a kink (relu at 0, a
+tie of maxima) the quotient is meaningless: draw other inputs there rather than widen the tolerance.
 """
 
 from itertools import chain
@@ -29,9 +29,9 @@ def as_tuple(value):
 def gradcheck(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
     """Compare the gradients of `func` with finite differences (`torch.autograd.gradcheck`).
 
-    `func` maps the tensors `inputs` to a tensor or a tuple of tensors and must be deterministic. Those inputs that require
-    grad are checked; they are float64. Returns True; a difference beyond `atol + rtol · |numeric|` raises a GradcheckError,
-    or returns False without `raise_exception`.
+    `func` maps the tensors `inputs` to a tensor or a tuple of tensors and must be deterministic. Those inputs that
+    require grad are checked; they are float64. Returns True; a difference beyond `atol + rtol · |numeric|` raises a
+    GradcheckError, or returns False without `raise_exception`.
 
     >>> import minigrad
     >>> x = minigrad.rand(3, dtype=minigrad.float64, requires_grad=True)
@@ -44,13 +44,14 @@ def gradcheck(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True
     checked = [i for i, x in enumerate(inputs) if isinstance(x, mg.Tensor) and x.requires_grad]
     if not checked:
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
+            "requires_grad=True."
         )
     for i in checked:
         if inputs[i].dtype != mg.float64:
             raise ValueError(
-                f"gradcheck needs float64, but input {i} is {inputs[i].dtype}\nhint: in float32 the rounding error of a "
-                "finite difference is as large as the derivative; use x.double()"
+                f"gradcheck needs float64, but input {i} is {inputs[i].dtype}\nhint: in float32 the rounding error of "
+                "a finite difference is as large as the derivative; use x.double()"
             )
     try:
         _check(func, inputs, checked, eps, atol, rtol)
@@ -64,7 +65,8 @@ def gradcheck(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True
 def gradgradcheck(func, inputs, grad_outputs=None, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
     """Compare the second derivatives of `func` with finite differences of the first (`torch.autograd.gradgradcheck`).
 
-    Differentiates with respect to the inputs that require grad and to the cotangents `grad_outputs` (random by default).
+    Differentiates with respect to the inputs that require grad and to the cotangents `grad_outputs` (random by
+    default).
 
     >>> import minigrad
     >>> x = minigrad.rand(3, dtype=minigrad.float64, requires_grad=True)
@@ -126,8 +128,8 @@ def _pull(outputs, sources, cotangents):
     for x, g in zip(sources, grads):
         if g.shape != x.shape or g.dtype != x.dtype:
             raise GradcheckError(
-                f"the gradient of an input of shape {tuple(x.shape)} and dtype {x.dtype} has shape {tuple(g.shape)} and "
-                f"dtype {g.dtype}"
+                f"the gradient of an input of shape {tuple(x.shape)} and dtype {x.dtype} has shape {tuple(g.shape)} "
+                f"and dtype {g.dtype}"
             )
     return [g.numpy().reshape(-1) for g in grads]
 
@@ -147,8 +149,8 @@ def _check_jacobian(func, inputs, checked, outputs, rng, eps, atol, rtol):
         for o, jacobian in enumerate(numeric):
             if (found := difference(analytic[o][s], jacobian, rtol, atol)) is not None:
                 raise GradcheckError(
-                    f"Jacobian mismatch for output {o} with respect to input {i}, as (element of the output, element of the "
-                    f"input), analytic against numeric: {found}"
+                    f"Jacobian mismatch for output {o} with respect to input {i}, as (element of the output, element "
+                    f"of the input), analytic against numeric: {found}"
                 )
     cotangents = [rng.standard_normal(y.numel()) for y in outputs]
     for s, gradient in enumerate(_pull(outputs, sources, cotangents)):

@@ -14,8 +14,8 @@ ADJOINT_TOLERANCE = 1.5e-6  # ten times the rounding error of a correct operatio
 def adjoint_check(fn, x):
     """Check `<A x, u> = <x, Aᵀ u>` for a linear operation `fn` of one tensor, without finite differences.
 
-    `x` is a floating-point tensor (float32 as a rule), u a random cotangent, Aᵀ u the gradient. The two inner products must
-    agree within 1.5e-6 of the sum of their terms' sizes. Raises ValueError where `fn(0)` is not 0: not linear.
+    `x` is a floating-point tensor (float32 as a rule), u a random cotangent, Aᵀ u the gradient. The two inner products
+    must agree within 1.5e-6 of the sum of their terms' sizes. Raises ValueError where `fn(0)` is not 0: not linear.
 
     >>> import minigrad
     >>> adjoint_check(lambda x: x.flip(0) + x, minigrad.rand(5))
@@ -39,15 +39,16 @@ def adjoint_check(fn, x):
 def check_op(fn, *inputs, reference=None, order=2, linear=False, rtol=None, atol=None):
     """Check a differentiable operation: value, derivatives, manners and indifference to memory layout.
 
-    `fn` maps the tensors `inputs` to a tensor or a tuple of tensors, is deterministic, and is differentiable at `inputs` with
-    respect to each floating-point one. Bind other arguments in a lambda. What is checked:
+    `fn` maps the tensors `inputs` to a tensor or a tuple of tensors, is deterministic, and is differentiable at
+    `inputs` with respect to each floating-point one. Bind other arguments in a lambda. What is checked:
 
-    * the value against `reference`, a function of NumPy arrays, in float64 and float32 (within `rtol` and `atol`, by default
-      those of `assert_close`);
+    * the value against `reference`, a function of NumPy arrays, in float64 and float32 (within `rtol` and `atol`, by
+      default those of `assert_close`);
     * derivatives up to `order` (0, 1 or 2) against finite differences, and for a `linear` operation the adjoint;
-    * manners: inputs and cotangents are not written, dtypes and shapes are kept, results carry a `grad_fn`, gradients share
-      memory with nothing, a zero cotangent gives a zero gradient, a second backward pass the same bits;
-    * layouts: permuted, strided, negative, Fortran, read-only and broadcast memory of inputs and cotangents changes nothing.
+    * manners: inputs and cotangents are not written, dtypes and shapes are kept, results carry a `grad_fn`, gradients
+      share memory with nothing, a zero cotangent gives a zero gradient, a second backward pass the same bits;
+    * layouts: permuted, strided, negative, Fortran, read-only and broadcast memory of inputs and cotangents changes
+      nothing.
 
     Raises AssertionError or GradcheckError, which name the property, the worst element and both values.
 
@@ -89,9 +90,10 @@ def _check_value(fn, arrays, reference, rtol, atol):
 
 def _check_adjoints(fn, inputs):
     """Linear in each floating-point input while the others are held."""
+    inputs = [x.float() if x.is_floating_point() else x for x in inputs]
     for i, x in enumerate(inputs):
         if x.is_floating_point():
-            adjoint_check(lambda v, i=i: fn(*inputs[:i], v.to(x.dtype), *inputs[i + 1 :]), x)  # noqa: B023
+            adjoint_check(lambda v, i=i: fn(*inputs[:i], v, *inputs[i + 1 :]), x)
 
 
 def _run(fn, arrays, cotangents=None):
@@ -119,7 +121,8 @@ def _check_manners(fn, arrays):
     seeds_before = [c.copy() for c in cotangents]
     for source, grad in zip(sources, grads):
         assert grad.shape == source.shape and grad.dtype == source.dtype, (
-            f"the gradient of a {source.dtype} input of shape {tuple(source.shape)} is {grad.dtype} of shape {tuple(grad.shape)}"
+            f"the gradient of a {source.dtype} input of shape {tuple(source.shape)} is {grad.dtype} of shape "
+            f"{tuple(grad.shape)}"
         )
     again = mg.autograd.grad(
         outputs, sources, [mg.from_numpy(c) for c in cotangents], retain_graph=True, materialize_grads=True

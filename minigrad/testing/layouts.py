@@ -4,11 +4,12 @@ import numpy as np
 
 
 def _inside(array, index, shape):
-    """`array` written into the places that `index` picks from a larger array, everything else NaN (or the largest int)."""
+    """`array` written into the places that `index` picks from a larger array, all else NaN (or the largest int)."""
     filler = np.nan if array.dtype.kind == "f" else True if array.dtype == bool else np.iinfo(array.dtype).max
     buffer = np.full(shape, filler, array.dtype)
-    buffer[index][...] = array
-    return buffer[index]
+    part = buffer[(*index, ...)]
+    part[...] = array
+    return part
 
 
 def _permuted(array):
@@ -22,7 +23,7 @@ def _strided(array):
 
 
 def _negative(array):
-    backwards = (slice(None, None, -1),) * array.ndim
+    backwards = (*[slice(None, None, -1)] * array.ndim, ...)
     return array[backwards].copy()[backwards]
 
 
@@ -53,8 +54,8 @@ def lay_out(array, layout):
     """A copy of `array` in the memory order that `layout` names, one of `LAYOUTS`.
 
     "permuted" is channels-last for images, "strided" lies between NaNs, "negative" is stored backwards, "fortran" is
-    column-major, "read-only" may not be written. "broadcast" alone changes values: its longest axis has stride 0, and the
-    first entry stands for all.
+    column-major, "read-only" may not be written. "broadcast" alone changes values: its longest axis has stride 0, and
+    the first entry stands for all.
 
     >>> lay_out(np.arange(3.0), "negative").strides
     (-8,)

@@ -1,14 +1,12 @@
 """Hypothesis strategies: shapes that broadcast, arrays in odd memory, geometries of convolution and pooling.
 
-Elements come from a drawn seed rather than being drawn one by one, which keeps examples fast; what shrinks is the shape, the
-layout and the geometry.
+Elements come from a drawn seed rather than being drawn one by one, which keeps examples fast; what shrinks is the
+shape, the layout and the geometry.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-
-import minigrad as mg
 
 try:
     from hypothesis import strategies as st
@@ -38,6 +36,7 @@ def broadcastable_shapes(count=2, max_dims=3, max_side=4, min_side=0):
     """`count` shapes that broadcast together: of different ranks, with sizes 1 and `min_side` among them.
 
     >>> from hypothesis import given
+    >>> import minigrad as mg
     >>> @given(broadcastable_shapes(2))
     ... def a_sum_has_the_broadcast_shape(shapes):
     ...     x, y = (mg.zeros(shape) for shape in shapes)
@@ -55,6 +54,7 @@ def arrays(draw, shape, dtype="float64", low=-2.0, high=2.0, layouts=("contiguou
     """An array of `shape` with elements drawn evenly from [low, high), in one of `layouts`.
 
     >>> from hypothesis import given
+    >>> import minigrad as mg
     >>> @given(arrays((2, 3), low=0.5))
     ... def the_root_squared_is_the_number(array):
     ...     assert np.allclose(mg.from_numpy(array).sqrt().square(), array)
@@ -72,11 +72,13 @@ def _pairs(low, high):
 
 @st.composite
 def conv2d_geometries(draw, max_kernel=3, max_groups=3):
-    """A `Conv2dGeometry`: rectangular kernels, strides, paddings and dilations, "same" padding, groups, sizes of 0 samples.
+    """A `Conv2dGeometry`: rectangular kernels, strides, paddings and dilations, "same" padding, groups, sizes of 0
+    samples.
 
     The input is large enough for one window, and rarely a multiple of the stride.
 
     >>> from hypothesis import given, settings
+    >>> import minigrad as mg
     >>> @settings(deadline=None)
     ... @given(conv2d_geometries())
     ... def the_result_has_a_channel_per_filter(geometry):
@@ -105,6 +107,7 @@ def pool2d_geometries(draw, max_kernel=3, dilated=True):
     """A `Pool2dGeometry`: overlapping, disjoint and gapped windows, padding up to half a window, `ceil_mode`.
 
     >>> from hypothesis import given, settings
+    >>> import minigrad as mg
     >>> @settings(deadline=None)
     ... @given(pool2d_geometries())
     ... def the_channels_stay(geometry):

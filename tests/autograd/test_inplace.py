@@ -1,4 +1,6 @@
-"""Writing into tensors under autograd: what may be written, what the gradients become, what the version counter catches."""
+"""Writing into tensors under autograd: what may be written, what the gradients become, what the version counter
+catches.
+"""
 
 import numpy as np
 import pytest
@@ -341,7 +343,7 @@ STALE = "one of the variables needed for gradient computation has been modified 
 
 
 def argument_of_mul(m):
-    x, y = base_and_source(m)
+    _, y = base_and_source(m)
     z = y * y
     y.add_(1)
     z.sum().backward()
@@ -355,21 +357,21 @@ def result_of_exp(m):
 
 
 def through_a_view(m):
-    x, y = base_and_source(m)
+    _, y = base_and_source(m)
     z = y.sin()
     y[0].zero_()
     z.sum().backward()
 
 
 def through_the_base(m):
-    x, y = base_and_source(m)
+    _, y = base_and_source(m)
     z = y[0].sin()
     y.zero_()
     z.sum().backward()
 
 
 def through_a_detached_tensor(m):
-    x, y = base_and_source(m)
+    _, y = base_and_source(m)
     z = y * y
     y.detach().zero_()
     z.sum().backward()

@@ -186,6 +186,7 @@ def test_cifar10(server, tmp_path):
         (gzip.compress(b"no archive" * 100), "cannot be unpacked"),
         (b"no archive either", "cannot be unpacked"),
     ],
+    ids=["a file missing", "a file too long", "cut off", "no tar", "no gzip"],
 )
 def test_damaged_cifar10_archive(server, tmp_path, archive, message):
     served = served_cifar(server, archive)

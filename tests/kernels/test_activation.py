@@ -1,5 +1,11 @@
 """Activations: the fast kernels against the reference loops and PyTorch, in any memory order."""
 
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -48,15 +54,30 @@ def test_special_values(name, dtype):
     assert np.isnan(y[np.isnan(x)]).all()
 
 
-@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_within_three_units_in_the_last_place(name, dtype):
+def worst_error(name, dtype):
+    """Largest error of tanh or sigmoid in units in the last place."""
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.normal(0, scale, 20_000) for scale in (1e-6, 1e-2, 1, 10)]).astype(dtype)
     precise = x.astype(np.longdouble)
     exact = np.tanh(precise) if name == "tanh" else 1 / (1 + np.exp(-precise))
-    error = np.abs(getattr(cpu, name)(x) - exact) / np.spacing(np.abs(exact).astype(dtype))
-    assert error.max() < 3
+    return (np.abs(getattr(cpu, name)(x) - exact) / np.spacing(np.abs(exact).astype(dtype))).max()
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_within_a_few_units_in_the_last_place(name, dtype):
+    assert worst_error(name, dtype) < 3
+
+
+@pytest.mark.skipif("x86" not in platform.machine(), reason="names x86 CPUs")
+@pytest.mark.parametrize("processor", ["haswell", "generic"])
+def test_as_exact_on_other_processors(processor, tmp_path):
+    code = "from test_activation import worst_error as w; print(w('tanh', 'float32'), w('sigmoid', 'float64'))"
+    environment = {**os.environ, "NUMBA_CPU_NAME": processor, "MINIGRAD_CACHE": str(tmp_path)}
+    run = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, env=environment, capture_output=True)
+    errors = list(map(float, run.stdout.split()))
+    assert len(errors) == 2, run.stderr.decode()
+    assert max(errors) < 4  # without a fused multiply-add
 
 
 @pytest.mark.parametrize("name", NAMES)

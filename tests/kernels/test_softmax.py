@@ -35,9 +35,10 @@ def test_agrees_with_torch(name, dtype, shape, axis):
     leaf = torch.from_numpy(x).requires_grad_()
     result = getattr(torch, name)(leaf, axis)
     result.backward(torch.from_numpy(dy))
-    y = getattr(cpu, name)(x, axis)
-    assert_same(y, result.detach().numpy(), **TOLERANCE[dtype])
-    assert_same(getattr(cpu, f"{name}_grad")(dy, y, axis), leaf.grad.numpy(), **TOLERANCE[dtype])
+    y = result.detach().numpy()
+    assert_same(getattr(cpu, name)(x, axis), y, **TOLERANCE[dtype])
+    rtol, atol = TOLERANCE[dtype].values()  # of gradients that contain a sum over the line
+    assert_same(getattr(cpu, f"{name}_grad")(dy, y, axis), leaf.grad.numpy(), rtol, 10 * atol)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -108,10 +108,11 @@ def unpack(archive: Path, members: list[str], folder: Path) -> None:
         with tarfile.open(archive, "r:gz") as tar:
             for name in members:
                 member = tar.getmember(name)
-                if not member.isreg() or member.size > MOST * RECORD:
+                source = tar.extractfile(member)
+                if source is None or not member.isreg() or member.size > MOST * RECORD:
                     raise DatasetError(f"{archive}: {name} is no file of at most {MOST * RECORD} bytes")
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(target, iter(partial(tar.extractfile(member).read, BLOCK), b""))
+                write_atomically(target, iter(partial(source.read, BLOCK), b""))
     except (tarfile.TarError, KeyError, EOFError, zlib.error) as error:
         raise DatasetError(f"{archive}: cannot be unpacked: {error}") from error

@@ -48,8 +48,9 @@ def locate(names: Iterable[str], folders: Iterable[Path]) -> list[Path] | None:
     names = list(names)
     for folder in folders:
         candidates = ((folder / name, folder / f"{name}.gz") for name in names)
-        paths = [next((path for path in pair if path.is_file()), None) for pair in candidates]
-        if None not in paths:
+        found = (next((path for path in pair if path.is_file()), None) for pair in candidates)
+        paths = [path for path in found if path is not None]
+        if len(paths) == len(names):
             return paths
     return None
 

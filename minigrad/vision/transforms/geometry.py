@@ -4,6 +4,7 @@ import enum
 import functools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,8 @@ class Pad(Transform):
         widths = [(0, 0)] * array.ndim
         widths[height : height + 2] = (self.top, self.bottom), (self.left, self.right)
         if self.padding_mode != "constant":
-            return np.pad(array, widths, self.padding_mode)
+            mode: Any = self.padding_mode
+            return np.pad(array, widths, mode)
         shape = [before + size + after for size, (before, after) in zip(array.shape, widths)]
         padded = np.full(shape, self.fill, array.dtype)
         padded[tuple(slice(before, before + size) for size, (before, _) in zip(array.shape, widths))] = array
@@ -120,7 +122,7 @@ class Resize(Transform):
 
     def _output_size(self, height: int, width: int) -> tuple[int, int]:
         if not isinstance(self.size, int) and len(self.size) == 2:
-            return tuple(self.size)
+            return self.size[0], self.size[1]
         shorter = self.size if isinstance(self.size, int) else self.size[0]
         longer = int(shorter * max(height, width) / min(height, width))
         if self.max_size is not None and longer > self.max_size:
@@ -221,7 +223,7 @@ def _pair(size: int | Sequence[int]) -> tuple[int, int]:
     numbers = (size,) if isinstance(size, int) else tuple(size)
     if len(numbers) not in (1, 2):
         raise ValueError(f"Please provide only two dimensions (h, w) for size, got {size}")
-    return numbers if len(numbers) == 2 else numbers * 2
+    return numbers[0], numbers[-1]
 
 
 def _nearest(length: int, wanted: int) -> np.ndarray:

@@ -1,0 +1,61 @@
+"""The matrix product against NumPy and torch: GFLOP/s, per cent of the multiply-add limit, ratios.
+
+Run `python benchmarks/bench_matmul.py [--seconds S] [--threads N]`; needs torch.
+"""
+
+import argparse
+import math
+
+import numba
+import numpy as np
+import torch
+from minigrad.kernels import cpu
+from timing import interleave, machine, multiply_add_limit
+
+# (M, K, N): a linear layer forward, its input gradient and its weight gradient are a @ b, a @ b.T and a.T @ b.
+SHAPES = [(64, 120, 84), (64, 84, 10), (64, 400, 120), (128, 784, 512), (256, 1024, 1024), (2048, 2048, 2048)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=0.5, help="time for each figure")
+    parser.add_argument("--threads", type=int, default=numba.get_num_threads())
+    options = parser.parse_args()
+    numba.set_num_threads(options.threads)
+    torch.set_num_threads(options.threads)
+    limit = multiply_add_limit()
+    print(f"{machine()}; torch {torch.__version__}\nmultiply-add limit {limit:.0f} GFLOP/s; best of many, GFLOP/s\n")
+    print("| M, K, N | product | minigrad | of limit | NumPy | torch | median to the better of the two |")
+    print("|---|---|---|---|---|---|---|")
+    ratios = []
+    rng = np.random.default_rng(0)
+    for m, k, n in SHAPES:
+        a, b = rng.standard_normal((m, k), np.float32), rng.standard_normal((k, n), np.float32)
+        factors = {
+            "a @ b": (a, b),
+            "a @ b.T": (a, np.ascontiguousarray(b.T).T),
+            "a.T @ b": (np.ascontiguousarray(a.T).T, b),
+        }
+        for product, (left, right) in factors.items():
+            tensors = torch.from_numpy(left), torch.from_numpy(right)
+            times = interleave(
+                {
+                    "minigrad": lambda left=left, right=right: cpu.matmul(left, right),
+                    "NumPy": lambda left=left, right=right: left @ right,
+                    "torch": lambda tensors=tensors: tensors[0] @ tensors[1],
+                },
+                options.seconds,
+            )
+            speed = {who: 2 * m * k * n / best / 1e9 for who, (_, best) in times.items()}
+            ratio = min(times["NumPy"][0], times["torch"][0]) / times["minigrad"][0]
+            ratios.append(ratio)
+            print(
+                f"| {m}, {k}, {n} | {product} | {speed['minigrad']:.0f} | {speed['minigrad'] / limit:.0%} | "
+                f"{speed['NumPy']:.0f} | {speed['torch']:.0f} | {ratio:.2f} |",
+                flush=True,
+            )
+    print(f"\n{math.prod(ratios) ** (1 / len(ratios)):.2f} times the better of the two (geometric mean)")
+
+
+if __name__ == "__main__":
+    main()
