@@ -100,7 +100,12 @@ def steps(ours, theirs, batch, channels):
         model.load_state_dict(theirs.state_dict())
         model.to(memory_format=layout)
         batch_of = torch.from_numpy(images).contiguous(memory_format=layout)
-        arguments = model, batch_of, torch.from_numpy(labels), torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+        arguments = (
+            model,
+            batch_of,
+            torch.from_numpy(labels),
+            torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9),
+        )
         name = "torch NCHW" if layout is torch.contiguous_format else "torch channels-last"
         candidates[name] = lambda arguments=arguments: torch_step(*arguments)
     losses = {name: step() for name, step in candidates.items()}
