@@ -9,7 +9,7 @@ checkpoint.safetensors, from which --resume goes on.
 
 from pathlib import Path
 
-from training import Run, arguments, draw_graph, plot_confusion, plot_filters, plot_losses, predictions
+from training import Run, arguments, draw_graph, plot_confusion, plot_filters, plot_losses, predictions, run_main
 
 import minigrad
 from minigrad import optim
@@ -37,8 +37,8 @@ EPOCHS = {"digits": 20, "mnist": 5, "fashion": 10}
 
 def main():
     args = arguments(__doc__.splitlines()[0], data=list(EPOCHS), epochs=None, lr=0.05, batch_size=None).parse_args()
-    epochs = args.epochs or EPOCHS[args.data]
-    batch_size = args.batch_size or (32 if args.data == "digits" else 64)
+    epochs = EPOCHS[args.data] if args.epochs is None else args.epochs
+    batch_size = (32 if args.data == "digits" else 64) if args.batch_size is None else args.batch_size
     folder = args.out or Path("runs/lenet")
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -71,4 +71,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -9,7 +9,7 @@ confusion.png and checkpoint.safetensors, from which --resume goes on.
 
 from pathlib import Path
 
-from training import Run, arguments, draw_graph, plot_confusion, plot_filters, plot_losses, predictions
+from training import Run, arguments, draw_graph, plot_confusion, plot_filters, plot_losses, predictions, run_main
 
 import minigrad
 from minigrad import optim
@@ -63,4 +63,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

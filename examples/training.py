@@ -32,6 +32,14 @@ def arguments(description, *, data, epochs, lr, batch_size):
     return parser
 
 
+def run_main(main):
+    """Run an example; what the user can mend (missing data, a damaged file) ends in one line, not in a traceback."""
+    try:
+        main()
+    except (minigrad.vision.datasets.DatasetError, minigrad.CheckpointError, ImportError) as error:
+        raise SystemExit(f"error: {error}") from error
+
+
 class Run:
     """A training run: model, optimizer and schedule, its history, and the checkpoint that holds them all."""
 

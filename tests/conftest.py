@@ -1,4 +1,4 @@
-"""Hypothesis: 20 examples a test by default, MINIGRAD_EXAMPLES=1000 for a long run; no deadline, for kernels compile."""
+"""Hypothesis: 20 examples a test by default, MINIGRAD_EXAMPLES=1000 for a long run; no deadline (kernels compile)."""
 
 import os
 

@@ -18,10 +18,8 @@ TORCH_DTYPES = {
 
 
 def tensor(m, array, requires_grad=False):
-    """A tensor of library `m` with the array's values, laid out in memory as the array is where the library can."""
-    if m is torch and (not array.flags.writeable or any(s < 0 for s in array.strides)):
-        array = array.copy()
-    result = m.from_numpy(array) if m is mg else torch.from_numpy(array)
+    """A tensor of library `m` with the array's values: minigrad's on the array's own memory, torch's on a plain copy."""
+    result = mg.from_numpy(array) if m is mg else torch.from_numpy(array.copy())
     return result.requires_grad_() if requires_grad else result
 
 

@@ -104,7 +104,8 @@ def conv2d_geometries(draw, max_kernel=3, max_groups=3):
 
 @st.composite
 def pool2d_geometries(draw, max_kernel=3, dilated=True):
-    """A `Pool2dGeometry`: overlapping, disjoint and gapped windows, padding up to half a window, `ceil_mode`.
+    """A `Pool2dGeometry`: overlapping, disjoint and gapped windows, padding up to half a window, `ceil_mode`. Every window
+    sees the input, not only padding.
 
     >>> from hypothesis import given, settings
     >>> import minigrad as mg
@@ -118,7 +119,7 @@ def pool2d_geometries(draw, max_kernel=3, dilated=True):
     kernel, stride = draw(_pairs(1, max_kernel)), draw(_pairs(1, 3))
     dilation = draw(_pairs(1, 2)) if dilated else (1, 1)
     padding = tuple([draw(st.integers(0, k // 2)) for k in kernel])
-    smallest = [max(1, d * (k - 1) + 1 - 2 * p) for k, d, p in zip(kernel, dilation, padding)]
+    smallest = [max(d, d * (k - 1) + 1 - 2 * p) for k, d, p in zip(kernel, dilation, padding)]
     size = tuple([n + draw(st.integers(0, 4)) for n in smallest])
     shape = (draw(st.integers(0, 2)), draw(st.integers(1, 3)), *size)
     settings = {"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": draw(st.booleans())}

@@ -84,7 +84,7 @@ def test_one_operand_passes_the_harness(fn, low, high):
 @given(st.data(), st.sampled_from(sorted(BINARY)), broadcastable_shapes(2), st.sampled_from(["float32", "float64"]))
 def test_two_operands_agree_with_torch(data, name, shapes, dtype):
     xs = [data.draw(arrays(shape, dtype, low=0.3, high=2.7)) for shape in shapes]
-    agree(BINARY[name], *xs)
+    agree(BINARY[name], *xs, order=1 if dtype == "float32" else 2)
 
 
 @given(st.data(), st.sampled_from(sorted(UNARY)), broadcastable_shapes(1), st.sampled_from(["float32", "float64"]))
