@@ -63,7 +63,8 @@ def main():
     model.zero_grad()
 
     predicted, true = predictions(model, test_loader)
-    plot_losses(run.losses, run.accuracies, folder / "loss.png")
+    if run.losses:
+        plot_losses(run.losses, run.accuracies, folder / "loss.png")
     plot_filters(model.c1.weight, folder / "filters.png")
     plot_confusion(predicted, true, test.classes, folder / "confusion.png")
     print(f"pictures and checkpoint are in {folder}/; look at {folder / 'graph.svg'}")

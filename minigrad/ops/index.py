@@ -186,7 +186,10 @@ def _check(index, shape):
 def __getitem__(self, index):
     """The elements that a NumPy- or PyTorch-style index picks: a view for numbers and slices, else a copy."""
     index, basic = _normal(index, self._array.shape)
-    return Slice.apply(self, index) if basic else Pick.apply(self, index)
+    if basic:
+        return Slice.apply(self, index)
+    part, index = _without_numbers(self, index)
+    return Pick.apply(part, index)
 
 
 @method()
@@ -197,8 +200,8 @@ def __setitem__(self, index, value):
     index, basic = _normal(index, self._array.shape)
     if not isinstance(value, Tensor):
         value = Tensor._wrap(np.asarray(value, dtype=self._array.dtype))
-    part = Slice.apply(self, index) if basic else None
-    target = tuple(part.shape) if basic else self._array[index].shape
+    part, index = (Slice.apply(self, index), ()) if basic else _without_numbers(self, index)
+    target = part._array[index].shape
     while value.ndim > len(target) and value.shape[0] == 1:
         value = value.reshape(value.shape[1:])
     if basic:
@@ -211,7 +214,22 @@ def __setitem__(self, index, value):
             f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
             f"shape {list(target)}"
         ) from None
-    assign(self, PutAt, value, index)
+    assign(part, PutAt, value, index)
+
+
+def _without_numbers(x, index):
+    """(x, index) with the numbers beside index arrays applied first, as PyTorch does; NumPy counts them as arrays."""
+    if not any(isinstance(item, int) for item in index):
+        return x, index
+    first, rest = [], []
+    for item in index:
+        if isinstance(item, np.ndarray):
+            first += [slice(None)] * (item.ndim if item.dtype == bool else 1)
+            rest.append(item)
+        else:
+            first.append(item)
+            rest += [] if isinstance(item, int) else [item if item is Ellipsis else slice(None)]
+    return Slice.apply(x, tuple(first)), tuple(rest)
 
 
 class PutAt(Operation):

@@ -95,6 +95,14 @@ def write_at_an_index_tensor(m):
     return gradient(y, x, v)
 
 
+def write_at_a_number_and_an_index_tensor(m):
+    x = leaf(m, 2, 3, 4)
+    y, v = x * 1.0, leaf(m, 3, 2)
+    y[1, :, m.tensor([3, 0])] = v
+    y[0, m.tensor([True, False, True]), 1:] = 0.5
+    return gradient(y, x, v)
+
+
 def write_a_broadcast_value(m):
     x, y = base_and_source(m)
     v = leaf(m, 3, 1)
@@ -243,6 +251,7 @@ PROGRAMS = (
     write_a_tensor,
     write_with_a_mask,
     write_at_an_index_tensor,
+    write_at_a_number_and_an_index_tensor,
     write_a_broadcast_value,
     augmented_assignment_to_a_slice,
     write_through_a_view,
