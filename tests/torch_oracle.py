@@ -18,7 +18,7 @@ TORCH_DTYPES = {
 
 
 def tensor(m, array, requires_grad=False):
-    """A tensor of library `m` with the array's values: minigrad's on the array's own memory, torch's on a plain copy."""
+    """A tensor of library `m` with the array's values: minigrad's on the array itself, torch's on a plain copy."""
     result = mg.from_numpy(array) if m is mg else torch.from_numpy(array.copy())
     return result.requires_grad_() if requires_grad else result
 

@@ -89,8 +89,9 @@ class Operation(Node):
 
     A subclass defines `forward(ctx, *arrays_and_settings)` and `backward(ctx, *gradients)`; `apply` runs it on tensors.
     `backward` returns one gradient per argument, None for those without one; a single gradient needs no tuple, and what
-    belongs to the last arguments may be left out if they are no tensors that need gradients. What people forget is done here and in the engine: sums over broadcast axes, casts to the
-    argument's dtype, gradients nobody asked for, gradients that share memory.
+    belongs to the last arguments may be left out if they are no tensors that need gradients. What people forget is done
+    here and in the engine: sums over broadcast axes, casts to the argument's dtype, gradients nobody asked for,
+    gradients that share memory.
 
     >>> import minigrad
     >>> class Cube(Operation):
@@ -120,7 +121,7 @@ class Operation(Node):
 
     @staticmethod
     def backward(ctx, *grads):
-        """The gradients of the arguments, as tensors, for those of the results; every differentiable subclass defines this."""
+        """The gradients of the arguments, as tensors, for those of the results; None where there is none."""
         raise NotImplementedError("an Operation needs backward(ctx, *gradients) to be differentiated")
 
     def save_for_backward(self, *arrays):

@@ -64,8 +64,8 @@ def tensor_repr(tensor):
     notes, array = [], tensor._array
     if array.size == 0 and array.ndim != 1:
         notes.append(f"size={tuple(array.shape)}")
-    plain = (dtypes.get_default_dtype(),) if array.size == 0 else (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool)
-    if array.dtype not in plain:
+    plain = (dtypes.int64, dtypes.bool) if array.size else ()
+    if array.dtype not in (dtypes.get_default_dtype(), *plain):
         notes.append(f"dtype=minigrad.{array.dtype}")
     if tensor.grad_fn is not None:
         notes.append(f"grad_fn=<{tensor.grad_fn.name}>")

@@ -143,8 +143,9 @@ class Module:
         if not isinstance(name, str):
             raise TypeError(f"{kind} name should be a string. Got {type(name).__name__}")
         if "." in name or name == "":
-            found = f', got: {name}' if kind == "module" else ""
-            raise KeyError(f"{kind} name can't contain \".\"{found}" if name else f'{kind} name can\'t be empty string ""')
+            got = f", got: {name}" if kind == "module" else ""
+            problem = f'contain "."{got}' if name else 'be empty string ""'
+            raise KeyError(f"{kind} name can't {problem}")
         if hasattr(self, name) and not any(name in self.__dict__[k] for k in _KINDS):
             raise KeyError(f"attribute '{name}' already exists")
 

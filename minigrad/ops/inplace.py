@@ -8,7 +8,7 @@ with that part replaced", and all views of it find their new place in the graph 
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor, gradient_edge, no_grad, state
+from minigrad.autograd import Operation, Tensor, no_grad, state
 from minigrad.autograd.dtypes import TORCH_NAMES
 
 from .arithmetic import where

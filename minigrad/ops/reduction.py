@@ -243,9 +243,8 @@ def _extreme(input, dim, keepdim, largest, result):
         return result(*Select.apply(input, check_dim(dim, input.ndim), keepdim, largest))
     if input._array.size == 0:
         raise RuntimeError(
-            f"{'max' if largest else 'min'}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
-            "reduction dim "
-            "with the 'dim' argument."
+            f"{'max' if largest else 'min'}(): Expected reduction dim to be specified for input.numel() == 0. Specify "
+            "the reduction dim with the 'dim' argument."
         )
     return Extreme.apply(input, axes_of(None, input.ndim), False, largest)
 

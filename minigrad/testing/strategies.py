@@ -104,8 +104,8 @@ def conv2d_geometries(draw, max_kernel=3, max_groups=3):
 
 @st.composite
 def pool2d_geometries(draw, max_kernel=3, dilated=True):
-    """A `Pool2dGeometry`: overlapping, disjoint and gapped windows, padding up to half a window, `ceil_mode`. Every window
-    sees the input, not only padding.
+    """A `Pool2dGeometry`: overlapping, disjoint and gapped windows, padding up to half a window, `ceil_mode`. Every
+    window sees the input, not only padding.
 
     >>> from hypothesis import given, settings
     >>> import minigrad as mg

@@ -81,7 +81,7 @@ def test_outputs_and_all_gradients_equal_those_of_torch(ours, theirs, shape, tra
     assert max(errors.values()) < 1e-4, {name: e for name, e in errors.items() if e >= 1e-4}
 
 
-def losses(backend, steps=3):
+def losses(backend, steps=2):
     """The losses of a few training steps on a tiny batch with the kernels of `backend`."""
     mg.manual_seed(0)
     net = LeNet5()

@@ -52,6 +52,7 @@ class Pad(Transform):
         self.left, self.top, self.right, self.bottom = numbers * (4 // len(numbers))
 
     def batch(self, images):
+        """The transform of a stack of images of one size."""
         return on_pixels(self._pad, images, height=1)
 
     def _pad(self, array: np.ndarray, height: int) -> np.ndarray:
@@ -107,6 +108,7 @@ class Resize(Transform):
         self.antialias = antialias
 
     def batch(self, images):
+        """The transform of a stack of images of one size."""
         return on_pixels(self._resize, images, height=1)
 
     def _resize(self, array: np.ndarray, height: int) -> np.ndarray:
@@ -170,6 +172,7 @@ class RandomCrop(Transform):
         self.padding_mode = padding_mode
 
     def batch(self, images):
+        """The transform of a stack of images of one size."""
         if self.padding is not None:
             images = Pad(self.padding, self.fill, self.padding_mode).batch(images)
         if self.pad_if_needed:
@@ -207,6 +210,7 @@ class RandomHorizontalFlip(Transform):
         self.p = p
 
     def batch(self, images):
+        """The transform of a stack of images of one size."""
         return on_pixels(self._flip, images, height=1)
 
     def _flip(self, array: np.ndarray, height: int) -> np.ndarray:

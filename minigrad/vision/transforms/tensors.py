@@ -24,6 +24,7 @@ class ToTensor(Transform):
     """
 
     def batch(self, images: np.ndarray) -> Tensor:
+        """The transform of a stack of images of one size."""
         if not isinstance(images, np.ndarray):
             raise TypeError(f"pic should be PIL Image or ndarray. Got {type(images)}")
         planes = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)  # -> (N, C, H, W)
@@ -57,6 +58,7 @@ class Normalize(Transform):
         self.std = std
 
     def batch(self, images: Tensor) -> Tensor:
+        """The transform of a stack of images of one size."""
         if not isinstance(images, Tensor):
             raise TypeError(f"img should be Tensor Image. Got {type(images)}\nhint: put ToTensor() before Normalize")
         if images.dtype.kind != "f":
