@@ -1,22 +1,16 @@
-"""Shape: the same elements seen differently, mostly without copying, and tensors put together."""
-
-from functools import reduce
+"""Shape: the same elements seen differently, mostly without copying."""
 
 import numpy as np
 
 from minigrad.autograd import (
-    Device,
     Operation,
     Tensor,
-    channels_last,
     check_dim,
     contiguous_format,
-    preserve_format,
-    promote_types,
 )
-from minigrad.autograd.dtypes import as_dtype
 
-from .registry import both, function, method
+from .conversion import Clone
+from .registry import both, method
 
 
 class Reshape(Operation):
@@ -64,54 +58,6 @@ class Expand(Operation):
     @staticmethod
     def backward(ctx, dy):
         return dy  # the engine sums over broadcast axes
-
-
-class Clone(Operation):
-    """A copy of x, of the given memory order"""
-
-    formula = "dx = dy"
-
-    @staticmethod
-    def forward(ctx, x, order):
-        return x.copy(order=order)
-
-    @staticmethod
-    def backward(ctx, dy):
-        return dy
-
-
-class Cast(Operation):
-    """x in another dtype"""
-
-    formula = "dx = dy in x's dtype"
-
-    @staticmethod
-    def forward(ctx, x, dtype):
-        with np.errstate(all="ignore"):
-            return x.astype(dtype)
-
-    @staticmethod
-    def backward(ctx, dy):
-        return dy  # the engine casts to the argument's dtype
-
-
-class Cat(Operation):
-    """Tensors one after another along a dimension"""
-
-    formula = "dxᵢ = the part of dy where xᵢ lies"
-
-    @staticmethod
-    def forward(ctx, axis, *xs):
-        ctx.axis, ctx.sizes = axis, [x.shape[axis] for x in xs]
-        return np.concatenate(xs, axis=axis)
-
-    @staticmethod
-    def backward(ctx, dy):
-        grads, start = [None], 0
-        for size, needed in zip(ctx.sizes, ctx.needs_input_grad[1:]):
-            grads.append(dy.narrow(ctx.axis, start, size) if needed else None)
-            start += size
-        return tuple(grads)
 
 
 class Flip(Operation):
@@ -179,7 +125,7 @@ def reshape(input, *shape):
             [3, 4, 5]])
     """
     shape = _resolve(_sizes(shape), input._array.size)
-    return Reshape.apply(input if _fits(input._array, shape) else Clone.apply(input, "C"), shape)
+    return Reshape.apply(input if _fits(input._array, shape) else Clone.apply(input, contiguous_format), shape)
 
 
 @method()
@@ -399,230 +345,6 @@ def broadcast_to(input, size):
 
 
 @both()
-def clone(input, *, memory_format=preserve_format):
-    """A copy with its own memory; gradients flow through (`torch.clone`).
-
-    >>> import minigrad
-    >>> x = minigrad.ones(2)
-    >>> y = x.clone()
-    >>> y[0] = 5
-    >>> x
-    tensor([1., 1.])
-    """
-    if memory_format is channels_last:
-        return Permute.apply(Clone.apply(permute(input, 0, 2, 3, 1), "C"), (0, 3, 1, 2))
-    return Clone.apply(input, "C" if memory_format is contiguous_format else "K")
-
-
-@method()
-def contiguous(self, memory_format=contiguous_format):
-    """This tensor if it lies in memory as `memory_format` says, else a copy that does (`torch.Tensor.contiguous`)."""
-    return self if self.is_contiguous(memory_format) else clone(self, memory_format=memory_format)
-
-
-@method()
-def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=preserve_format):
-    """In another dtype and device, given by position or name, or those of another tensor; itself if nothing changes.
-
-    Source: `torch.Tensor.to`.
-
-    >>> import minigrad
-    >>> minigrad.ones(2).to(minigrad.int64)
-    tensor([1, 1])
-    """
-    for arg in args:
-        if isinstance(arg, Tensor):
-            dtype, device = arg.dtype, arg.device
-        elif isinstance(arg, (Device, str)) and (isinstance(arg, Device) or arg.split(":")[0] in ("cpu", "cuda")):
-            device = arg
-        elif arg is not None and not isinstance(arg, bool):
-            dtype = arg
-    if device is not None:
-        Device(device)
-    if dtype is not None and as_dtype(dtype) != self._array.dtype:
-        return Cast.apply(self, as_dtype(dtype))
-    return clone(self, memory_format=memory_format) if copy else self
-
-
-def _conversion(name, dtype):
-    def convert(self):
-        return self.to(dtype)
-
-    convert.__name__ = name
-    convert.__doc__ = f"Converted to {dtype} (`torch.Tensor.{name}`)."
-    setattr(Tensor, name, convert)
-
-
-for _name, _dtype in (
-    ("float", "float32"),
-    ("double", "float64"),
-    ("long", "int64"),
-    ("int", "int32"),
-    ("short", "int16"),
-    ("char", "int8"),
-    ("byte", "uint8"),
-    ("bool", "bool"),
-):
-    _conversion(_name, np.dtype(_dtype))
-
-
-@method()
-def type_as(self, other):
-    """Converted to the dtype of `other` (`torch.Tensor.type_as`)."""
-    return self.to(other.dtype)
-
-
-@method()
-def cpu(self):
-    """On the CPU, where it already is (`torch.Tensor.cpu`)."""
-    return self
-
-
-def _tensors(tensors, empty):
-    """`tensors` as a list; `empty` is the error for none."""
-    tensors = list(tensors)
-    if not tensors:
-        raise empty
-    for i, item in enumerate(tensors):
-        if not isinstance(item, Tensor):
-            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(item).__name__}")
-    return tensors
-
-
-@function
-def cat(tensors, dim=0):
-    """Tensors one after another along `dim`; other sizes must agree, dtypes are promoted (`torch.cat`).
-
-    >>> import minigrad
-    >>> minigrad.cat([minigrad.ones(2), minigrad.zeros(1)])
-    tensor([1., 1., 0.])
-    """
-    tensors = _tensors(tensors, ValueError("torch.cat(): expected a non-empty list of Tensors"))
-    kept = [x for x in tensors if x._array.shape != (0,)] or tensors[:1]  # PyTorch lets 1-d empty tensors join anything
-    for i, item in enumerate(tensors):
-        if item.ndim == 0:
-            raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
-    axis, first = check_dim(dim, kept[0].ndim), kept[0]._array.shape
-    for i, item in enumerate(kept[1:], 1):
-        shape = item._array.shape
-        if len(shape) != len(first):
-            raise RuntimeError(f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}")
-        for d, (a, b) in enumerate(zip(first, shape)):
-            if a != b and d != axis:
-                raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {axis}. Expected size {a} but got size {b} for "
-                    "tensor "
-                    f"number {i} in the list."
-                )
-    dtype = reduce(promote_types, [x.dtype for x in tensors])
-    return Cat.apply(axis, *[x.to(dtype) for x in kept])
-
-
-@function
-def stack(tensors, dim=0):
-    """Tensors of one shape along a new dimension `dim` (`torch.stack`).
-
-    >>> import minigrad
-    >>> minigrad.stack([minigrad.ones(2), minigrad.zeros(2)])
-    tensor([[1., 1.],
-            [0., 0.]])
-    """
-    tensors = _tensors(tensors, RuntimeError("stack expects a non-empty TensorList"))
-    for i, item in enumerate(tensors):
-        if item._array.shape != tensors[0]._array.shape:
-            raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and "
-                f"{list(item.shape)} at entry {i}"
-            )
-    axis = check_dim(dim, tensors[0].ndim + 1)
-    return cat([unsqueeze(x, axis) for x in tensors], axis)
-
-
-@both()
-def narrow(input, dim, start, length):
-    """`length` entries of dimension `dim` from `start` on, on the same memory (`torch.narrow`).
-
-    >>> import minigrad
-    >>> minigrad.arange(5).narrow(0, 1, 3)
-    tensor([1, 2, 3])
-    """
-    axis = check_dim(dim, input.ndim)
-    size = input._array.shape[axis]
-    if length < 0:
-        raise RuntimeError("narrow(): length must be non-negative.")
-    if not -size <= start <= size:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-size}, {size}], but got {start})")
-    start = start + size if start < 0 else start
-    if start + length > size:
-        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
-    return input[(slice(None),) * axis + (slice(start, start + length),)]
-
-
-@both()
-def select(input, dim, index):
-    """Entry `index` of dimension `dim`, on the same memory (`torch.select`).
-
-    >>> import minigrad
-    >>> minigrad.eye(2).select(0, 1)
-    tensor([0., 1.])
-    """
-    return input[(slice(None),) * check_dim(dim, input.ndim) + (index,)]
-
-
-@both()
-def unbind(input, dim=0):
-    """The entries along `dim`, a tuple of views (`torch.unbind`).
-
-    >>> import minigrad
-    >>> minigrad.eye(2).unbind()
-    (tensor([1., 0.]), tensor([0., 1.]))
-    """
-    if input.ndim == 0:
-        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
-    return tuple([select(input, dim, i) for i in range(input._array.shape[check_dim(dim, input.ndim)])])
-
-
-@both()
-def split(tensor, split_size_or_sections, dim=0):
-    """Views of pieces along `dim`: of one size (the last may be smaller), or of the listed sizes (`torch.split`).
-
-    >>> import minigrad
-    >>> minigrad.arange(5).split(2)
-    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
-    """
-    size = tensor._array.shape[check_dim(dim, tensor.ndim)]
-    if isinstance(split_size_or_sections, int):
-        step = split_size_or_sections
-        if step < 0 or (step == 0 and size):
-            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={step}")
-        sizes = [min(step, size - start) for start in range(0, size, step)] if size else [0]
-    else:
-        sizes = list(split_size_or_sections)
-        if sum(sizes) != size:
-            raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size at dimension "
-                f"{dim}), but got "
-                f"split_sizes={sizes}"
-            )
-    starts = np.cumsum([0, *sizes]).tolist()
-    return tuple([narrow(tensor, dim, start, length) for start, length in zip(starts, sizes)])
-
-
-@both()
-def chunk(input, chunks, dim=0):
-    """At most `chunks` pieces of equal size along `dim` (`torch.chunk`).
-
-    >>> import minigrad
-    >>> minigrad.arange(5).chunk(2)
-    (tensor([0, 1, 2]), tensor([3, 4]))
-    """
-    if chunks <= 0:
-        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    size = input._array.shape[check_dim(dim, input.ndim)]
-    return split(input, max(1, -(-size // chunks)), dim)
-
-
-@both()
 def flip(input, *dims):
     """A copy with the order along `dims` reversed (`torch.flip`).
 
@@ -631,10 +353,3 @@ def flip(input, *dims):
     tensor([2, 1, 0])
     """
     return Flip.apply(input, tuple([check_dim(d, input.ndim) for d in _sizes(dims)]))
-
-
-Tensor.__iter__ = lambda self: iter(unbind(self)) if self.ndim else _not_iterable()
-
-
-def _not_iterable():
-    raise TypeError("iteration over a 0-d tensor")

@@ -7,7 +7,7 @@ import numpy as np
 
 from minigrad.autograd import Tensor
 from minigrad.ops.creation import as_tensor, tensor
-from minigrad.ops.shape import stack
+from minigrad.ops.joining import stack
 
 
 class Columns(Sequence):

@@ -1,0 +1,121 @@
+"""The same elements in memory of their own, in another memory order, dtype or device."""
+
+import numpy as np
+
+from minigrad.autograd import Device, Operation, Tensor, channels_last, contiguous_format, preserve_format
+from minigrad.autograd.dtypes import as_dtype
+
+from .registry import both, method
+
+
+class Clone(Operation):
+    """A copy of x, of the given memory order"""
+
+    formula = "dx = dy"
+
+    @staticmethod
+    def forward(ctx, x, memory_format):
+        if memory_format is channels_last:
+            return x.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2)
+        return x.copy(order="C" if memory_format is contiguous_format else "K")
+
+    @staticmethod
+    def backward(ctx, dy):
+        return dy
+
+
+class Cast(Operation):
+    """x in another dtype"""
+
+    formula = "dx = dy in x's dtype"
+
+    @staticmethod
+    def forward(ctx, x, dtype):
+        with np.errstate(all="ignore"):
+            return x.astype(dtype)
+
+    @staticmethod
+    def backward(ctx, dy):
+        return dy  # the engine casts to the argument's dtype
+
+
+@both()
+def clone(input, *, memory_format=preserve_format):
+    """A copy with its own memory; gradients flow through (`torch.clone`).
+
+    >>> import minigrad
+    >>> x = minigrad.ones(2)
+    >>> y = x.clone()
+    >>> y[0] = 5
+    >>> x
+    tensor([1., 1.])
+    """
+    if memory_format is channels_last and input.ndim != 4:
+        raise RuntimeError(
+            f"required rank 4 tensor to use channels_last format\nhint: the shape is {tuple(input.shape)}"
+        )
+    return Clone.apply(input, memory_format)
+
+
+@method()
+def contiguous(self, memory_format=contiguous_format):
+    """This tensor if it lies in memory as `memory_format` says, else a copy that does (`torch.Tensor.contiguous`)."""
+    return self if self.is_contiguous(memory_format) else clone(self, memory_format=memory_format)
+
+
+@method()
+def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=preserve_format):
+    """In another dtype and device, given by position or name, or those of another tensor; itself if nothing changes.
+
+    Source: `torch.Tensor.to`.
+
+    >>> import minigrad
+    >>> minigrad.ones(2).to(minigrad.int64)
+    tensor([1, 1])
+    """
+    for arg in args:
+        if isinstance(arg, Tensor):
+            dtype, device = arg.dtype, arg.device
+        elif isinstance(arg, (Device, str)) and (isinstance(arg, Device) or arg.split(":")[0] in ("cpu", "cuda")):
+            device = arg
+        elif arg is not None and not isinstance(arg, bool):
+            dtype = arg
+    if device is not None:
+        Device(device)
+    if dtype is not None and as_dtype(dtype) != self._array.dtype:
+        return Cast.apply(self, as_dtype(dtype))
+    return clone(self, memory_format=memory_format) if copy else self
+
+
+def _conversion(name, dtype):
+    def convert(self):
+        return self.to(dtype)
+
+    convert.__name__ = name
+    convert.__doc__ = f"Converted to {dtype} (`torch.Tensor.{name}`)."
+    setattr(Tensor, name, convert)
+
+
+for _name, _dtype in (
+    ("float", "float32"),
+    ("double", "float64"),
+    ("long", "int64"),
+    ("int", "int32"),
+    ("short", "int16"),
+    ("char", "int8"),
+    ("byte", "uint8"),
+    ("bool", "bool"),
+):
+    _conversion(_name, np.dtype(_dtype))
+
+
+@method()
+def type_as(self, other):
+    """Converted to the dtype of `other` (`torch.Tensor.type_as`)."""
+    return self.to(other.dtype)
+
+
+@method()
+def cpu(self):
+    """On the CPU, where it already is (`torch.Tensor.cpu`)."""
+    return self
