@@ -9,7 +9,7 @@ checkpoint.safetensors, from which --resume goes on.
 
 from pathlib import Path
 
-from training import Run, arguments, draw_graph, plot_confusion, plot_filters, plot_losses, predictions, run_main
+from training import Run, arguments, draw_graph, run_main
 
 import minigrad
 from minigrad import optim
@@ -60,15 +60,8 @@ def main():
     images, labels = next(iter(test_loader))
     draw_graph(model, images[:8], labels[:8], folder)
     run.train(train_loader, test_loader, epochs)
-    model.zero_grad()
 
-    predicted, true = predictions(model, test_loader)
-    if run.losses:
-        plot_losses(run.losses, run.accuracies, folder / "loss.png")
-    plot_filters(model.c1.weight, folder / "filters.png")
-    plot_confusion(predicted, true, test.classes, folder / "confusion.png")
-    print(f"pictures and checkpoint are in {folder}/; look at {folder / 'graph.svg'}")
-    print(f"test accuracy {(predicted == true).mean():.2%}")
+    run.report(test_loader, test.classes, model.c1.weight)
 
 
 if __name__ == "__main__":

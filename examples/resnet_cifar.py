@@ -9,7 +9,7 @@ confusion.png and checkpoint.safetensors, from which --resume goes on.
 
 from pathlib import Path
 
-from training import Run, arguments, draw_graph, plot_confusion, plot_filters, plot_losses, predictions, run_main
+from training import Run, arguments, draw_graph, run_main
 
 import minigrad
 from minigrad import optim
@@ -54,13 +54,7 @@ def main():
     model.load_state_dict(state)  # the drawn batch moved the running statistics
     run.train(train_loader, test_loader, args.epochs)
 
-    predicted, true = predictions(model, test_loader)
-    if run.losses:
-        plot_losses(run.losses, run.accuracies, folder / "loss.png")
-    plot_filters(model.conv1.weight, folder / "filters.png")
-    plot_confusion(predicted, true, test.classes, folder / "confusion.png")
-    print(f"pictures and checkpoint are in {folder}/; look at {folder / 'graph.svg'}")
-    print(f"test accuracy {(predicted == true).mean():.2%}")
+    run.report(test_loader, test.classes, model.conv1.weight)
 
 
 if __name__ == "__main__":

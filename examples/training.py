@@ -89,6 +89,17 @@ class Run:
             )
             raise SystemExit(130) from None
 
+    def report(self, test_loader, classes, filters):
+        """Draw the loss, the first layer's filters and the confusion matrix; the last line is the test accuracy."""
+        predicted, true = predictions(self.model, test_loader)
+        folder = self.path.parent
+        if self.losses:
+            plot_losses(self.losses, self.accuracies, folder / "loss.png")
+        plot_filters(filters, folder / "filters.png")
+        plot_confusion(predicted, true, classes, folder / "confusion.png")
+        print(f"pictures and checkpoint are in {folder}/; look at {folder / 'graph.svg'}")
+        print(f"test accuracy {(predicted == true).mean():.2%}")
+
     def _one_epoch(self, loader, epochs):
         self.model.train()
         seen = correct = 0

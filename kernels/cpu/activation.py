@@ -35,7 +35,7 @@ def _apply(part, count, function, dy, x, y):
             result[i] = (power if source[i] < zero else one) / (one + power)
     elif function == RELU_GRAD:
         for i in range(len(result)):
-            result[i] = grad[i] if source[i] > zero else zero
+            result[i] = zero if source[i] <= zero else grad[i]
     elif function == TANH_GRAD:
         for i in range(len(result)):
             result[i] = grad[i] * (one - source[i] * source[i])
@@ -90,7 +90,8 @@ def sigmoid(x):
 
 
 def relu_grad(dy, y):
-    """Gradient of `relu` from its result y: dy where y > 0, else 0. dy and y share shape and dtype.
+    """Gradient of `relu` from its result y: 0 where y <= 0, else dy (also where y is NaN). dy and y share shape
+    and dtype.
 
     >>> relu_grad(np.array([3.0, 3.0]), np.array([0.0, 2.0]))
     array([0., 3.])

@@ -27,12 +27,13 @@ def relu(x):
 
 
 def relu_grad(dy, y):
-    """Gradient of `relu` from its result y: dy where y > 0, else 0. dy and y share shape and dtype.
+    """Gradient of `relu` from its result y: 0 where y <= 0, else dy (also where y is NaN). dy and y share shape
+    and dtype.
 
     >>> relu_grad(np.array([3.0, 3.0]), np.array([0.0, 2.0]))
     array([0., 3.])
     """
-    return _elementwise(lambda grad, value: grad if value > 0 else 0.0, dy, y)
+    return _elementwise(lambda grad, value: 0.0 if value <= 0 else grad, dy, y)
 
 
 def tanh(x):

@@ -16,7 +16,7 @@ def _float(x):
 class ReLU(Operation):
     """y = max(x, 0)"""
 
-    formula = "dx = dy where y > 0"
+    formula = "dx = dy, but 0 where y ≤ 0"
 
     @staticmethod
     def forward(ctx, x):
@@ -31,9 +31,9 @@ class ReLU(Operation):
 
 
 class ReLUGrad(Operation):
-    """dy where y > 0, 0 elsewhere"""
+    """dy, but 0 where y ≤ 0"""
 
-    formula = "ddy = ddx where y > 0"
+    formula = "ddy = ddx, but 0 where y ≤ 0"
 
     @staticmethod
     def forward(ctx, dy, y):
