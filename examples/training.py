@@ -154,6 +154,7 @@ def plot_losses(losses, accuracies, path):
     left.set(title="training loss", xlabel="step", ylabel="cross entropy", yscale="log")
     right.plot(np.arange(1, len(accuracies) + 1), 100 * np.array(accuracies), marker="o", color="C2")
     right.set(title="test accuracy", xlabel="epoch", ylabel="%")
+    right.xaxis.get_major_locator().set_params(integer=True)
     figure.savefig(path)
     plt.close(figure)
 
