@@ -1,6 +1,6 @@
-"""Convolution, forward and both gradients, against torch: GFLOP/s, per cent of the multiply-add limit, ratios.
+"""Convolution, forward and both gradients, against torch: GFLOP/s, ratios.
 
-Run `python benchmarks/bench_conv.py [--seconds S] [--threads N] [--only TEXT]`; needs torch.
+Run `python -m benchmarks.bench_conv [--seconds S] [--threads N] [--only TEXT]`; needs torch.
 """
 
 import argparse
@@ -10,7 +10,8 @@ import numba
 import numpy as np
 import torch
 from minigrad.kernels import cpu
-from timing import interleave, machine, multiply_add_limit
+
+from .timing import interleave, machine
 
 # name: (N, C, size, K, kernel, stride, padding)
 LAYERS = {
@@ -84,10 +85,9 @@ def main():
     options = parser.parse_args()
     numba.set_num_threads(options.threads)
     torch.set_num_threads(options.threads)
-    limit = multiply_add_limit()
-    print(f"{machine()}; torch {torch.__version__}\nmultiply-add limit {limit:.0f} GFLOP/s; best of many, GFLOP/s\n")
-    print("| layer | operation | minigrad | of limit | torch NCHW | torch channels-last | median to torch\'s better |")
-    print("|---|---|---|---|---|---|---|")
+    print(f"## Convolution\n\n{machine()}; torch {torch.__version__}\nbest of many, GFLOP/s\n")
+    print("| layer | operation | minigrad | torch NCHW | torch channels-last | median to torch's better |")
+    print("|---|---|---|---|---|---|")
     ratios = {}
     for name, layer in LAYERS.items():
         if options.only not in name:
@@ -101,12 +101,12 @@ def main():
             ratio = min(medians["torch NCHW"], medians["torch channels-last"]) / medians["minigrad"]
             ratios.setdefault(operation, []).append(ratio)
             print(
-                f"| {name} {layer} | {operation} | {speed['minigrad']:.0f} | {speed['minigrad'] / limit:.0%} | "
+                f"| {name} {layer} | {operation} | {speed['minigrad']:.0f} | "
                 f"{speed['torch NCHW']:.0f} | {speed['torch channels-last']:.0f} | {ratio:.2f} |",
                 flush=True,
             )
     for operation, values in ratios.items():
-        print(f"\n{operation}: {math.prod(values) ** (1 / len(values)):.2f} times torch\'s better (geometric mean)")
+        print(f"\n{operation}: {math.prod(values) ** (1 / len(values)):.2f} times torch's better (geometric mean)")
 
 
 if __name__ == "__main__":

@@ -11,11 +11,8 @@ from pathlib import Path
 
 import numba
 import numpy as np
-from minigrad.kernels.cpu.tile import TILES, VECTOR_BYTES, indirect_tile
-from minigrad.kernels.jit import jit, pool_jit
-from minigrad.kernels.parallel import parallel_for
 
-__all__ = ["interleave", "machine", "multiply_add_limit"]
+__all__ = ["interleave", "machine"]
 
 
 def machine():
@@ -55,26 +52,3 @@ def interleave(candidates, seconds=0.5, warm=2):
                 function()
                 times[name].append(time.perf_counter() - start)
     return {name: (statistics.median(series), min(series)) for name, series in times.items()}
-
-
-_TASKS, _TILES, _DEPTH = 64, 200, 64
-
-
-@jit
-def _multiply_adds(task, x, table, y):
-    """Tiles of three vectors whose operands all stay in the first cache."""
-    for _ in range(_TILES):
-        indirect_tile(4, x, 0, 1, table, 0, 1, 1, _DEPTH, x, 0, 0, 0, 0, y, task * 64, 0, table, 0, 1)
-
-
-@pool_jit
-def _all_threads(tasks, x, table, y):
-    parallel_for(tasks, True, _multiply_adds, (x, table, y))
-
-
-def multiply_add_limit():
-    """The multiply-adds that all threads reach on float32 data in the first cache, in GFLOP/s."""
-    rows, width = TILES[2], 3 * VECTOR_BYTES // 4
-    x, table, y = np.zeros(_DEPTH * width, np.float32), np.zeros(rows, np.int32), np.zeros(_TASKS * 64, np.float32)
-    _, best = interleave({"limit": lambda: _all_threads(_TASKS, x, table, y)})["limit"]
-    return 2 * _TASKS * _TILES * _DEPTH * rows * width / best / 1e9

@@ -27,7 +27,7 @@ class CheckpointError(RuntimeError):
 def _take_tensors(state, path, tensors):
     """`state` as plain JSON, its tensors moved into `tensors` by path."""
     if isinstance(state, Tensor):
-        tensors[path] = np.ascontiguousarray(state._array)
+        tensors[path] = np.array(state._array, order="C")  # a 0-d array stays one
         return {_TENSOR: path}
     if isinstance(state, dict):
         if any(not isinstance(key, str | int) for key in state):

@@ -126,7 +126,8 @@ class Module:
             found = self.__dict__.get(kind)
             if found is not None and name in found:
                 return found[name]
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+        forgotten = "" if "_modules" in self.__dict__ else "\nhint: call super().__init__() first in __init__"
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'{forgotten}")
 
     def __delattr__(self, name):
         for kind in _KINDS:
@@ -220,7 +221,7 @@ class Module:
         for path, module in (
             self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
         ):
-            for name, tensor in module.__dict__[kind].items():
+            for name, tensor in getattr(module, kind).items():
                 if tensor is not None and tensor not in seen:
                     if remove_duplicate:
                         seen.add(tensor)

@@ -1,6 +1,7 @@
 """Losses: one number for how far predictions are from targets."""
 
 import math
+import warnings
 
 import numpy as np
 
@@ -187,6 +188,12 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     >>> mse_loss(minigrad.tensor([1.0, 3.0]), minigrad.tensor([1.0, 1.0]))
     tensor(2.)
     """
+    if input._array.shape != target._array.shape:
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
+            "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
+            stacklevel=2,
+        )
     difference = input - target
     losses = difference * difference
     return _reduce(losses if weight is None else losses * weight, reduction)

@@ -19,11 +19,16 @@ class Optimizer:
                 "\nhint: pass a list, [tensor]"
             )
         self.defaults, self.param_groups, self.state = defaults, [], defaultdict(dict)
+        if callable(params):
+            raise TypeError(
+                f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+                f"{type(params).__name__}\nhint: pass model.parameters(), with the parentheses"
+            )
         params = list(params)
         if not params:
             raise ValueError(
-                "optimizer got an empty parameter list\nhint: an iterator such as model.parameters() can be used only "
-                "once"
+                "optimizer got an empty parameter list\nhint: modules in a plain list are not found (use "
+                "nn.ModuleList), and an iterator such as model.parameters() can be used only once"
             )
         for group in params if isinstance(params[0], dict) else [{"params": params}]:
             self.add_param_group(group)
