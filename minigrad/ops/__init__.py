@@ -4,6 +4,8 @@ Importing this package registers the operations as methods of `Tensor`; `functio
 and `minigrad.nn.functional` to their definitions.
 """
 
+import warnings
+
 from . import (  # noqa: F401
     activation,
     arithmetic,
@@ -28,5 +30,10 @@ from .random import Generator, default_generator
 from .registry import functions
 
 inplace.register()
+
+# Infinities and NaN are values like others, as in PyTorch; `np.errstate` would cost more than a small addition.
+warnings.filterwarnings(
+    "ignore", "(divide by zero|overflow|underflow|invalid value) encountered", RuntimeWarning, module=r"minigrad\."
+)
 
 __all__ = ["Generator", "default_generator", "functions"]
