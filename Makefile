@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench conformance clean
+.PHONY: demo test lint bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo
