@@ -4,6 +4,7 @@ import math
 
 from minigrad.autograd import no_grad
 from minigrad.ops import functions
+from minigrad.ops.loss import legacy_reduction
 
 from . import functional as F
 from . import init
@@ -445,9 +446,9 @@ class Identity(Module):
 class _Loss(Module):
     """A loss with a `reduction`."""
 
-    def __init__(self, reduction="mean"):
+    def __init__(self, size_average=None, reduce=None, reduction="mean"):
         super().__init__()
-        self.reduction = reduction
+        self.reduction = legacy_reduction(size_average, reduce, reduction)
 
 
 class MSELoss(_Loss):
@@ -471,7 +472,7 @@ class NLLLoss(_Loss):
     """
 
     def __init__(self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
-        super().__init__(reduction)
+        super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
 
@@ -490,7 +491,7 @@ class CrossEntropyLoss(_Loss):
     def __init__(
         self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
     ):
-        super().__init__(reduction)
+        super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 

@@ -88,8 +88,7 @@ class Sub(Operation):
         if any(bools):
             raise RuntimeError(
                 "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
-                "mask, "
-                "use the `~` or `logical_not()` operator instead."
+                "mask, use the `~` or `logical_not()` operator instead."
             )
         return binary(np.subtract, x, y)
 

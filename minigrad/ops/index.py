@@ -239,7 +239,7 @@ class PutAt(Operation):
 
     @staticmethod
     def forward(ctx, x, v, index):
-        ctx.index, ctx.v_shape = index, v.shape
+        ctx.index = index
         y = x.copy(order="K")
         y[index] = v
         return y

@@ -54,6 +54,13 @@ class NLLGrad(Operation):
         return NLL.apply(dlogp, target, weight, ctx.ignore_index)
 
 
+def legacy_reduction(size_average, reduce, reduction):
+    """`reduction`, or what PyTorch's two older settings say in its place, where they are given."""
+    if size_average is None and reduce is None:
+        return reduction
+    return "none" if reduce is False else "sum" if size_average is False else "mean"
+
+
 def _reduce(losses, reduction):
     if reduction == "mean":
         return losses.mean()
@@ -115,6 +122,7 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     >>> nll_loss(minigrad.log_softmax(minigrad.zeros(1, 2), 1), minigrad.tensor([0]))
     tensor(0.6931)
     """
+    reduction = legacy_reduction(size_average, reduce, reduction)
     logp, rows, shape = _class_input(input, target, weight)
     _check_classes(rows, logp._array.shape[1], ignore_index)
     losses = NLL.apply(logp, rows.long(), weight, ignore_index)
@@ -142,6 +150,7 @@ def cross_entropy(
     >>> cross_entropy(minigrad.zeros(2, 4), minigrad.tensor([0, 3]))
     tensor(1.3863)
     """
+    reduction = legacy_reduction(size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     axis = 0 if input.ndim == 1 else 1
@@ -188,6 +197,7 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     >>> mse_loss(minigrad.tensor([1.0, 3.0]), minigrad.tensor([1.0, 1.0]))
     tensor(2.)
     """
+    reduction = legacy_reduction(size_average, reduce, reduction)
     if input._array.shape != target._array.shape:
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "

@@ -281,3 +281,15 @@ KIND = {
 @pytest.mark.parametrize("misuse", KIND.values(), ids=KIND)
 def test_same_kind_of_error_as_torch(misuse):
     same_error(misuse, "")
+
+
+@pytest.mark.parametrize("settings", [{"size_average": False}, {"size_average": True}, {"reduce": False}])
+@pytest.mark.filterwarnings("ignore:size_average and reduce args will be deprecated")
+def test_the_older_reduction_settings_count(settings):
+    torch = pytest.importorskip("torch")
+    x, y = np.linspace(-1, 1, 12).reshape(4, 3), np.array([0, 2, 1, 1])
+    for name, target in (("cross_entropy", y), ("nll_loss", y), ("mse_loss", x[::-1].copy())):
+        ours = getattr(F, name)(mg.from_numpy(x), mg.from_numpy(target), **settings)
+        theirs = getattr(torch.nn.functional, name)(torch.from_numpy(x), torch.from_numpy(target), **settings)
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy())
+    assert mg.nn.MSELoss(**settings).reduction == torch.nn.MSELoss(**settings).reduction
