@@ -46,21 +46,9 @@ from .autograd.dtypes import (
 )
 from .ops import Generator, default_generator, functions
 
-_ONLY_FUNCTIONAL = {
-    "adaptive_avg_pool2d",
-    "avg_pool2d",
-    "batch_norm",
-    "cross_entropy",
-    "linear",
-    "max_pool2d",
-    "mse_loss",
-    "nll_loss",
-    "one_hot",
-    "pad",
-}
-globals().update({name: definition for name, definition in functions.items() if name not in _ONLY_FUNCTIONAL})
+globals().update(functions)
 
-from . import nn, optim, utils  # noqa: E402
+from . import linalg, nn, optim, utils  # noqa: E402
 from .serialization import CheckpointError, load, save  # noqa: E402
 
 __version__ = "0.1.0"

@@ -13,11 +13,13 @@ from minigrad.kernels import cpu, reference
 
 import minigrad
 from minigrad.autograd import Function, Operation
+from minigrad.ops import registry
 
 FLOORS = {
     "kernels": 0,
     "autograd": 1,
     "ops": 2,
+    "linalg": 3,
     "nn": 3,
     "optim": 3,
     "utils": 3,
@@ -136,7 +138,11 @@ def test_every_public_function_and_layer_has_an_example():
     layers = {
         name: getattr(minigrad.nn, name) for name in minigrad.nn.__all__ if inspect.isclass(getattr(minigrad.nn, name))
     }
-    without = [name for name, f in {**minigrad.ops.functions, **layers}.items() if ">>>" not in (f.__doc__ or "")]
+    without = [
+        name
+        for name, f in {**registry.functions, **registry.functionals, **registry.linalg, **layers}.items()
+        if ">>>" not in (f.__doc__ or "")
+    ]
     assert without == []
 
 

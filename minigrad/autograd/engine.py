@@ -7,7 +7,7 @@ arrived. The gradients under way live in a dict of the pass. Nothing here recurs
 
 import numpy as np
 
-from .operation import gradient_edge
+from .operation import Constant, gradient_edge
 from .state import state
 from .tensor import Tensor
 
@@ -61,6 +61,8 @@ def _results(node, grads):
     results = results if type(results) is tuple else (results,)
     if len(results) != len(node.edges):
         _check_count(node, results)
+    if state.grad_enabled and node.fused:
+        results = tuple([g if g is None or g._needs else Constant.tie(g, node.edges) for g in results])
     return results
 
 

@@ -113,6 +113,7 @@ class Operation(Node):
     __slots__ = ("_saved", "needs_input_grad")
     is_view = False  # the result is a view of the first argument's memory
     materialize = True  # gradients that never arrived reach backward as zeros rather than None
+    fused = False  # a gradient that does not depend on the arguments is still a function of them, as PyTorch has it
 
     @staticmethod
     def forward(ctx, *args):
@@ -237,3 +238,23 @@ class Operation(Node):
                 storage = tensor.storage
                 return array, storage, storage.version, (_OUTPUT, index) if tensor._needs else None, None
         return array, None, 0, None, None
+
+
+class Constant(Operation):
+    """A gradient that does not depend on its operation's arguments, seen as a function of them."""
+
+    formula = "dx = 0"
+    materialize = False
+
+    @classmethod
+    def tie(cls, gradient, edges):
+        """`gradient`, which needs none itself, as a tensor that does and hands zeros on to `edges`."""
+        ctx, tied = cls(), Tensor._wrap(gradient._array)
+        ctx._saved = ()
+        ctx._record((), (tied,))
+        ctx.edges = tuple([edge for edge in edges if edge is not None])
+        return tied
+
+    @staticmethod
+    def backward(ctx, _):
+        return tuple([Tensor._wrap(np.zeros(*node.outputs[index])) for node, index in ctx.edges])

@@ -6,7 +6,7 @@ from minigrad.autograd import Operation, check_dim, get_default_dtype
 from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype
 from minigrad.kernels import kernels_for
 
-from .registry import both
+from .registry import both, functional
 
 
 def _float(x):
@@ -191,7 +191,8 @@ class LogSoftmaxGrad(Operation):
         )
 
 
-@both()
+@functional
+@both(inplace=True)
 def relu(input):
     """`max(input, 0)` (`torch.relu`).
 
@@ -202,7 +203,8 @@ def relu(input):
     return ReLU.apply(input)
 
 
-@both()
+@functional
+@both(inplace=True)
 def tanh(input):
     """The hyperbolic tangent of each element (`torch.tanh`).
 
@@ -213,7 +215,8 @@ def tanh(input):
     return Tanh.apply(input)
 
 
-@both()
+@functional
+@both(inplace=True)
 def sigmoid(input):
     """`1 / (1 + e⁻ˣ)` of each element (`torch.sigmoid`).
 
@@ -237,6 +240,7 @@ def _prepared(input, dim, dtype, name):
     return input, check_dim(dim, input.ndim)
 
 
+@functional
 @both()
 def softmax(input, dim=None, *, dtype=None):
     """`eˣ / Σ eˣ` along `dim`: positive and summing to 1 (`torch.softmax`).
@@ -249,6 +253,7 @@ def softmax(input, dim=None, *, dtype=None):
     return Softmax.apply(input.reshape(1), 0).reshape(()) if input.ndim == 0 else Softmax.apply(input, axis)
 
 
+@functional
 @both()
 def log_softmax(input, dim=None, *, dtype=None):
     """`x - log Σ eˣ` along `dim`, without overflow (`torch.log_softmax`).

@@ -5,7 +5,7 @@ import numpy as np
 from minigrad.autograd import Operation, Tensor, get_default_dtype, result_type
 
 from .creation import full_like
-from .registry import alias, both, function, method
+from .registry import both, function, method
 
 _NUMBERS = (int, float, bool, np.number, np.bool_)
 
@@ -294,7 +294,7 @@ class Clamp(Operation):
         return where(inside, dy, 0.0)
 
 
-@both("__add__", "__radd__")
+@both("__add__", "__radd__", inplace=True)
 def add(input, other, *, alpha=1):
     """`input + alpha · other`, element by element with broadcasting (`torch.add`).
 
@@ -305,7 +305,7 @@ def add(input, other, *, alpha=1):
     return Add.apply(input, other) if alpha == 1 else Add.apply(input, other * alpha)
 
 
-@both("__sub__", "subtract")
+@both("__sub__", "subtract", inplace=True)
 def sub(input, other, *, alpha=1):
     """`input - alpha · other`, element by element with broadcasting (`torch.sub`).
 
@@ -327,7 +327,7 @@ def rsub(input, other, *, alpha=1):
     return Sub.apply(other, input if alpha == 1 else input * alpha)
 
 
-@both("__mul__", "__rmul__", "multiply")
+@both("__mul__", "__rmul__", "multiply", inplace=True)
 def mul(input, other):
     """The product, element by element with broadcasting (`torch.mul`).
 
@@ -338,7 +338,7 @@ def mul(input, other):
     return Mul.apply(input, other)
 
 
-@both("__truediv__", "divide")
+@both("__truediv__", "divide", "true_divide", inplace=True)
 def div(input, other, *, rounding_mode=None):
     """The quotient; `rounding_mode` "floor" or "trunc" rounds it (`torch.div`). Integers give the default dtype.
 
@@ -353,9 +353,6 @@ def div(input, other, *, rounding_mode=None):
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
         )
     return Rounded.apply(input, other, rounding_mode)
-
-
-alias("true_divide", div)
 
 
 def _forbid_zero(divisor, dtype):
@@ -409,7 +406,7 @@ class Remainder(Operation):
         return dz, (-dz * Rounded.apply(ctx.x if x is None else x, y, "floor") if ctx.needs_input_grad[1] else None)
 
 
-@both("__floordiv__")
+@both("__floordiv__", inplace=True)
 def floor_divide(input, other):
     """The quotient rounded towards -∞ (`torch.floor_divide`).
 
@@ -420,7 +417,7 @@ def floor_divide(input, other):
     return Rounded.apply(input, other, "floor")
 
 
-@both("__mod__")
+@both("__mod__", inplace=True)
 def remainder(input, other):
     """`input - other · floor(input / other)`: the remainder with the divisor's sign (`torch.remainder`).
 
@@ -435,7 +432,7 @@ def _reflected(operation, *settings):
     return lambda self, other: operation.apply(other, self, *settings)
 
 
-@both("negative", "__neg__")
+@both("negative", "__neg__", inplace=True)
 def neg(input):
     """`-input` (`torch.neg`).
 
@@ -446,7 +443,7 @@ def neg(input):
     return Neg.apply(input)
 
 
-@both("__pow__")
+@both("__pow__", inplace=True)
 def pow(input, exponent):
     """`input` to the power `exponent`, either of them a tensor or a number (`torch.pow`).
 
@@ -457,7 +454,7 @@ def pow(input, exponent):
     return Pow.apply(input, exponent)
 
 
-@both("__abs__", "absolute")
+@both("__abs__", "absolute", inplace=True)
 def abs(input):
     """The absolute value; its gradient at 0 is 0 (`torch.abs`).
 
@@ -468,7 +465,7 @@ def abs(input):
     return Abs.apply(input)
 
 
-@both()
+@both(inplace=True)
 def square(input):
     """`input²` (`torch.square`).
 
@@ -479,7 +476,7 @@ def square(input):
     return Pow.apply(input, 2)
 
 
-@both()
+@both(inplace=True)
 def reciprocal(input):
     """`1 / input` (`torch.reciprocal`).
 
@@ -543,7 +540,7 @@ Tensor.__rmod__ = _reflected(Remainder)
 Tensor.__pos__ = lambda self: self
 
 
-@both("clip")
+@both("clip", inplace=True)
 def clamp(input, min=None, max=None):
     """`input` limited to `[min, max]`; either limit may be left out (`torch.clamp`).
 
@@ -560,7 +557,7 @@ def clamp(input, min=None, max=None):
     return Clamp.apply(input, min, max)
 
 
-@both()
+@both(inplace=True)
 def sign(input):
     """-1, 0 or 1 by the sign; its gradient is 0 (`torch.sign`).
 

@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.autograd import Operation
 from minigrad.kernels import kernels_for
 
-from .registry import function
+from .registry import function, functional
 
 LIMIT = 2**31  # sizes beyond it are mistakes, not geometry
 
@@ -31,6 +31,7 @@ class Conv2d(Operation):
     """y[n, k, p] = b[k] + Σ x[n, c, p · stride + tap · dilation - padding] · w[k, c, tap]"""
 
     formula = "dx = dy ⋆ w transposed, dw = Σ dy · x over samples and pixels, db = Σ dy"
+    fused = True
 
     @staticmethod
     def forward(ctx, x, weight, bias, geometry):
@@ -52,6 +53,7 @@ class Conv2dInputGrad(Operation):
     """The gradient of a convolution's input: every dy spread over the window it came from"""
 
     formula = "ddy = conv(ddx, w), dw = weight_grad(dy, ddx)"
+    fused = True
 
     @staticmethod
     def forward(ctx, dy, weight, x_shape, geometry):
@@ -72,6 +74,7 @@ class Conv2dWeightGrad(Operation):
     """The gradient of a convolution's weight: dy against the windows of x"""
 
     formula = "ddy = conv(x, ddw), dx = input_grad(dy, ddw)"
+    fused = True
 
     @staticmethod
     def forward(ctx, dy, x, weight_shape, geometry):
@@ -92,6 +95,7 @@ class ChannelSum(Operation):
     """The sum over every dimension but the channels: the gradient of a bias"""
 
     formula = "dx = dy, repeated over samples and pixels"
+    fused = True
 
     @staticmethod
     def forward(ctx, x):
@@ -159,6 +163,7 @@ def output_sizes(sizes, kernel, stride, padding, dilation):
     return result
 
 
+@functional
 @function
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """The 2-d convolution (cross-correlation) of (N, C, H, W) or (C, H, W) with (K, C / groups, R, S)

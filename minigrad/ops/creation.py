@@ -5,7 +5,7 @@ import numpy as np
 from minigrad.autograd import Device, Tensor, get_default_dtype
 from minigrad.autograd.dtypes import as_dtype, int64, native
 
-from .registry import both, function
+from .registry import both, function, functional
 
 
 def finish(array, requires_grad, device=None):
@@ -250,7 +250,7 @@ def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
     return finish(np.eye(n, m, dtype=get_default_dtype() if dtype is None else as_dtype(dtype)), requires_grad, device)
 
 
-@function
+@functional
 def one_hot(tensor, num_classes=-1):
     """int64 rows with a 1 at each class index, shape (*, num_classes) (`torch.nn.functional.one_hot`).
 

@@ -147,7 +147,7 @@ class Cos(Operation):
         return -dy * sin(x)
 
 
-@both()
+@both(inplace=True)
 def exp(input):
     """eˣ of each element (`torch.exp`).
 
@@ -158,7 +158,7 @@ def exp(input):
     return Exp.apply(input)
 
 
-@both()
+@both(inplace=True)
 def expm1(input):
     """eˣ - 1 of each element, exact near 0 (`torch.expm1`).
 
@@ -169,7 +169,7 @@ def expm1(input):
     return Expm1.apply(input)
 
 
-@both()
+@both(inplace=True)
 def log(input):
     """The natural logarithm of each element: -inf at 0, NaN below (`torch.log`).
 
@@ -180,7 +180,7 @@ def log(input):
     return Log.apply(input)
 
 
-@both()
+@both(inplace=True)
 def log1p(input):
     """log(1 + x) of each element, exact near 0 (`torch.log1p`).
 
@@ -191,7 +191,7 @@ def log1p(input):
     return Log1p.apply(input)
 
 
-@both()
+@both(inplace=True)
 def sqrt(input):
     """The square root of each element, NaN below 0 (`torch.sqrt`).
 
@@ -202,7 +202,7 @@ def sqrt(input):
     return Sqrt.apply(input)
 
 
-@both()
+@both(inplace=True)
 def rsqrt(input):
     """1 / √x of each element (`torch.rsqrt`).
 
@@ -213,7 +213,7 @@ def rsqrt(input):
     return Rsqrt.apply(input)
 
 
-@both()
+@both(inplace=True)
 def sin(input):
     """The sine of each element, in radians (`torch.sin`).
 
@@ -224,7 +224,7 @@ def sin(input):
     return Sin.apply(input)
 
 
-@both()
+@both(inplace=True)
 def cos(input):
     """The cosine of each element, in radians (`torch.cos`).
 

@@ -283,7 +283,7 @@ def gather(input, dim, index):
     return Gather.apply(input, axis, _checked_index(input, axis, index))
 
 
-@both()
+@both(inplace=True)
 def scatter_add(input, dim, index, src):
     """`input` with `src` added at the places that `index` names along `dim` (`torch.scatter_add`).
 
@@ -325,7 +325,7 @@ def nonzero(input, as_tuple=False):
     return tuple(found) if as_tuple else Tensor._wrap(np.stack([i._array for i in found], 1)[:, : input.ndim])
 
 
-@both()
+@both(inplace=True)
 def masked_fill(input, mask, value):
     """`input` with `value` where the bool `mask` holds (`torch.masked_fill`).
 

@@ -13,7 +13,7 @@ from minigrad.autograd.dtypes import TORCH_NAMES
 
 from .arithmetic import where
 from .creation import ones, zeros
-from .registry import functions, method
+from .registry import method, twins
 
 
 class CopySlices(Operation):
@@ -138,41 +138,12 @@ def _twin(name, definition):
 
 def register():
     """Give Tensor the in-place twins of the functions that have one; called when all operations are known."""
-    for name in TWINS:
-        _twin(name, functions[name])
+    for name, definition in twins.items():
+        _twin(name, definition)
     for operator, name in OPERATORS.items():
         setattr(Tensor, operator, getattr(Tensor, f"{name}_"))
 
 
-TWINS = [
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "true_divide",
-    "floor_divide",
-    "remainder",
-    "pow",
-    "neg",
-    "abs",
-    "square",
-    "reciprocal",
-    "clamp",
-    "sign",
-    "exp",
-    "expm1",
-    "log",
-    "log1p",
-    "sqrt",
-    "rsqrt",
-    "sin",
-    "cos",
-    "relu",
-    "tanh",
-    "sigmoid",
-    "masked_fill",
-    "scatter_add",
-]
 OPERATORS = {
     "__iadd__": "add",
     "__isub__": "sub",

@@ -8,7 +8,7 @@ import numpy as np
 from minigrad.autograd import Operation, Tensor
 from minigrad.kernels import kernels_for
 
-from .registry import function
+from .registry import functional
 
 
 def _cells(target):
@@ -20,6 +20,7 @@ class NLL(Operation):
     """ℓ = -w[target] · logp[target], per sample; ignored samples give 0"""
 
     formula = "dlogp = -w[target] · dℓ at the target, 0 elsewhere"
+    fused = True
 
     @staticmethod
     def forward(ctx, logp, target, weight, ignore_index):
@@ -111,7 +112,7 @@ def _check_classes(target, classes, ignore_index):
         )
 
 
-@function
+@functional
 def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
     """The negative log-likelihood of classes: (N, C, *) log-probabilities, (N, *) int64 classes
     (`torch.nn.functional.nll_loss`).
@@ -138,7 +139,7 @@ def _weights(target, weight, ignore_index, dtype):
     return Tensor._wrap((kept if weight is None else np.where(kept, weight._array[classes], 0)).astype(dtype))
 
 
-@function
+@functional
 def cross_entropy(
     input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
 ):
@@ -189,7 +190,7 @@ def _probability_loss(logp, target, weight, reduction, label_smoothing, axis):
     return _reduce(losses.sum(axis), reduction)
 
 
-@function
+@functional
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """The squared difference, averaged, summed or as it is (`torch.nn.functional.mse_loss`).
 

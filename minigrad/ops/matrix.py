@@ -7,7 +7,7 @@ import numpy as np
 from minigrad.autograd import Operation, Size
 from minigrad.kernels import kernels_for
 
-from .registry import both, function, method
+from .registry import both, functional, method
 
 
 class MatMul(Operation):
@@ -157,7 +157,7 @@ def dot(input, tensor):
     return matmul(input, tensor)
 
 
-@function
+@functional
 def linear(input, weight, bias=None):
     """`input · weightᵀ + bias`: (*, in), (out, in), (out,) to (*, out) (`torch.nn.functional.linear`).
 

@@ -6,13 +6,14 @@ from minigrad.autograd import Operation, is_grad_enabled
 from minigrad.kernels import kernels_for
 
 from .convolution import ChannelSum
-from .registry import function
+from .registry import functional
 
 
 class BatchNorm(Operation):
     """y = (x - mean) / √(var + eps) · weight + bias, with the batch's own mean and variance per channel"""
 
     formula = "dx = weight / √(var + eps) · (dy - mean(dy) - x̂ · mean(dy · x̂)), dweight = Σ dy · x̂, dbias = Σ dy"
+    fused = True
 
     @staticmethod
     def forward(ctx, x, weight, bias, mean, invstd, eps):
@@ -32,6 +33,7 @@ class BatchNormGrad(Operation):
     """The gradient of batch normalisation in one kernel, where no second derivative is asked for"""
 
     formula = BatchNorm.formula
+    fused = True
 
     @staticmethod
     def forward(ctx, dy, x, mean, invstd, weight):
@@ -53,6 +55,7 @@ class ChannelScale(Operation):
     """y = (x - mean) · invstd · weight + bias with given statistics: batch normalisation at evaluation"""
 
     formula = "dx = dy · invstd · weight, dweight = Σ dy · (x - mean) · invstd, dbias = Σ dy"
+    fused = True
 
     @staticmethod
     def forward(ctx, x, weight, bias, mean, invstd):
@@ -76,7 +79,7 @@ def _per_channel(vector, ndim):
     return vector.reshape(1, -1, *[1] * (ndim - 2))
 
 
-@function
+@functional
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05):
     """Normalise each channel of (N, C, *) to mean 0 and variance 1, then scale and shift
     (`torch.nn.functional.batch_norm`).

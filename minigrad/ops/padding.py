@@ -4,7 +4,7 @@ import numpy as np
 
 from minigrad.autograd import Operation
 
-from .registry import function
+from .registry import functional
 
 _MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
@@ -27,7 +27,7 @@ class Pad(Operation):
         return Pad.apply(dy, tuple([(-a, -b) for a, b in ctx.amounts]), 0.0)
 
 
-@function
+@functional
 def pad(input, pad, mode="constant", value=None):
     """More cells around `input`: (left, right, top, bottom, ...) from the last dimension back
     (`torch.nn.functional.pad`).

@@ -6,13 +6,14 @@ from minigrad.autograd import Operation
 from minigrad.kernels import kernels_for
 
 from .convolution import LIMIT, tuple_of
-from .registry import function
+from .registry import functional
 
 
 class MaxPool(Operation):
     """y = the largest x of each window, and where it stood"""
 
     formula = "dx[argmax of each window] += dy"
+    fused = True
     materialize = False  # the indices have no gradient
 
     @staticmethod
@@ -32,6 +33,7 @@ class MaxPoolGrad(Operation):
     """dy added where each window's maximum stood"""
 
     formula = "ddy = ddx at the maxima"
+    fused = True
 
     @staticmethod
     def forward(ctx, dy, indices, shape):
@@ -48,6 +50,7 @@ class MaxPoolGather(Operation):
     """y = x at the maxima found before"""
 
     formula = "dx[indices] += dy"
+    fused = True
 
     @staticmethod
     def forward(ctx, x, indices):
@@ -65,6 +68,7 @@ class AvgPool(Operation):
     """y = the mean of each window"""
 
     formula = "dx = dy / n over each window of n"
+    fused = True
 
     @staticmethod
     def forward(ctx, x, output_size, *settings):
@@ -81,6 +85,7 @@ class AvgPoolGrad(Operation):
     """dy / n spread over each window"""
 
     formula = "ddy = the mean of ddx over each window"
+    fused = True
 
     @staticmethod
     def forward(ctx, dy, shape, *settings):
@@ -96,6 +101,7 @@ class AdaptiveAvgPool(Operation):
     """y = the mean over windows that divide x into a given number of parts"""
 
     formula = "dx = dy / n over each part of n"
+    fused = True
 
     @staticmethod
     def forward(ctx, x, output_size):
@@ -111,6 +117,7 @@ class AdaptiveAvgPoolGrad(Operation):
     """dy / n spread over each part"""
 
     formula = "ddy = the mean of ddx over each part"
+    fused = True
 
     @staticmethod
     def forward(ctx, dy, shape):
@@ -166,7 +173,7 @@ def _batched(name, input):
     return (input, False) if input.ndim == 4 else (input.unsqueeze(0), True)
 
 
-@function
+@functional
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """The largest element of each window of (N, C, H, W) or (C, H, W) (`torch.nn.functional.max_pool2d`).
 
@@ -185,7 +192,7 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return (y, indices) if return_indices else y
 
 
-@function
+@functional
 def avg_pool2d(
     input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
 ):
@@ -206,7 +213,7 @@ def avg_pool2d(
     return y.squeeze(0) if unbatched else y
 
 
-@function
+@functional
 def adaptive_avg_pool2d(input, output_size):
     """The means over an `output_size` grid of parts of (N, C, H, W) or (C, H, W)
     (`torch.nn.functional.adaptive_avg_pool2d`).

@@ -11,7 +11,7 @@ from minigrad.autograd.dtypes import as_dtype, int64
 
 from .creation import finish, shape_of
 from .inplace import Overwrite, assign
-from .registry import both, function, method
+from .registry import both, function, functional, method
 
 
 class Generator:
@@ -257,6 +257,7 @@ class Dropout(Operation):
         return dy * scaled_mask
 
 
+@functional
 @function
 def dropout(input, p=0.5, training=True, inplace=False):
     """In training, zero each element with probability `p` and scale the rest by 1 / (1 - p)

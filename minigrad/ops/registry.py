@@ -1,10 +1,13 @@
-"""How an operation gets its public names: as a function of `minigrad`, as a method of `Tensor`, or both."""
+"""How an operation gets its public names: in `minigrad`, as a method of `Tensor`, in `nn.functional`, in `linalg`."""
 
 from collections.abc import Callable
 
 from minigrad.autograd import Tensor
 
-functions: dict[str, Callable] = {}  # the public functions of `minigrad` that operations offer, by name
+functions: dict[str, Callable] = {}  # what `minigrad` offers, by name
+functionals: dict[str, Callable] = {}  # what `minigrad.nn.functional` offers
+linalg: dict[str, Callable] = {}  # what `minigrad.linalg` offers
+twins: dict[str, Callable] = {}  # what Tensor offers in place too, under the name with `_` added
 
 
 def function(definition):
@@ -13,28 +16,43 @@ def function(definition):
     return definition
 
 
-def method(*names):
-    """Offer the decorated function as methods of Tensor, under its own name and `names` (operators, aliases)."""
+def functional(definition):
+    """Offer `definition` as `minigrad.nn.functional.<name>`."""
+    functionals[definition.__name__] = definition
+    return definition
+
+
+def linear_algebra(definition):
+    """Offer `definition` as `minigrad.linalg.<name>`."""
+    linalg[definition.__name__] = definition
+    return definition
+
+
+def method(*names, inplace=False):
+    """Offer the decorated function as methods of Tensor, under its own name and `names` (operators, aliases).
+
+    With `inplace` there is also `<name>_`, which writes the result into the tensor.
+    """
 
     def register(definition):
         for name in (definition.__name__, *names):
             setattr(Tensor, name, definition)
+            if inplace and not name.startswith("__"):
+                twins[name] = definition
         return definition
 
     return register
 
 
-def both(*names):
-    """Offer the decorated function as `minigrad.<name>` and as methods of Tensor; `names` are further method names."""
+def both(*names, inplace=False):
+    """Offer the decorated function as `minigrad.<name>` and as methods of Tensor, under `names` too (but operators
+    are methods alone).
+    """
 
     def register(definition):
-        return function(method(*names)(definition))
+        for name in names:
+            if not name.startswith("__"):
+                functions[name] = definition
+        return function(method(*names, inplace=inplace)(definition))
 
     return register
-
-
-def alias(name, definition, *, methods=True):
-    """Offer `definition` under a second public name, as PyTorch does (`true_divide` for `div`)."""
-    functions[name] = definition
-    if methods:
-        setattr(Tensor, name, definition)

@@ -66,6 +66,7 @@ def relative(ours, theirs):
 )
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 def test_outputs_and_all_gradients_equal_those_of_torch(ours, theirs, shape, training):
+    torch.manual_seed(0)
     theirs, ours = theirs().train(training), ours().train(training)
     ours.load_state_dict({name: mg.from_numpy(t.numpy().copy()) for name, t in theirs.state_dict().items()})
     x, target = draw(shape, "float32"), np.array([1, 2, 3, 9])
@@ -105,6 +106,7 @@ def test_reference_kernels_train_the_same_network():
 
 
 def test_training_equals_that_of_torch():
+    torch.manual_seed(0)
     theirs, ours = TorchLeNet5(), LeNet5()
     ours.load_state_dict({name: mg.from_numpy(t.numpy().copy()) for name, t in theirs.state_dict().items()})
     x, target = draw((8, 1, 32, 32), "float32"), np.arange(8)
