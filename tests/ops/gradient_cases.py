@@ -45,7 +45,7 @@ class X:
 
 
 @dataclass(frozen=True)
-class I:
+class Index:
     """An int64 argument: indices below `high`, a number or a size's letter."""
 
     shape: tuple = ("a",)
@@ -60,7 +60,7 @@ class I:
 
 
 @dataclass(frozen=True)
-class B:
+class Mask:
     """A bool argument."""
 
     shape: tuple = ("a", "b")
