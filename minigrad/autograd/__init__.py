@@ -1,11 +1,23 @@
 """The engine: tensors, the operations' contract, and the walk backward. It knows no operation."""
 
+from . import functional, graph
+from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from .device import Device, MemoryFormat, channels_last, contiguous_format, preserve_format
 from .dtypes import get_default_dtype, promote_types, result_type, set_default_dtype
-from .engine import backward, grad
-from .function import Function
-from .operation import AccumulateGrad, Node, Operation, accumulator, gradient_edge
-from .state import Scope, enable_grad, is_grad_enabled, no_grad, set_grad_enabled, state
+from .engine import backward, grad, gradient_edge
+from .function import Function, once_differentiable
+from .node import AccumulateGrad, Node
+from .operation import Operation
+from .state import (
+    Scope,
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+    state,
+)
 from .tensor import HookHandle, Size, Storage, Tensor, View, check_dim
 
 __all__ = [
@@ -21,21 +33,28 @@ __all__ = [
     "Storage",
     "Tensor",
     "View",
-    "accumulator",
     "backward",
     "channels_last",
     "check_dim",
     "contiguous_format",
+    "detect_anomaly",
     "enable_grad",
+    "functional",
     "get_default_dtype",
     "grad",
     "gradient_edge",
+    "graph",
+    "inference_mode",
+    "is_anomaly_enabled",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
     "no_grad",
+    "once_differentiable",
     "preserve_format",
     "promote_types",
     "result_type",
     "set_default_dtype",
+    "set_detect_anomaly",
     "set_grad_enabled",
     "state",
 ]

@@ -7,20 +7,27 @@ arrived. The gradients under way live in a dict of the pass. Nothing here recurs
 
 import numpy as np
 
-from .operation import Constant, gradient_edge
+from .anomaly import anomaly, origin
+from .operation import Constant
 from .state import state
 from .tensor import Tensor
 
 
 def _reachable(roots):
-    """Every node that can be reached from `roots`, latest first."""
-    seen, stack = set(roots), list(roots)
+    """Every node that can be reached from `roots`, latest first; a leaf comes right after the last that leads to it."""
+    seen, stack, turn = set(roots), list(roots), {}
     while stack:
-        for edge in stack.pop().edges:
-            if edge is not None and edge[0] not in seen:
-                seen.add(edge[0])
-                stack.append(edge[0])
-    return sorted(seen, key=lambda node: node.sequence, reverse=True)
+        node = stack.pop()
+        for edge in node.edges:
+            if edge is None:
+                continue
+            source = edge[0]
+            if source.accumulates and node.sequence < turn.get(source, node.sequence + 1):
+                turn[source] = node.sequence - 0.5
+            if source not in seen:
+                seen.add(source)
+                stack.append(source)
+    return sorted(seen, key=lambda node: turn.get(node, node.sequence), reverse=True)
 
 
 def _leading_to(nodes, targets):
@@ -37,32 +44,44 @@ def _fit(grad, shape, dtype, node):
     if grad._array.shape != shape:
         if not _broadcasts(shape, grad._array.shape):
             raise RuntimeError(
-                f"Function {node.name} returned an invalid gradient - got {list(grad.shape)} but expected shape "
-                f"compatible with {list(shape)}"
+                f"Function {node.name()} returned an invalid gradient at index 0 - got {list(grad.shape)} but expected "
+                f"shape compatible with {list(shape)}"
             )
         grad = grad.sum_to_size(shape)
-    return grad if grad._array.dtype is dtype or grad._array.dtype == dtype else grad.to(dtype)
+    return grad if grad._array.dtype == dtype else grad.to(dtype)
 
 
 def _broadcasts(shape, to):
     return len(shape) <= len(to) and all(a in (1, b) for a, b in zip(reversed(shape), reversed(to)))
 
 
+def _add(grad, other, create_graph):
+    """The sum of two gradients of the same shape."""
+    return grad + other if create_graph else Tensor._wrap(np.asarray(np.add(grad._array, other._array)))
+
+
 def _results(node, grads):
     """What the node's backward returns for its gradients, always as a tuple."""
     if node.materialize:
-        grads = [Tensor._wrap(np.zeros(*meta)) if g is None else g for g, meta in zip(grads, node.outputs)]
+        for index, grad in enumerate(grads):
+            if grad is None:
+                grads[index] = Tensor._wrap(np.zeros(*node.outputs[index]))
     try:
         results = node.backward(node, *grads)
     except Exception as error:
         scope = "" if node.scope is None else f" made in module {type(node.scope.module).__name__}"
-        error.add_note(f"during the backward of {node.name}{scope}: {type(node).formula}")
+        error.add_note(f"during the backward of {node.operation}{scope}: {type(node).formula}")
+        if anomaly.enabled:
+            error.add_note(origin(node))
         raise
-    results = results if type(results) is tuple else (results,)
+    if type(results) is not tuple:
+        results = tuple(results) if isinstance(results, (tuple, list)) else (results,)
     if len(results) != len(node.edges):
         _check_count(node, results)
-    if state.grad_enabled and node.fused:
-        results = tuple([g if g is None or g._needs else Constant.tie(g, node.edges) for g in results])
+    if anomaly.enabled:
+        anomaly.examine(node, results)
+    if node.fused and state.grad_enabled:
+        results = tuple([g if g is None or g._edge is not None else Constant.tie(g, node.edges) for g in results])
     return results
 
 
@@ -71,23 +90,25 @@ def _check_count(node, results):
     missing, extra = node.edges[len(results) :], results[len(node.edges) :]
     if any(edge is not None for edge in missing) or any(grad is not None for grad in extra):
         raise RuntimeError(
-            f"function {node.name}Backward returned an incorrect number of gradients (expected {len(node.edges)}, got "
+            f"function {node.name()} returned an incorrect number of gradients (expected {len(node.edges)}, got "
             f"{len(results)})"
         )
 
 
 def _accumulate(variable, grad, create_graph):
     """Add to `.grad`: memory of its own, laid out like the variable, since optimizers and users write into it."""
+    known = variable._grad
     if create_graph:
-        variable._grad = grad.clone() if variable._grad is None else variable._grad + grad
-    elif variable._grad is None:
+        variable._grad = grad.clone() if known is None else known + grad
+    elif known is None:
         own = np.empty_like(variable._array)
         own[...] = grad._array
         variable._grad = Tensor._wrap(own)
-    elif variable._grad._needs:
-        variable._grad = variable._grad.detach() + grad
+    elif known._edge is not None or not known._array.flags.writeable:
+        variable._grad = known.detach() + grad
     else:
-        variable._grad += grad
+        np.add(known._array, grad._array, out=known._array)
+        known.storage.version += 1
 
 
 def run(roots, *, retain_graph, create_graph, targets=None):
@@ -99,37 +120,42 @@ def run(roots, *, retain_graph, create_graph, targets=None):
     nodes = _reachable({edge[0] for edge, _ in roots})
     wanted = None if targets is None else _leading_to(nodes, {node for node, _ in targets})
     captured, pending = {}, {}
-
-    def arrive(edge, grad):
-        node, index = edge
-        grads = pending.get(node)
-        if grads is None:
-            grads = pending[node] = [None] * len(node.outputs)
-        grads[index] = grad if grads[index] is None else grads[index] + grad
-
     recording, state.grad_enabled = state.grad_enabled, bool(create_graph)
     try:
-        for edge, grad in roots:
-            arrive(edge, grad)
+        for (node, index), grad in roots:
+            grads = pending.setdefault(node, [None] * len(node.outputs))
+            grads[index] = grad if grads[index] is None else _add(grads[index], grad, create_graph)
         for node in nodes:
             grads = pending.pop(node, None)
             if grads is None or (wanted is not None and node not in wanted):
                 continue
-            leaf = getattr(node, "variable", None)
-            _call_hooks(node, leaf, grads)
+            if node.hooks is not None or node.retained is not None:
+                _call_hooks(node, grads)
             if targets is not None:
                 for index, grad in enumerate(grads):
                     if (node, index) in targets:
                         captured[node, index] = grad
-            if leaf is not None:
-                if targets is None:
+            if node.accumulates:
+                leaf = node.variable
+                if targets is None and leaf is not None and leaf.requires_grad:
                     _accumulate(leaf, grads[0], create_graph)
                 continue
             if wanted is not None and not any(edge is not None and edge[0] in wanted for edge in node.edges):
                 continue
             for edge, grad in zip(node.edges, _results(node, grads)):
-                if edge is not None and grad is not None and (wanted is None or edge[0] in wanted):
-                    arrive(edge, _fit(grad, *edge[0].outputs[edge[1]], node))
+                if edge is None or grad is None:
+                    continue
+                source, index = edge
+                if wanted is not None and source not in wanted:
+                    continue
+                shape, dtype = source.outputs[index]
+                array = grad._array
+                if array.dtype is not dtype or array.shape != shape:
+                    grad = _fit(grad, shape, dtype, node)
+                arrived = pending.get(source)
+                if arrived is None:
+                    arrived = pending[source] = [None] * len(source.outputs)
+                arrived[index] = grad if arrived[index] is None else _add(arrived[index], grad, create_graph)
             if not retain_graph:
                 node.free()
     finally:
@@ -137,10 +163,9 @@ def run(roots, *, retain_graph, create_graph, targets=None):
     return captured
 
 
-def _call_hooks(node, leaf, grads):
+def _call_hooks(node, grads):
     """Let the hooks of the node's results see, and replace, their whole gradient; fill `.grad` where it is retained."""
-    hooks = {0: leaf._hooks} if leaf is not None and leaf._hooks else node.hooks
-    for index, functions in (hooks or {}).items():
+    for index, functions in (node.hooks or {}).items():
         for hook in list(functions.values()):
             if grads[index] is not None and (replaced := hook(grads[index])) is not None:
                 grads[index] = _fit(replaced, *node.outputs[index], node)
@@ -148,6 +173,11 @@ def _call_hooks(node, leaf, grads):
         for reference in references:
             if (tensor := reference()) is not None and grads[index] is not None:
                 _accumulate(tensor, grads[index], state.grad_enabled)
+
+
+def gradient_edge(tensor):
+    """(node, output_index) where the gradient of `tensor` flows to; None for a tensor that needs none."""
+    return tensor._edge if tensor.requires_grad else None
 
 
 def _seed(tensor, gradient):

@@ -1,9 +1,12 @@
 """The user's own operation, with PyTorch's signature: tensors in, tensors out, in both directions."""
 
+import functools
+
 import numpy as np
 
+from .engine import gradient_edge
 from .operation import Operation
-from .state import state
+from .state import no_grad, state
 from .tensor import Tensor
 
 
@@ -11,9 +14,9 @@ class Function(Operation):
     """Base of a user's differentiable operation (`torch.autograd.Function`).
 
     `forward(ctx, *args)` gets tensors and may compute with tensors or with NumPy (nothing is recorded inside);
-    `backward(ctx, *grads)` gets one gradient per result and returns one per argument of forward. Made of minigrad's
-    operations, `backward` can be differentiated again. `Operation` is the leaner base that minigrad's own operations
-    use.
+    `backward(ctx, *grads)` gets one gradient per result and returns one per argument of forward. Where
+    `setup_context(ctx, inputs, output)` is defined, forward has no ctx. If `backward` is made of minigrad's operations,
+    it can be differentiated again. `Operation` is the leaner base that minigrad's own operations use.
 
     >>> import minigrad
     >>> class Square(Function):
@@ -32,7 +35,9 @@ class Function(Operation):
     """
 
     formula = "given by the user's backward"
-    _non_differentiable = ()
+    needs_input_grad = ()  # a value here: whether each argument requires grad
+    setup_context = None
+    _non_differentiable = _dirty = ()
 
     def save_for_backward(self, *tensors):
         """Keep tensors (arguments, results or anything between) for `saved_tensors` in backward."""
@@ -42,36 +47,93 @@ class Function(Operation):
         """Declare results through which no gradient flows."""
         self._non_differentiable = tensors
 
+    def mark_dirty(self, *tensors):
+        """Declare arguments that forward wrote into; they must be among its results."""
+        self._dirty = tensors
+
     def set_materialize_grads(self, value):
         """Whether gradients that never arrived reach backward as zeros (the default) or as None."""
         self.materialize = value
+
+    def name(self):
+        """The node's name in PyTorch's manner: "SquareBackward"."""
+        return f"{type(self).__name__}Backward"
 
     @classmethod
     def apply(cls, *args):
         """Run the operation on tensors and other arguments, and record it if any tensor requires grad."""
         ctx = cls()
-        ctx._saved = ()
-        needs = tuple([isinstance(arg, Tensor) and arg.requires_grad for arg in args])
-        ctx.needs_input_grad = needs
-        recording, state.grad_enabled = state.grad_enabled, False
-        try:
-            results = cls.forward(ctx, *args)
-        finally:
-            state.grad_enabled = recording
+        edges = [gradient_edge(arg) if isinstance(arg, Tensor) else None for arg in args]
+        ctx.needs_input_grad = tuple([edge is not None for edge in edges])
+        with no_grad():
+            if cls.setup_context is None:
+                results = cls.forward(ctx, *args)
+            else:
+                results = cls.forward(*args)
+                cls.setup_context(ctx, args, results)
         several = isinstance(results, tuple)
-        tensors = tuple([_result(r) for r in (results if several else (results,))])
-        if recording and any(needs):
-            ctx._record(args, tensors)
-            for tensor, result in zip(tensors, results if several else (results,)):
-                if any(result is other for other in ctx._non_differentiable):
-                    tensor._needs, tensor._node = False, None
-        return tensors if several else tensors[0]
+        outputs = [ctx._output(result, args) for result in (results if several else (results,))]
+        for dirty in ctx._dirty:
+            if not any(dirty is output for output in outputs):
+                raise RuntimeError(
+                    "Some elements marked as dirty during the forward method were not returned as output. The inputs "
+                    "that are modified inplace must all be outputs of the Function."
+                )
+        if state.grad_enabled and any(ctx.needs_input_grad):
+            ctx.edges = edges
+            ctx._connect(args, outputs, results if several else (results,))
+        return tuple(outputs) if several else outputs[0]
+
+    def _output(self, result, args):
+        """A result as a tensor of its own: an argument handed through shares memory, not its place in the graph."""
+        if isinstance(result, Tensor):
+            return result if any(result is dirty for dirty in self._dirty) else result.detach()
+        if isinstance(result, (np.ndarray, np.generic)):
+            return Tensor._wrap(np.asarray(result))
+        return result
+
+    def _connect(self, args, outputs, results):
+        """Become the graph's node; results that the user declared so, or that are no tensors, stay outside."""
+        arrays = [arg._array if isinstance(arg, Tensor) else None for arg in args]
+        fresh = [o if isinstance(o, Tensor) else Tensor._wrap(np.zeros((), bool)) for o in outputs]
+        self._record(args, arrays, fresh)
+        for tensor, result in zip(fresh, results):
+            if any(result is other for other in self._non_differentiable):
+                tensor._edge = None
+            elif any(result is other for other in self._dirty):
+                tensor.storage.history += 1
 
 
-def _result(result):
-    """A result as a tensor of its own: an argument handed through shares memory, not its place in the graph."""
-    if isinstance(result, Tensor):
-        return result.detach()
-    if isinstance(result, (np.ndarray, np.generic, int, float)):
-        return Tensor._wrap(np.asarray(result))
-    raise TypeError(f"Function.forward should return tensors or arrays, but got {type(result).__name__}")
+def once_differentiable(backward):
+    """Declare that a Function's backward is not made of differentiable operations: it is run without recording, and a
+    second derivative is an error rather than a wrong number (`torch.autograd.function.once_differentiable`).
+    """
+
+    @functools.wraps(backward)
+    def wrapper(ctx, *grads):
+        with no_grad():
+            results = backward(ctx, *grads)
+        if not state.grad_enabled:
+            return results
+        several = results if isinstance(results, tuple) else (results,)
+        tied = tuple([r if r is None else _Once.apply(r, *grads) for r in several])
+        return tied if isinstance(results, tuple) else tied[0]
+
+    return wrapper
+
+
+class _Once(Operation):
+    """A gradient that cannot be differentiated again"""
+
+    formula = "none: declared once differentiable"
+
+    @staticmethod
+    def forward(ctx, gradient, *cotangents):
+        return gradient
+
+    @staticmethod
+    def backward(ctx, _):
+        raise RuntimeError(
+            "trying to differentiate twice a function that was marked with @once_differentiable\nhint: write its "
+            "backward with minigrad's operations and remove the decorator"
+        )

@@ -5,83 +5,22 @@ instance is both the `ctx` of the two and the graph's node (`tensor.grad_fn`): i
 gradients flow. Because `backward` is itself made of operations, gradients of any order come by recording it.
 """
 
-import itertools
-import weakref
-
 import numpy as np
 
-from .state import state
+from .anomaly import anomaly
+from .node import Node, sequence
+from .state import inference_mode, state
 from .tensor import Tensor, View
 
-_sequence = itertools.count()
 _OUTPUT = object()  # a saved tensor that is one of the operation's own results
+_NO_EDGES = tuple((None,) * count for count in range(16))
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
     "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
     "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
-    "after "
-    "calling backward."
+    "after calling backward."
 )
-
-
-class Node:
-    """A vertex of the backward graph: what the engine, the pictures and the errors know of it.
-
-    `edges` holds, per argument of the forward, None or `(node, output_index)`: where that argument's gradient flows.
-    `outputs` holds (shape, dtype) per result; `sequence` numbers nodes in order of creation, so every edge leads from a
-    higher number to a lower one. `scope` is the frame of the module in which the node was made.
-    """
-
-    __slots__ = ("__dict__", "__weakref__", "edges", "hooks", "outputs", "retained", "scope", "sequence")
-    formula = ""
-
-    @property
-    def name(self):
-        """The operation's name, for pictures and messages."""
-        return type(self).__name__
-
-    @property
-    def next_functions(self):
-        """PyTorch's name for `edges`: ((node, output_index), ...), with (None, 0) where no gradient flows."""
-        return tuple(edge or (None, 0) for edge in self.edges)
-
-    saved_bytes = 0
-
-    def __repr__(self):
-        return f"<{self.name} {self.sequence}>"
-
-
-class AccumulateGrad(Node):
-    """The end of a path: adds the gradient that arrives to the `.grad` of the leaf `variable`."""
-
-    formula = "grad += dy"
-
-    def __init__(self, variable):
-        self.variable = variable
-        self.edges = ()
-        self.outputs = ((variable.shape, variable.dtype),)
-        self.hooks = self.retained = None
-        self.scope = state.scope
-        self.sequence = next(_sequence)
-
-
-def accumulator(leaf):
-    """The AccumulateGrad node of a leaf that requires grad: the same one as long as a graph holds it."""
-    node = leaf._accumulator() if leaf._accumulator is not None else None
-    if node is None or node.outputs[0][0] != leaf._array.shape:
-        node = AccumulateGrad(leaf)
-        leaf._accumulator = weakref.ref(node)
-    return node
-
-
-def gradient_edge(tensor):
-    """(node, output_index) where the gradient of `tensor` flows to; None for a tensor that needs none."""
-    if not tensor.requires_grad:
-        return None
-    if tensor._node is not None:
-        return tensor._node, tensor._index
-    return accumulator(tensor), 0
 
 
 class Operation(Node):
@@ -110,10 +49,8 @@ class Operation(Node):
     tensor([12.])
     """
 
-    __slots__ = ("_saved", "needs_input_grad")
     is_view = False  # the result is a view of the first argument's memory
-    materialize = True  # gradients that never arrived reach backward as zeros rather than None
-    fused = False  # a gradient that does not depend on the arguments is still a function of them, as PyTorch has it
+    _saved = ()
 
     @staticmethod
     def forward(ctx, *args):
@@ -130,44 +67,46 @@ class Operation(Node):
         self._saved = arrays
 
     @property
+    def needs_input_grad(self):
+        """Whether the gradient of each argument is wanted; nothing is when the operation is not recorded."""
+        return tuple([edge is not None for edge in self.edges])
+
+    @property
     def saved_tensors(self):
         """The saved arrays as tensors, connected to the graph so that backward can be differentiated again."""
         if self._saved is None:
             raise RuntimeError(
-                f"{FREED}\nhint: the graph ends in {self.name}; call backward(retain_graph=True) the first "
-                "time, or run the forward pass again before each backward"
+                f"{FREED}\nhint: the graph ends in {self.operation}; call backward(retain_graph=True) the first time, "
+                "or run the forward pass again before each backward"
             )
-        return tuple(self._unpack(*item) for item in self._saved)
+        return tuple([None if item is None else self._unpack(*item) for item in self._saved])
 
     @property
     def saved_bytes(self):
         """Bytes of the arrays held for backward; 0 once they are freed."""
-        return sum(item[0].nbytes for item in self._saved or () if item[0] is not None)
+        return sum(item[0].nbytes for item in self._saved or () if item is not None)
 
-    def _unpack(self, array, storage, version, source, leaf):
-        if array is None:
-            return None
+    def _unpack(self, array, storage, version, source):
         if storage is not None and storage.version != version:
             self._raise_stale(array, storage, version, source)
-        if leaf is not None:
-            return leaf
+        if not isinstance(array, np.ndarray):
+            array = array()  # what a saving hook or anomaly mode left
         tensor = Tensor._wrap(array)
         if source is not None:
-            tensor._node, tensor._index = (self, source[1]) if source[0] is _OUTPUT else source
-            tensor._needs = True
+            tensor._edge = (self, source[1]) if source[0] is _OUTPUT else source
             tensor._storage = storage
         return tensor
 
     def _raise_stale(self, array, storage, version, source):
         node, index = (None, 0) if source is None else source
-        of = "" if node is None else f", which is output {index} of {(self if node is _OUTPUT else node).name},"
+        node = self if node is _OUTPUT else node
+        of = "" if node is None else f", which is output {index} of {node.name()},"
+        what = f" [{array.dtype} {list(array.shape)}]" if isinstance(array, np.ndarray) else ""
         raise RuntimeError(
-            "one of the variables needed for gradient computation has been modified by an inplace operation: "
-            f"[{array.dtype} {list(array.shape)}]{of} is at version {storage.version}; expected version {version} "
-            "instead."
-            f"\nhint: {self.name} saved this tensor for its backward ({type(self).formula}); write the change out of "
-            "place "
-            "(x = x + 1 instead of x += 1), or change a .clone()"
+            "one of the variables needed for gradient computation has been modified by an inplace operation:"
+            f"{what}{of} is at version {storage.version}; expected version {version} instead."
+            f"\nhint: {self.operation} saved this tensor for its backward ({type(self).formula}); write the change out "
+            "of place (x = x + 1 instead of x += 1), or change a .clone()"
         )
 
     def free(self):
@@ -179,65 +118,114 @@ class Operation(Node):
     def apply(cls, *args):
         """Run the operation on tensors and settings, and record it if any argument needs a gradient."""
         ctx = cls()
-        ctx._saved = ()
-        arrays, needs = [], False
+        arrays, edges, recording = [], [], False
         for arg in args:
             if isinstance(arg, Tensor):
                 if arg._view is not None:
                     arg._view.refresh(arg)
                 arrays.append(arg._array)
-                needs = needs or arg._needs
+                edge = arg._edge
+                edges.append(edge)
+                if edge is not None:
+                    recording = True
             else:
                 arrays.append(arg)
-        if needs := needs and state.grad_enabled:
-            ctx.needs_input_grad = tuple([isinstance(arg, Tensor) and arg._needs for arg in args])
+                edges.append(None)
+        if recording and state.grad_enabled:
+            ctx.edges = edges
         else:
-            ctx.needs_input_grad = (False,) * len(args)
+            recording, ctx.edges = False, _NO_EDGES[len(args)] if len(args) < 16 else (None,) * len(args)
         results = cls.forward(ctx, *arrays)
-        outputs = results if type(results) is tuple else (results,)
-        tensors = tuple(
-            [Tensor._wrap(output if type(output) is np.ndarray else ctx._boxed(output)) for output in outputs]
-        )
+        if type(results) is np.ndarray:
+            tensor = Tensor._wrap(results)
+            if inference_mode.used:
+                _mark((tensor,))
+            if recording:
+                ctx._record(args, arrays, (tensor,))
+            if cls.is_view:
+                View.attach((tensor,), cls, args)
+            return tensor
+        several = type(results) is tuple
+        tensors = tuple([Tensor._wrap(ctx._boxed(result)) for result in (results if several else (results,))])
+        if inference_mode.used:
+            _mark(tensors)
+        if recording:
+            ctx._record(args, arrays, tensors)
         if cls.is_view:
             View.attach(tensors, cls, args)
-        if needs:
-            ctx._record(args, tensors)
-        return tensors if type(results) is tuple else tensors[0]
+        return tensors if several else tensors[0]
 
-    def _boxed(self, scalar):
+    def _boxed(self, result):
         """NumPy's scalar, what its functions make of 0-d arrays, as an array: in what was saved too."""
-        array = np.asarray(scalar)
-        self._saved = tuple([array if saved is scalar else saved for saved in self._saved])
+        if type(result) is np.ndarray:
+            return result
+        array = np.asarray(result)
+        self._saved = tuple([array if saved is result else saved for saved in self._saved])
         return array
 
-    def _record(self, args, tensors):
-        """Become the graph's node: edges to the arguments, saved arrays with their versions, results that need grad."""
-        self.edges = tuple([gradient_edge(arg) if isinstance(arg, Tensor) else None for arg in args])
-        self.outputs = tuple([(t._array.shape, t._array.dtype) for t in tensors])
-        self.hooks = self.retained = None
-        self.scope = state.scope
-        self.sequence = next(_sequence)
+    def _record(self, args, arrays, tensors):
+        """Become the graph's node: results that need grad, saved arrays with their versions."""
+        self.sequence = next(sequence)
+        if state.scope is not None:
+            self.scope = state.scope
+        if anomaly.enabled:
+            anomaly.note(self)
+        outputs = []
         for index, tensor in enumerate(tensors):
-            if tensor._array.dtype.kind == "f":
-                tensor._needs, tensor._node, tensor._index = True, self, index
+            dtype = tensor._array.dtype
+            outputs.append((tensor._array.shape, dtype))
+            if dtype.kind == "f":
+                tensor._edge = (self, index)
+        self.outputs = tuple(outputs)
         if self._saved:
-            self._saved = [self._pack(array, args, tensors) for array in self._saved]
+            self._saved = [None if array is None else self._pack(array, args, arrays, tensors) for array in self._saved]
 
-    def _pack(self, array, args, tensors):
-        """(array, storage, version, source edge, leaf): enough to notice a later write and to rebuild the tensor."""
-        if array is None:
-            return None, None, 0, None, None
-        for position, arg in enumerate(args):
-            if isinstance(arg, Tensor) and arg._array is array:
-                storage = arg.storage
-                edge = self.edges[position]
-                leaf = arg if edge is not None and arg._node is None else None
-                return array, storage, storage.version, edge, leaf
-        for index, tensor in enumerate(tensors):
-            if tensor._array is array:
-                storage = tensor.storage
-                return array, storage, storage.version, (_OUTPUT, index) if tensor._needs else None, None
-        return array, None, 0, None, None
+    def _pack(self, array, args, arrays, tensors):
+        """(array, storage, version, source edge): enough to notice a later write and to rebuild the tensor."""
+        storage, version, edge = None, 0, None
+        for position, other in enumerate(arrays):
+            if other is array and isinstance(args[position], Tensor):
+                storage, edge = args[position].storage, self.edges[position]
+                break
+        else:
+            for index, tensor in enumerate(tensors):
+                if tensor._array is array:
+                    storage, edge = tensor.storage, (_OUTPUT, index) if tensor._edge is not None else None
+                    break
+        if storage is not None:
+            version = storage.version
+            if storage.inference:
+                raise RuntimeError(
+                    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference "
+                    "mode in computation tracked by autograd. To work around this, you can make a clone to get a normal"
+                    " tensor and use it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
+                )
+        if state.saving is not None:
+            array = _Hooked(array, *state.saving)
+        elif anomaly.enabled:
+            array = anomaly.guard(self, array)
+        return array, storage, version, edge
+
+
+def _mark(tensors):
+    """In inference mode, note of results that they belong to it."""
+    if state.inference:
+        for tensor in tensors:
+            tensor.storage.inference = True
+
+
+class _Hooked:
+    """A saved array that hooks keep in their own way; calling it gives the array back."""
+
+    def __init__(self, array, pack, unpack):
+        self.nbytes, self._unpack, self._shape, self._dtype = array.nbytes, unpack, array.shape, array.dtype
+        self._packed = pack(Tensor._wrap(array))
+
+    def __call__(self):
+        tensor = self._unpack(self._packed)
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got {type(tensor)}")
+        return tensor._array
 
 
 class Constant(Operation):
@@ -250,9 +238,8 @@ class Constant(Operation):
     def tie(cls, gradient, edges):
         """`gradient`, which needs none itself, as a tensor that does and hands zeros on to `edges`."""
         ctx, tied = cls(), Tensor._wrap(gradient._array)
-        ctx._saved = ()
-        ctx._record((), (tied,))
         ctx.edges = tuple([edge for edge in edges if edge is not None])
+        ctx._record((), (), (tied,))
         return tied
 
     @staticmethod

@@ -68,7 +68,7 @@ def tensor_repr(tensor):
     if array.dtype not in (dtypes.get_default_dtype(), *plain):
         notes.append(f"dtype=minigrad.{array.dtype}")
     if tensor.grad_fn is not None:
-        notes.append(f"grad_fn=<{tensor.grad_fn.name}>")
+        notes.append(f"grad_fn=<{tensor.grad_fn.name()}>")
     elif tensor.requires_grad:
         notes.append("requires_grad=True")
     text = "tensor(" + format_array(array, len("tensor("))

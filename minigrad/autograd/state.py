@@ -12,7 +12,9 @@ import threading
 
 class _State(threading.local):
     grad_enabled = True
+    inference = False
     scope = None
+    saving = None  # what becomes of an array that an operation saves: a function from it to a handle
 
 
 state = _State()
@@ -147,3 +149,50 @@ def is_grad_enabled():
     True
     """
     return state.grad_enabled
+
+
+class inference_mode(_GradMode):
+    """`no_grad` whose results stay outside autograd for good (`torch.inference_mode`).
+
+    A tensor computed inside is an inference tensor: it cannot be written to or be saved for backward outside, so what
+    was promised to need no gradient never gets one by mistake. `clone()` makes an ordinary tensor of it.
+
+    >>> import minigrad
+    >>> x = minigrad.ones(2, requires_grad=True)
+    >>> with minigrad.inference_mode():
+    ...     y = x * 2
+    >>> y.is_inference()
+    True
+    """
+
+    used = False  # whether any thread ever was in this mode; until then nobody needs to ask
+
+    def __new__(cls, mode=True):
+        if callable(mode):
+            return cls()(mode)
+        return super().__new__(cls)
+
+    def __init__(self, mode=True):
+        super().__init__()
+        self._inference = bool(mode)
+
+    def __enter__(self):
+        self._previous.append((state.grad_enabled, state.inference))
+        state.inference = self._inference
+        state.grad_enabled = not self._inference
+        inference_mode.used = True
+
+    def __exit__(self, *exc):
+        state.grad_enabled, state.inference = self._previous.pop()
+
+    def _clone(self):
+        return inference_mode(self._inference)
+
+
+def is_inference_mode_enabled():
+    """Whether this thread is in inference mode (`torch.is_inference_mode_enabled`).
+
+    >>> is_inference_mode_enabled()
+    False
+    """
+    return state.inference

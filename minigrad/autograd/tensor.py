@@ -11,6 +11,7 @@ import numpy as np
 
 from . import dtypes
 from .device import CPU, channels_last, contiguous_format
+from .node import AccumulateGrad
 from .printing import tensor_repr
 from .state import state
 
@@ -22,15 +23,15 @@ class Storage:
     graph (a view with an older history must find its new place in it), `sharers` are weak references to the views.
     """
 
-    __slots__ = ("history", "sharers", "version")
-
-    def __init__(self):
-        self.version = self.history = 0
-        self.sharers = set()
+    version = history = 0
+    sharers = ()
+    inference = False  # made in inference mode: no version is counted
 
     def share(self, tensor):
         """Let `tensor` use this storage."""
         tensor._storage = self
+        if not self.sharers:
+            self.sharers = set()
         self.sharers.add(weakref.ref(tensor, self.sharers.discard))
 
 
@@ -46,7 +47,8 @@ class View:
     def attach(tensors, operation, args):
         """Note that `tensors`, the results of `operation.apply(*args)`, are views of `args[0]`."""
         source = args[0]
-        own = source._view is None or (source._needs and source._node is None)  # a leaf is the base of its own views
+        leaf = source._edge is not None and source._edge[0].accumulates
+        own = source._view is None or leaf  # a leaf is the base of its own views
         base, steps = (source, ()) if own else (source._view.base, source._view.steps)
         storage = source.storage
         for index, tensor in enumerate(tensors):
@@ -64,11 +66,15 @@ class View:
         """Give `tensor`, which has this view, its place in the base's present graph."""
         if self.history != tensor._storage.history:
             self.history = tensor._storage.history
-            if self.base._needs:
+            if self.base._edge is not None:
                 recording, state.grad_enabled = state.grad_enabled, True
-                again = self.replay(self.base)
-                state.grad_enabled = recording
-                tensor._node, tensor._index, tensor._needs = again._node, again._index, True
+                try:
+                    tensor._edge = self.replay(self.base)._edge
+                finally:
+                    state.grad_enabled = recording
+
+
+_new = object.__new__
 
 
 class Tensor:
@@ -82,19 +88,8 @@ class Tensor:
             [3., 4.]])
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_accumulator",
-        "_array",
-        "_grad",
-        "_hooks",
-        "_index",
-        "_needs",
-        "_node",
-        "_retains",
-        "_storage",
-        "_view",
-    )
+    # _edge: None or (node, output_index), where the gradient of this tensor flows to
+    __slots__ = ("__weakref__", "_array", "_edge", "_grad", "_storage", "_view")
     __array_priority__ = 1000  # ndarray * tensor asks the tensor
 
     def __init__(self, data=()):
@@ -102,18 +97,14 @@ class Tensor:
 
     def _init(self, array):
         self._array = array
-        self._needs = self._retains = False
-        self._node = self._grad = self._view = self._storage = self._hooks = self._accumulator = None
-        self._index = 0
+        self._edge = self._grad = self._storage = self._view = None
 
     @staticmethod
     def _wrap(array):
         """A tensor around `array` itself."""
-        self = Tensor.__new__(Tensor)
+        self = _new(Tensor)
         self._array = array
-        self._needs = self._retains = False
-        self._node = self._grad = self._view = self._storage = self._hooks = self._accumulator = None
-        self._index = 0
+        self._edge = self._grad = self._storage = self._view = None
         return self
 
     # what it is -----------------------------------------------------------------------------------------------------
@@ -190,7 +181,7 @@ class Tensor:
         """Whether gradients flow to this tensor."""
         if self._view is not None:
             self._view.refresh(self)
-        return self._needs
+        return self._edge is not None
 
     @requires_grad.setter
     def requires_grad(self, value):
@@ -203,12 +194,17 @@ class Tensor:
                 "only Tensors of floating point dtype can require gradients\nhint: this one is "
                 f"{self._array.dtype}; convert it first with .float()"
             )
-        if not requires_grad and self._node is not None:
+        if requires_grad and self.is_inference() and not state.inference:
+            raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
+        if not requires_grad and self.grad_fn is not None:
             raise RuntimeError(
                 "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
                 "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
             )
-        self._needs = bool(requires_grad)
+        if requires_grad and self._edge is None:
+            self._edge = AccumulateGrad(self), 0
+        elif not requires_grad:
+            self._edge = None
         return self
 
     @property
@@ -216,12 +212,12 @@ class Tensor:
         """The node of the operation that computed this tensor; None for a leaf."""
         if self._view is not None:
             self._view.refresh(self)
-        return self._node
+        return None if self._edge is None or self._edge[0].accumulates else self._edge[0]
 
     @property
     def output_nr(self):
         """Which of its operation's results this tensor is."""
-        return self._index
+        return 0 if self._edge is None else self._edge[1]
 
     @property
     def is_leaf(self):
@@ -282,9 +278,12 @@ class Tensor:
     def data(self, value):
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-        if self._needs and value._array.dtype.kind != "f":
+        if self._edge is not None and value._array.dtype.kind != "f":
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+        leaf = self._edge is not None and self.is_leaf
         self._array, self._storage, self._view = value._array, None, None
+        if leaf and self._edge[0].outputs != ((self._array.shape, self._array.dtype),):
+            self._edge = AccumulateGrad(self), 0
 
     def detach(self):
         """The same memory outside the graph; in-place writes are seen by both (`torch.Tensor.detach`)."""
@@ -292,20 +291,25 @@ class Tensor:
         self.storage.share(result)
         return result
 
+    def is_inference(self):
+        """Whether this tensor was computed in inference mode."""
+        return self._storage is not None and self._storage.inference
+
     def retain_grad(self):
         """Let `backward` fill `.grad` of this computed tensor too."""
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self._node is not None and not self._retains:
-            if self._node.retained is None:
-                self._node.retained = {}
-            self._node.retained.setdefault(self._index, []).append(weakref.ref(self))
-            self._retains = True
+        node = self.grad_fn
+        if node is not None and not self.retains_grad:
+            if node.retained is None:
+                node.retained = {}
+            node.retained.setdefault(self._edge[1], []).append(weakref.ref(self))
 
     @property
     def retains_grad(self):
         """Whether `retain_grad` was called on this computed tensor."""
-        return self._retains
+        retained = self._edge[0].retained if self._edge is not None else None
+        return retained is not None and any(other() is self for other in retained.get(self._edge[1], ()))
 
     def register_hook(self, hook):
         """Call `hook(grad)` whenever this tensor's whole gradient is known; what it returns (unless None) replaces it.
@@ -321,13 +325,10 @@ class Tensor:
         """
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        if self._node is None:
-            if self._hooks is None:
-                self._hooks = {}
-            return HookHandle(self._hooks, hook)
-        if self._node.hooks is None:
-            self._node.hooks = {}
-        return HookHandle(self._node.hooks.setdefault(self._index, {}), hook)
+        node, index = self._edge
+        if node.hooks is None:
+            node.hooks = {}
+        return HookHandle(node.hooks.setdefault(index, {}), hook)
 
     # seen from outside ----------------------------------------------------------------------------------------------
 
@@ -396,20 +397,20 @@ class Tensor:
         result = type(self).__new__(type(self))
         memo[id(self)] = result
         result._init(self._array.copy(order="K"))
-        result._needs, result._grad = self._needs, copy.deepcopy(self._grad, memo)
+        result._grad = copy.deepcopy(self._grad, memo)
+        result.requires_grad_(self.requires_grad)
         return result
 
     def __reduce__(self):
         if not self.is_leaf:
             raise RuntimeError("a tensor with a grad_fn cannot be pickled\nhint: pickle tensor.detach()")
-        return _rebuild, (type(self), self._array, self._needs)
+        return _rebuild, (type(self), self._array, self.requires_grad)
 
 
 def _rebuild(cls, array, needs):
     tensor = cls.__new__(cls)
     tensor._init(array)
-    tensor._needs = needs
-    return tensor
+    return tensor.requires_grad_(needs)
 
 
 class Size(tuple):

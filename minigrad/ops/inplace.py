@@ -39,15 +39,20 @@ class CopySlices(Operation):
         return dbase, dvalue
 
 
+def _is_leaf(tensor):
+    """Whether this is a leaf that requires grad."""
+    return tensor._edge is not None and tensor._edge[0].accumulates
+
+
 def _forbid_leaves(tensor):
     if not state.grad_enabled:
         return
-    if tensor._view is not None and tensor._view.base._needs and tensor._view.base._node is None:
+    if tensor._view is not None and _is_leaf(tensor._view.base):
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation.\nhint: update "
             "parameters under minigrad.no_grad(), or work on a .clone()"
         )
-    if tensor._needs and tensor._node is None:
+    if _is_leaf(tensor):
         raise RuntimeError(
             "a leaf Variable that requires grad is being used in an in-place operation.\nhint: update parameters under "
             "minigrad.no_grad(), or work on a .clone()"
@@ -59,18 +64,22 @@ def assign(tensor, operation, *args):
     if tensor._view is not None:
         tensor._view.refresh(tensor)
     _forbid_leaves(tensor)
+    if tensor.is_inference() and not state.inference:
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
+            "normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+        )
     run = operation.apply if isinstance(operation, type) else operation
     result = run(_before(tensor) if state.grad_enabled else tensor, *args)
     _write(tensor, result._array)
-    if result._needs:
+    if result._edge is not None:
         if tensor._view is None:
-            tensor._node, tensor._index, tensor._needs = result._node, result._index, True
-            tensor._retains = False
+            tensor._edge = result._edge
             tensor.storage.history += 1
         else:
             base, view = tensor._view.base, tensor._view
             node = CopySlices.apply(base, result, view)
-            base._node, base._index, base._needs = node._node, node._index, True
+            base._edge = node._edge
             base.storage.history += 1
     return tensor
 
@@ -78,7 +87,7 @@ def assign(tensor, operation, *args):
 def _before(tensor):
     """The tensor as it is before the write, on memory of its own, for the operation to save."""
     before = Tensor._wrap(tensor._array.copy(order="K"))
-    before._node, before._index, before._needs = tensor._node, tensor._index, tensor._needs
+    before._edge = tensor._edge
     return before
 
 
@@ -185,5 +194,5 @@ def detach_(self):
     """Take this tensor out of the graph, in place (`torch.Tensor.detach_`)."""
     if self._view is not None:
         raise RuntimeError("Can't detach views in-place. Use detach() instead.")
-    self._node, self._needs = None, False
+    self._edge = None
     return self

@@ -3,6 +3,7 @@
 `extract` makes plain data of the graph, `drawing` decides what becomes a box, `dot` says how boxes look, `picture`
 draws.
 """
+
 from .extract import Edge, Graph, Group, Node, Port, extract
 from .picture import Picture, RenderError
 

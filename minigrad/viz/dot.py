@@ -3,6 +3,7 @@
 Colours are Okabe and Ito's, which colour-blind readers tell apart: orange for parameters, blue for results, green for
 inputs, greys for the rest. Names come from users and are shown literally, whatever they contain.
 """
+
 import html
 import math
 
@@ -22,12 +23,30 @@ MANY_BOXES = 800  # from here on the layout is the quick one
 def to_dot(drawing, values=False):
     """The DOT text of a `Drawing`; `values` says whether data and gradients were extracted and are to be written."""
     dot = graphviz.Digraph("minigrad")
-    dot.attr("graph", fontname=FONT, ranksep="0.28", nodesep="0.3", bgcolor="white", pad="0.15", tooltip=" ",
-             label=_legend(drawing), labelloc="b")
+    dot.attr(
+        "graph",
+        fontname=FONT,
+        ranksep="0.28",
+        nodesep="0.3",
+        bgcolor="white",
+        pad="0.15",
+        tooltip=" ",
+        label=_legend(drawing),
+        labelloc="b",
+    )
     if len(drawing.boxes) > MANY_BOXES:  # without these, Graphviz polishes positions in more than quadratic time
         dot.attr("graph", nslimit="0", nslimit1="0", splines="polyline")
-    dot.attr("node", fontname=FONT, shape="box", style="rounded,filled", color=LINE, fillcolor=OPERATION,
-             margin="0.09,0.05", height="0.2", width="0.4")
+    dot.attr(
+        "node",
+        fontname=FONT,
+        shape="box",
+        style="rounded,filled",
+        color=LINE,
+        fillcolor=OPERATION,
+        margin="0.09,0.05",
+        height="0.2",
+        width="0.4",
+    )
     dot.attr("edge", fontname=FONT, fontsize="8", fontcolor=FAINT, color=LINE, arrowsize="0.6")
     paths = {group.id: group.path for group in drawing.clusters}
     boxes, clusters = {}, {}
@@ -42,8 +61,15 @@ def to_dot(drawing, values=False):
         for group in clusters.get(parent, ()):
             with level.subgraph(name=f"cluster_{group.id}") as inner:
                 title = f"{group.name}: {_call(group)}" if group.name else _call(group)
-                inner.attr(label=f"<{_font(title, FAINT, 9)}>", labeljust="l", labelloc="t", style="rounded,dashed",
-                           color=LINE, margin="9", tooltip=_tooltip(group.path or group.kind))
+                inner.attr(
+                    label=f"<{_font(title, FAINT, 9)}>",
+                    labeljust="l",
+                    labelloc="t",
+                    style="rounded,dashed",
+                    color=LINE,
+                    margin="9",
+                    tooltip=_tooltip(group.path or group.kind),
+                )
                 fill(inner, group.id)
 
     fill(dot, None)
@@ -146,11 +172,13 @@ def _chip_of_many(nodes):
 
 
 def _chip_rows(texts):
-    pill = ('<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" STYLE="ROUNDED" '
-            f'COLOR="{PARAMETER_LINE}" BGCOLOR="{PARAMETER}"><TR><TD>')
+    pill = (
+        '<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="2" STYLE="ROUNDED" '
+        f'COLOR="{PARAMETER_LINE}" BGCOLOR="{PARAMETER}"><TR><TD>'
+    )
     pills = [f"<TD>{pill}{text}</TD></TR></TABLE></TD>" for text in texts]
     for start in range(0, len(pills), CHIPS_A_ROW):
-        cells = "".join(pills[start:start + CHIPS_A_ROW])
+        cells = "".join(pills[start : start + CHIPS_A_ROW])
         yield _row(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="1"><TR>{cells}</TR></TABLE>')
 
 
@@ -158,8 +186,10 @@ def _head(title, ports, saved_bytes, order):
     """The first row: what, the shape that leaves, and small at the right what is saved and when backward comes by."""
     shape = _shape(ports[0]) if len(ports) == 1 else f"{len(ports)} results"
     saved = f"saved {_count(saved_bytes)}B   " if saved_bytes else ""
-    return (f'<TR><TD ALIGN="LEFT">{title}{_font("   " + shape, size=10)}</TD>'
-            f'<TD ALIGN="RIGHT">{_font("   " + saved + order, FAINT, 8)}</TD></TR>')
+    return (
+        f'<TR><TD ALIGN="LEFT">{title}{_font("   " + shape, size=10)}</TD>'
+        f'<TD ALIGN="RIGHT">{_font("   " + saved + order, FAINT, 8)}</TD></TR>'
+    )
 
 
 def _row(content):
@@ -203,7 +233,7 @@ def _visible(text):
 
 
 def _short(text):
-    return text if len(text) <= LONGEST else f"{text[:LONGEST // 2]}…{text[-LONGEST // 2 + 1:]}"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}…{text[-LONGEST // 2 + 1 :]}"
 
 
 def _escape(text):

@@ -4,6 +4,7 @@ Parameters become chips inside the box of the operation that uses them, which ha
 call that is a single operation hands its name to that operation's box; other calls are clusters; calls deeper than
 `depth` are one box each, and a row of such boxes that are alike becomes one.
 """
+
 from dataclasses import dataclass, field
 
 from .extract import Graph, Group, Node, Port
@@ -206,8 +207,13 @@ def _alike(one, other):
 
 
 def _signature(box):
-    return (box.group.kind, box.group.settings, box.ports, [(node.name, node.ports) for node in box.members],
-            [(chip.node.ports, chip.uses, chip.shared) for chip in box.chips])
+    return (
+        box.group.kind,
+        box.group.settings,
+        box.ports,
+        [(node.name, node.ports) for node in box.members],
+        [(chip.node.ports, chip.uses, chip.shared) for chip in box.chips],
+    )
 
 
 def _clusters(graph, boxes):

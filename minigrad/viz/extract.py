@@ -5,6 +5,7 @@ from the leaves to the results. Operations stand in the order in which they ran,
 that made it. The result holds no array and no tensor; `Graph.to_dict` is ready for JSON. What is drawn as what,
 `drawing` decides.
 """
+
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -115,8 +116,11 @@ def extract(outputs, params=None, values=False):
     names = {id(tensor): name for module in calls.roots for name, tensor in module.named_parameters()}
     named = _named(params)
     names |= {id(tensor): name for name, tensor in named}
-    computed = {(edge[0].sequence, edge[1]): (name, tensor) for name, tensor in named
-                if not tensor.is_leaf and (edge := gradient_edge(tensor)) is not None}
+    computed = {
+        (edge[0].sequence, edge[1]): (name, tensor)
+        for name, tensor in named
+        if not tensor.is_leaf and (edge := gradient_edge(tensor)) is not None
+    }
 
     ids = {}  # sequence number -> id
     last = len(operations)
@@ -127,8 +131,18 @@ def extract(outputs, params=None, values=False):
 
     def add_leaf(node, order):
         leaf = node.variable
-        add(node.sequence, kind="leaf", name=type(leaf).__name__, ports=_ports(node), label=names.get(id(leaf), ""),
-            order=order, parameter=id(leaf) in names or isinstance(leaf, Parameter), **_contents(leaf, values))
+        contents = {} if leaf is None else _contents(leaf, values)
+        kind = "Tensor" if leaf is None else type(leaf).__name__
+        add(
+            node.sequence,
+            kind="leaf",
+            name=kind,
+            ports=_ports(node),
+            label=names.get(id(leaf), ""),
+            order=order,
+            parameter=id(leaf) in names or isinstance(leaf, Parameter),
+            **contents,
+        )
 
     for place, node in enumerate(operations):
         arguments = [(i, *edge) for i, edge in enumerate(edges[node]) if edge is not None]
@@ -137,9 +151,18 @@ def extract(outputs, params=None, values=False):
                 add_leaf(source, order=last - place)
         given = [computed[node.sequence, i] for i in range(len(node.outputs)) if (node.sequence, i) in computed]
         contents = _contents(given[0][1], values) if len(given) == 1 else {}
-        add(node.sequence, kind="operation", name=node.name, ports=_ports(node), formula=type(node).formula,
-            label=", ".join(name for name, _ in given), saved_bytes=node.saved_bytes, group=scopes[place],
-            order=last - place, **contents)
+        add(
+            node.sequence,
+            kind="operation",
+            name=node.operation,
+            ports=_ports(node),
+            formula=type(node).formula,
+            label=", ".join(name for name, _ in given),
+            saved_bytes=node.saved_bytes,
+            group=scopes[place],
+            order=last - place,
+            **contents,
+        )
         graph.edges += [Edge(ids[source.sequence], ids[node.sequence], output, i) for i, source, output in arguments]
 
     for place, ((node, output), tensor) in enumerate(zip(roots, outputs)):
@@ -158,8 +181,10 @@ def extract(outputs, params=None, values=False):
 def _root(tensor, place):
     """(node, output_index) that made `tensor`."""
     if not isinstance(tensor, Tensor):
-        raise TypeError(f"a graph is drawn of tensors, but output {place} is a {type(tensor).__name__}\n"
-                        "hint: pass a loss, or what a model returned")
+        raise TypeError(
+            f"a graph is drawn of tensors, but output {place} is a {type(tensor).__name__}\n"
+            "hint: pass a loss, or what a model returned"
+        )
     edge = gradient_edge(tensor)
     if edge is None:
         raise ValueError(
@@ -191,8 +216,10 @@ def _named(params):
     pairs = list(params)
     for pair in pairs:
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Tensor)):
-            raise TypeError(f"params needs pairs (name, tensor), got a {type(pair).__name__}\n"
-                            "hint: pass a dict of tensors, model.named_parameters(), or the model")
+            raise TypeError(
+                f"params needs pairs (name, tensor), got a {type(pair).__name__}\n"
+                "hint: pass a dict of tensors, model.named_parameters(), or the model"
+            )
     return [(str(name), tensor) for name, tensor in pairs]
 
 
@@ -235,8 +262,15 @@ class _Calls:
         if path is None:  # called, but no attribute of the outermost module leads to it
             path = f"{parent.path}.{kind}" if parent.path else kind
         prefix = f"{parent.path}." if parent is not None and parent.path else ""
-        group = Group(len(self.groups), path, path.removeprefix(prefix), kind, module.extra_repr(),
-                      None if parent is None else parent.id, len(self._open))
+        group = Group(
+            len(self.groups),
+            path,
+            path.removeprefix(prefix),
+            kind,
+            module.extra_repr(),
+            None if parent is None else parent.id,
+            len(self._open),
+        )
         self.groups.append(group)
         return group
 

@@ -2,6 +2,7 @@
 
 The `dot` program draws if it is on the PATH, else pygraphviz, whose wheels bundle Graphviz, in this process.
 """
+
 import shutil
 import subprocess
 from contextlib import closing
@@ -57,16 +58,20 @@ class Picture:
         """The bytes of the picture in a format of Graphviz."""
         boxes = len(self._drawing.boxes)
         if boxes > MOST_BOXES:
-            raise RenderError(f"the picture has {boxes} boxes; at most {MOST_BOXES} are drawn\n"
-                              "hint: draw modules as one box each with depth=0, 1 or 2; `.dot` is there in any case")
+            raise RenderError(
+                f"the picture has {boxes} boxes; at most {MOST_BOXES} are drawn\n"
+                "hint: draw modules as one box each with depth=0, 1 or 2; `.dot` is there in any case"
+            )
         program = shutil.which("dot")
         if program is not None:
             return _draw_with_program(program, self.dot, form)
         if pygraphviz is not None:
             return _draw_in_process(self.dot, form)
-        raise RenderError("drawing needs Graphviz, and neither of its two forms is here\n"
-                          "hint: `pip install pygraphviz` (bundles Graphviz), or install the `dot` program "
-                          "(`apt install graphviz`, `brew install graphviz`); `.dot` needs neither")
+        raise RenderError(
+            "drawing needs Graphviz, and neither of its two forms is here\n"
+            "hint: `pip install pygraphviz` (bundles Graphviz), or install the `dot` program "
+            "(`apt install graphviz`, `brew install graphviz`); `.dot` needs neither"
+        )
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """What a notebook shows: the SVG drawing, or why there is none."""
@@ -77,8 +82,10 @@ class Picture:
 
     def __repr__(self):
         kinds = [node.kind for node in self.graph.nodes]
-        return (f"Picture(operations={kinds.count('operation')}, leaves={kinds.count('leaf')}, "
-                f"calls={len(self.graph.groups)}, boxes={len(self._drawing.boxes)})")
+        return (
+            f"Picture(operations={kinds.count('operation')}, leaves={kinds.count('leaf')}, "
+            f"calls={len(self.graph.groups)}, boxes={len(self._drawing.boxes)})"
+        )
 
 
 def _draw_with_program(program, dot, form):

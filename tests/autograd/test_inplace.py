@@ -430,7 +430,10 @@ def test_the_stale_error_names_operation_and_versions():
     with pytest.raises(RuntimeError) as raised:
         y.sum().backward()
     first, hint = str(raised.value).split("\n")
-    assert first == f"{STALE}: [float32 [3]], which is output 0 of Exp, is at version 1; expected version 0 instead."
+    assert (
+        first
+        == f"{STALE}: [float32 [3]], which is output 0 of ExpBackward0, is at version 1; expected version 0 instead."
+    )
     assert "hint: Exp saved this tensor for its backward (dx = dy · y)" in hint
 
 

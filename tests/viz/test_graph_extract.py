@@ -170,7 +170,8 @@ def test_values():
     assert contents == {"a": ("2", "36"), "b": norms, "c": ("6", "12"), "loss": ("72", None)}
     assert {node.grad for node in pending.nodes} == {None}
     assert {node.data for node in viz.extract(loss, names).nodes} == {None}
-    assert viz.extract(leaf(2, 2).sum(), values=True).nodes[0].data == "[1, 1, 1, 1]"
+    four = leaf(2, 2)
+    assert viz.extract(four.sum(), values=True).nodes[0].data == "[1, 1, 1, 1]"
 
 
 class Block(nn.Module):
