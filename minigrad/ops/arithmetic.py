@@ -22,7 +22,7 @@ def _promote(x, y):
     return result_type(x, y)
 
 
-def _no_broadcast(x, y):
+def no_broadcast(x, y):
     """The error for shapes that do not broadcast, in PyTorch's words."""
     a, b = np.shape(x), np.shape(y)
     rank = max(len(a), len(b))
@@ -49,7 +49,7 @@ def binary(ufunc, x, y, dtype=None):
     try:
         return ufunc(x, y)
     except ValueError:
-        raise _no_broadcast(x, y) from None
+        raise no_broadcast(x, y) from None
 
 
 def true_dtype(x, y=1):
@@ -255,7 +255,7 @@ class Where(Operation):
         try:
             return np.where(condition, np.asarray(x).astype(dtype, copy=False), np.asarray(y).astype(dtype, copy=False))
         except ValueError:
-            raise _no_broadcast(
+            raise no_broadcast(
                 *sorted((np.broadcast_shapes(np.shape(condition), ()), np.shape(x), np.shape(y)), key=len)[1:]
             ) from None
 

@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.autograd import Operation, Tensor, no_grad, state
 from minigrad.autograd.dtypes import TORCH_NAMES
 
-from .arithmetic import where
+from .arithmetic import no_broadcast, where
 from .creation import ones, zeros
 from .registry import method, twins
 
@@ -24,10 +24,12 @@ class CopySlices(Operation):
     @staticmethod
     def forward(ctx, base, value, view):
         ctx.view = view
+        ctx.save_for_backward(None)  # as in PyTorch, a second backward through a write is an error
         return base  # the memory has been written already
 
     @staticmethod
     def backward(ctx, dy):
+        ctx.saved_tensors  # noqa: B018
         dbase = dvalue = None
         if ctx.needs_input_grad[0]:
             outside = ones(dy.shape, dtype=bool)
@@ -47,7 +49,7 @@ def _is_leaf(tensor):
 def _forbid_leaves(tensor):
     if not state.grad_enabled:
         return
-    if tensor._view is not None and _is_leaf(tensor._view.base):
+    if tensor._view is not None and tensor._edge is not None and tensor._view.base.is_leaf:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation.\nhint: update "
             "parameters under minigrad.no_grad(), or work on a .clone()"
@@ -104,7 +106,7 @@ def _write(tensor, values):
             f"{TORCH_NAMES[array.dtype]}"
             f"\nhint: the tensor is {array.dtype}, the result {values.dtype}; write x = x + y instead of x += y"
         )
-    if 0 in array.strides and any(n > 1 and s == 0 for n, s in zip(array.shape, array.strides)):
+    if array.size and any(n > 1 and s == 0 for n, s in zip(array.shape, array.strides)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
@@ -128,7 +130,14 @@ class Overwrite(Operation):
 
     @staticmethod
     def forward(ctx, x, v):
-        return np.array(np.broadcast_to(np.asarray(v, x.dtype), x.shape))
+        v = np.asarray(v)
+        try:
+            shape = np.broadcast_shapes(x.shape, v.shape)
+        except ValueError:
+            raise no_broadcast(x, v) from None
+        if shape != x.shape:
+            raise RuntimeError(f"output with shape {list(x.shape)} doesn't match the broadcast shape {list(shape)}")
+        return np.broadcast_to(v.astype(x.dtype, copy=False), x.shape)
 
     @staticmethod
     def backward(ctx, dy):
@@ -168,12 +177,6 @@ OPERATORS = {
 def copy_(self, src, non_blocking=False):
     """Write the elements of `src`, broadcast and converted, into this tensor (`torch.Tensor.copy_`)."""
     source = src if isinstance(src, Tensor) else Tensor._wrap(np.asarray(src))
-    try:
-        np.broadcast_shapes(source.shape, self.shape)
-    except ValueError:
-        raise RuntimeError(
-            f"The size of tensor a {tuple(self.shape)} must match the size of tensor b {tuple(source.shape)}"
-        ) from None
     return assign(self, Overwrite, source)
 
 
