@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test conformance lint bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo
@@ -11,6 +11,18 @@ demo: .venv/.demo
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -q -n 2
+
+# PyTorch's own samples of operators and modules, run against minigrad; OPINFO is the bench, ARGS are passed to it.
+OPINFO ?= ../shared/conformance/torch_opinfo.py
+conformance: .venv/.dev
+	$(BIN)/python $(OPINFO) --lib minigrad $(ARGS)
+	$(BIN)/python $(OPINFO) --lib minigrad --double $(ARGS)
+	$(BIN)/python $(OPINFO) --lib minigrad --kind errors $(ARGS)
+	$(BIN)/python $(OPINFO) --lib minigrad --kind modules $(ARGS)
+	for layout in noncontig negstride bigendian readonly fortran; do \
+		$(BIN)/python $(OPINFO) --lib minigrad --layout $$layout $(ARGS) || exit 1; done
+	for values in ties huge nan; do \
+		$(BIN)/python $(OPINFO) --lib minigrad --values $$values $(ARGS) || exit 1; done
 
 lint: .venv/.dev
 	$(BIN)/python -m ruff check .

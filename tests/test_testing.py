@@ -10,6 +10,7 @@ from minigrad.testing import (
     adjoint_check,
     assert_close,
     check_op,
+    complex_step,
     gradcheck,
     gradgradcheck,
     lay_out,
@@ -160,3 +161,31 @@ def test_layouts_are_what_they_say():
     assert 0 in lay_out(x, "broadcast").strides and not lay_out(x, "strided").flags.c_contiguous
     with pytest.raises(ValueError, match="unknown layout 'diagonal'"):
         lay_out(x, "diagonal")
+
+
+def test_a_complex_step_is_exact_to_rounding():
+    x = np.linspace(-2, 2, 9)
+    derivative = complex_step(lambda x: np.sin(x) * np.exp(x), x)
+    np.testing.assert_allclose(derivative, np.exp(x) * (np.sin(x) + np.cos(x)), 1e-13)
+    with pytest.raises(TypeError, match="keeps the imaginary part"):
+        complex_step(np.abs, x)
+
+
+def test_the_complex_step_of_the_reference_sees_what_finite_differences_cannot():
+    class Almost(mg.autograd.Operation):
+        formula = "dx = dy · y, but for one part in a million"
+
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(y := np.exp(x))
+            return y
+
+        @staticmethod
+        def backward(ctx, dy):
+            return dy * ctx.saved_tensors[0] * (1 + 1e-6)
+
+    x = mg.rand(3, 2)
+    check_op(Almost.apply, x, reference=np.exp, order=1)
+    with pytest.raises(AssertionError, match="complex step"):
+        check_op(Almost.apply, x, reference=np.exp, order=1, analytic=True)
+    check_op(lambda x, y: (x * y, x / y), x, x + 1, reference=lambda x, y: (x * y, x / y), analytic=True)

@@ -6,6 +6,7 @@ from .device import Device, MemoryFormat, channels_last, contiguous_format, pres
 from .dtypes import get_default_dtype, promote_types, result_type, set_default_dtype
 from .engine import backward, grad, gradient_edge
 from .function import Function, once_differentiable
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .node import AccumulateGrad, Node
 from .operation import Operation
 from .state import (
@@ -24,6 +25,7 @@ __all__ = [
     "AccumulateGrad",
     "Device",
     "Function",
+    "GradcheckError",
     "HookHandle",
     "MemoryFormat",
     "Node",
@@ -42,6 +44,8 @@ __all__ = [
     "functional",
     "get_default_dtype",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "gradient_edge",
     "graph",
     "inference_mode",

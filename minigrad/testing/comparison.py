@@ -3,6 +3,7 @@
 import numpy as np
 
 from minigrad import Tensor
+from minigrad.autograd.gradcheck import difference
 
 TOLERANCES = {"float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}  # rtol and atol; other dtypes are compared exactly
 
@@ -10,25 +11,6 @@ TOLERANCES = {"float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}  # rtol and at
 def as_array(value):
     """A tensor's memory, or anything NumPy takes, as an array."""
     return value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
-
-
-def difference(actual, expected, rtol, atol, equal_nan=False):
-    """None if `|actual - expected| <= atol + rtol · |expected|` everywhere, else a sentence on the worst element."""
-    if actual.size == 0:
-        return None
-    with np.errstate(all="ignore"):
-        a, b = actual.astype(np.float64), expected.astype(np.float64)
-        error, allowed = np.abs(a - b), atol + rtol * np.abs(b)
-        same = (a == b) | (equal_nan & np.isnan(a) & np.isnan(b))
-        excess = np.where(same, -np.inf, np.where(np.isfinite(error), error - allowed, np.inf))
-    worst = np.unravel_index(np.argmax(excess), excess.shape)
-    if not excess[worst] > 0:
-        return None
-    index = tuple([int(i) for i in worst])
-    return (
-        f"{int((excess > 0).sum())} of {a.size} elements differ; the worst is at {index}: got {actual[worst]}, "
-        f"expected {expected[worst]} (difference {error[worst]:.3g}, allowed {allowed[worst]:.3g})"
-    )
 
 
 def assert_close(actual, expected, *, rtol=None, atol=None, equal_nan=False, check_dtype=True, msg=""):

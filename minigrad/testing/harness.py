@@ -3,9 +3,10 @@
 import numpy as np
 
 import minigrad as mg
+from minigrad.autograd.gradcheck import as_tuple, gradcheck, gradgradcheck
 
 from .comparison import as_array, assert_close
-from .finite_differences import as_tuple, gradcheck, gradgradcheck
+from .complex_step import complex_step
 from .layouts import LAYOUTS, lay_out
 
 ADJOINT_TOLERANCE = 1.5e-6  # ten times the rounding error of a correct operation in float32
@@ -36,7 +37,7 @@ def adjoint_check(fn, x):
         )
 
 
-def check_op(fn, *inputs, reference=None, order=2, linear=False, rtol=None, atol=None):
+def check_op(fn, *inputs, reference=None, order=2, linear=False, analytic=False, rtol=None, atol=None):
     """Check a differentiable operation: value, derivatives, manners and indifference to memory layout.
 
     `fn` maps the tensors `inputs` to a tensor or a tuple of tensors, is deterministic, and is differentiable at
@@ -44,7 +45,8 @@ def check_op(fn, *inputs, reference=None, order=2, linear=False, rtol=None, atol
 
     * the value against `reference`, a function of NumPy arrays, in float64 and float32 (within `rtol` and `atol`, by
       default those of `assert_close`);
-    * derivatives up to `order` (0, 1 or 2) against finite differences, and for a `linear` operation the adjoint;
+    * derivatives up to `order` (0, 1 or 2) against finite differences, and for a `linear` operation the adjoint; where
+      `reference` is `analytic`, the first one against its complex-step derivative too, to ten digits;
     * manners: inputs and cotangents are not written, dtypes and shapes are kept, results carry a `grad_fn`, gradients
       share memory with nothing, a zero cotangent gives a zero gradient, a second backward pass the same bits;
     * layouts: permuted, strided, negative, Fortran, read-only and broadcast memory of inputs and cotangents changes
@@ -53,7 +55,7 @@ def check_op(fn, *inputs, reference=None, order=2, linear=False, rtol=None, atol
     Raises AssertionError or GradcheckError, which name the property, the worst element and both values.
 
     >>> import minigrad
-    >>> check_op(minigrad.exp, minigrad.rand(2, 3), reference=np.exp)
+    >>> check_op(minigrad.exp, minigrad.rand(2, 3), reference=np.exp, analytic=True)
     """
     inputs = tuple([x.detach() for x in inputs])
     for dtype in (mg.float64, mg.float32):
@@ -69,6 +71,8 @@ def check_op(fn, *inputs, reference=None, order=2, linear=False, rtol=None, atol
         gradgradcheck(fn, wide)
     if linear:
         _check_adjoints(fn, inputs)
+    if analytic:
+        _check_complex_step(fn, [as_array(x) for x in wide], reference)
     for layout in LAYOUTS:
         _check_layout(fn, [as_array(x) for x in wide], layout, order)
 
@@ -94,6 +98,26 @@ def _check_adjoints(fn, inputs):
     for i, x in enumerate(inputs):
         if x.is_floating_point():
             adjoint_check(lambda v, i=i: fn(*inputs[:i], v, *inputs[i + 1 :]), x)
+
+
+def _check_complex_step(fn, arrays, reference):
+    """Along a random direction of each input, seen through random cotangents, gradients are the reference's."""
+    rng = np.random.default_rng(4)
+    _, _, cotangents, grads = _run(fn, arrays)
+    places = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
+    for i, grad in zip(places, grads):
+        direction = rng.standard_normal(arrays[i].shape)
+        expected = 0.0
+        for output, cotangent in enumerate(cotangents):
+
+            def one(x, output=output):
+                result = reference(*arrays[:i], x, *arrays[i + 1 :])  # noqa: B023
+                return result[output] if isinstance(result, tuple) else result
+
+            expected += (cotangent * complex_step(one, arrays[i], direction)).sum()
+        actual = np.asarray((as_array(grad) * direction).sum())
+        message = f"gradient of input {i} against the complex step of the reference"
+        assert_close(actual, np.asarray(expected), rtol=1e-10, atol=1e-10, msg=message)
 
 
 def _run(fn, arrays, cotangents=None):

@@ -179,8 +179,8 @@ def gradients(s, a, b, c):
 
 
 INSTRUCTIONS = [
-    leaf, add, mul, sub_number, divide, unary, matmul, reduce, cat, stack, where, view, view, parts, pick_elements, clone,
-    write, write, write, write_without_recording, compute_without_recording, change_requires_grad, detach_in_place, hook,
-    retain, forget, backward, backward, gradients,
+    leaf, add, mul, sub_number, divide, unary, matmul, reduce, cat, stack, where, view, view, parts,
+    pick_elements, clone, write, write, write, write_without_recording, compute_without_recording,
+    change_requires_grad, detach_in_place, hook, retain, forget, backward, backward, gradients,
 ]  # fmt: skip
 STOPS = {backward, gradients}  # after an error in one of these, what has been freed or added depends on the order

@@ -1,10 +1,11 @@
-"""The thread pool behind the kernels: uneven tasks, Python threads, forked children, both of Numba's pools."""
+"""The thread pool behind the kernels: uneven tasks, Python threads, forked children, all of Numba's pools."""
 
 import os
 import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -38,21 +39,36 @@ def test_every_task_runs_once(count, parallel):
 LAYERS = """
     import os, threading
     import numba, numpy as np
+    import minigrad as mg
     from minigrad.kernels import cpu
 
     a, b = np.ones((300, 200), np.float32), np.ones((200, 100), np.float32)
+    net = mg.vision.models.LeNet5()
+    image = mg.from_numpy(np.random.default_rng(0).standard_normal((16, 1, 32, 32)).astype(np.float32))
+
+    def step():
+        x = image.clone().requires_grad_()
+        scores = net(x)
+        grads = mg.autograd.grad(mg.nn.functional.cross_entropy(scores, mg.arange(16) % 10), [x, *net.parameters()])
+        return b"".join(t.numpy(force=True).tobytes() for t in (scores, *grads))
 
     def check():
-        for _ in range(20):
+        for _ in range(5):
             assert (cpu.matmul(a, b) == 200).all()
+            assert step() == alone
+        passed.append(True)
 
-    check()
+    alone, passed = step(), []
     assert numba.threading_layer() == {layer!r}
-    threads = [threading.Thread(target=check) for _ in range(4)]
+    numba.set_num_threads(1)
+    assert step() == alone  # one thread and two give the same bits
+    numba.set_num_threads(2)
+    threads = [threading.Thread(target=check) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    assert len(passed) == 8
     child = os.fork()
     if child == 0:
         check()
@@ -62,11 +78,12 @@ LAYERS = """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+@pytest.mark.parametrize("layer", ["omp", "workqueue", "tbb"])
 def test_python_threads_and_forked_children(layer):
-    environment = {**os.environ, "NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "2"}
+    libraries = os.pathsep.join([str(Path(sys.prefix) / "lib"), os.environ.get("LD_LIBRARY_PATH", "")])
+    environment = {**os.environ, "NUMBA_THREADING_LAYER": layer, "NUMBA_NUM_THREADS": "2", "LD_LIBRARY_PATH": libraries}
     code = textwrap.dedent(LAYERS.format(layer=layer))
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
     if "No threading layer could be loaded" in result.stderr:
         pytest.skip(f"Numba has no {layer} here")
     assert result.returncode == 0, result.stderr

@@ -10,9 +10,9 @@ from itertools import chain
 
 import numpy as np
 
-import minigrad as mg
-
-from .comparison import difference
+from .dtypes import float64
+from .engine import grad
+from .tensor import Tensor
 
 FULL_JACOBIAN = 4096  # elements up to which the whole Jacobian is compared
 
@@ -21,16 +21,36 @@ class GradcheckError(RuntimeError):
     """Analytic and numeric derivatives differ; the message names the element and both values."""
 
 
+def difference(actual, expected, rtol, atol, equal_nan=False):
+    """None if `|actual - expected| <= atol + rtol · |expected|` everywhere, else a sentence on the worst element."""
+    if actual.size == 0:
+        return None
+    with np.errstate(all="ignore"):
+        a, b = actual.astype(np.float64), expected.astype(np.float64)
+        error, allowed = np.abs(a - b), atol + rtol * np.abs(b)
+        same = (a == b) | (equal_nan & np.isnan(a) & np.isnan(b))
+        excess = np.where(same, -np.inf, np.where(np.isfinite(error), error - allowed, np.inf))
+    worst = np.unravel_index(np.argmax(excess), excess.shape)
+    if not excess[worst] > 0:
+        return None
+    index = tuple([int(i) for i in worst])
+    return (
+        f"{int((excess > 0).sum())} of {a.size} elements differ; the worst is at {index}: got {actual[worst]}, "
+        f"expected {expected[worst]} (difference {error[worst]:.3g}, allowed {allowed[worst]:.3g})"
+    )
+
+
 def as_tuple(value):
     """A tensor alone, or a sequence of them, as a tuple."""
-    return (value,) if isinstance(value, mg.Tensor) else tuple(value)
+    return (value,) if isinstance(value, Tensor) else tuple(value)
 
 
-def gradcheck(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
+def gradcheck(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0, fast_mode=False):
     """Compare the gradients of `func` with finite differences (`torch.autograd.gradcheck`).
 
     `func` maps the tensors `inputs` to a tensor or a tuple of tensors and must be deterministic. Those inputs that
-    require grad are checked; they are float64. Returns True; a difference beyond `atol + rtol · |numeric|` raises a
+    require grad are checked; they are float64. With `fast_mode` only one random direction is probed. Two backward
+    passes must agree within `nondet_tol`. Returns True; a difference beyond `atol + rtol · |numeric|` raises a
     GradcheckError, or returns False without `raise_exception`.
 
     >>> import minigrad
@@ -41,20 +61,20 @@ def gradcheck(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True
     False
     """
     inputs = as_tuple(inputs)
-    checked = [i for i, x in enumerate(inputs) if isinstance(x, mg.Tensor) and x.requires_grad]
+    checked = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
     if not checked:
         raise ValueError(
             "gradcheck expects at least one input tensor to require gradient, but none of the them have "
             "requires_grad=True."
         )
     for i in checked:
-        if inputs[i].dtype != mg.float64:
+        if inputs[i].dtype != float64:
             raise ValueError(
                 f"gradcheck needs float64, but input {i} is {inputs[i].dtype}\nhint: in float32 the rounding error of "
                 "a finite difference is as large as the derivative; use x.double()"
             )
     try:
-        _check(func, inputs, checked, eps, atol, rtol)
+        _check(func, inputs, checked, eps, atol, rtol, nondet_tol, fast_mode)
     except GradcheckError:
         if raise_exception:
             raise
@@ -62,7 +82,17 @@ def gradcheck(func, inputs, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True
     return True
 
 
-def gradgradcheck(func, inputs, grad_outputs=None, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True):
+def gradgradcheck(
+    func,
+    inputs,
+    grad_outputs=None,
+    eps=1e-6,
+    atol=1e-5,
+    rtol=1e-3,
+    raise_exception=True,
+    nondet_tol=0.0,
+    fast_mode=False,
+):
     """Compare the second derivatives of `func` with finite differences of the first (`torch.autograd.gradgradcheck`).
 
     Differentiates with respect to the inputs that require grad and to the cotangents `grad_outputs` (random by
@@ -77,18 +107,23 @@ def gradgradcheck(func, inputs, grad_outputs=None, eps=1e-6, atol=1e-5, rtol=1e-
     outputs = _differentiable(func(*inputs))
     if grad_outputs is None:
         rng = np.random.default_rng(1)
-        grad_outputs = [mg.from_numpy(rng.standard_normal(y.shape)).requires_grad_() for y in outputs]
-    count, wanted = len(inputs), [i for i, x in enumerate(inputs) if isinstance(x, mg.Tensor) and x.requires_grad]
+        grad_outputs = [Tensor._wrap(rng.standard_normal(y.shape)).requires_grad_() for y in outputs]
+    count, wanted = len(inputs), [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
 
     def gradients(*args):
         outputs, sources = _differentiable(func(*args[:count])), [args[i] for i in wanted]
         pairs = [(y, c) for y, c in zip(outputs, args[count:]) if y.requires_grad]
         if not pairs:
-            return tuple([mg.zeros_like(x) for x in sources])
+            return tuple([_zeros(x) for x in sources])
         ys, cotangents = zip(*pairs)
-        return mg.autograd.grad(ys, sources, cotangents, create_graph=True, materialize_grads=True)
+        return grad(ys, sources, cotangents, create_graph=True, materialize_grads=True)
 
-    return gradcheck(gradients, (*inputs, *as_tuple(grad_outputs)), eps, atol, rtol, raise_exception)
+    arguments = (*inputs, *as_tuple(grad_outputs))
+    return gradcheck(gradients, arguments, eps, atol, rtol, raise_exception, nondet_tol, fast_mode)
+
+
+def _zeros(tensor):
+    return Tensor._wrap(np.zeros_like(tensor._array))
 
 
 def _differentiable(outputs):
@@ -103,16 +138,20 @@ def _values(func, inputs):
 
 def _moved(inputs, index, array):
     """`inputs` with the values of one of them replaced."""
-    tensor = mg.from_numpy(array).requires_grad_()
+    tensor = Tensor._wrap(array).requires_grad_()
     return (*inputs[:index], tensor, *inputs[index + 1 :])
 
 
-def _check(func, inputs, checked, eps, atol, rtol):
+def _check(func, inputs, checked, eps, atol, rtol, nondet_tol, fast_mode):
     rng = np.random.default_rng(0)
     inputs = tuple([x.detach().clone().requires_grad_() if i in checked else x for i, x in enumerate(inputs)])
     outputs = _differentiable(func(*inputs))
     sources = [inputs[i] for i in checked]
-    if sum(x.numel() for x in sources) * sum(y.numel() for y in outputs) <= FULL_JACOBIAN:
+    cotangents = [rng.standard_normal(y.numel()) for y in outputs]
+    for i, first, second in zip(checked, *[_pull(outputs, sources, cotangents) for _ in range(2)]):
+        if (found := difference(second, first, 0.0, nondet_tol, equal_nan=True)) is not None:
+            raise GradcheckError(f"Backward is not reentrant: a second pass gives input {i} another gradient: {found}")
+    if not fast_mode and sum(x.numel() for x in sources) * sum(y.numel() for y in outputs) <= FULL_JACOBIAN:
         _check_jacobian(func, inputs, checked, outputs, rng, eps, atol, rtol)
     else:
         _check_direction(func, inputs, checked, outputs, rng, eps, atol, rtol)
@@ -120,11 +159,11 @@ def _check(func, inputs, checked, eps, atol, rtol):
 
 def _pull(outputs, sources, cotangents):
     """The gradients of `sources`, as flat arrays: zero where no path leads from an output to a source."""
-    pairs = [(y, mg.from_numpy(c.reshape(y.shape))) for y, c in zip(outputs, cotangents) if y.requires_grad]
+    pairs = [(y, Tensor._wrap(c.reshape(y.shape))) for y, c in zip(outputs, cotangents) if y.requires_grad]
     if not pairs:
         return [np.zeros(x.numel()) for x in sources]
     ys, cs = zip(*pairs)
-    grads = mg.autograd.grad(ys, sources, cs, retain_graph=True, materialize_grads=True)
+    grads = grad(ys, sources, cs, retain_graph=True, materialize_grads=True)
     for x, g in zip(sources, grads):
         if g.shape != x.shape or g.dtype != x.dtype:
             raise GradcheckError(
