@@ -10,11 +10,16 @@ import numpy as np
 from .anomaly import anomaly
 from .node import Node, sequence
 from .state import inference_mode, state
-from .tensor import Tensor, View
+from .tensor import Storage, Tensor, View
 
 _OUTPUT = object()  # a saved tensor that is one of the operation's own results
 _NO_EDGES = tuple((None,) * count for count in range(16))
 
+_INFERENCE = (
+    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+    "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in "
+    "autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
+)
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
     "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
@@ -63,28 +68,31 @@ class Operation(Node):
         raise NotImplementedError("an Operation needs backward(ctx, *gradients) to be differentiated")
 
     def save_for_backward(self, *arrays):
-        """Keep arrays (arguments, results or anything between; None too) for `saved_tensors` in backward."""
+        """Keep arrays (arguments, results or what lies between; numbers and None too) for `saved_tensors`."""
         self._saved = arrays
 
     @property
     def needs_input_grad(self):
         """Whether the gradient of each argument is wanted; nothing is when the operation is not recorded."""
-        return tuple([edge is not None for edge in self.edges])
+        needs = []
+        for edge in self.edges:
+            needs.append(edge is not None)
+        return tuple(needs)
 
     @property
     def saved_tensors(self):
-        """The saved arrays as tensors, connected to the graph so that backward can be differentiated again."""
+        """What was saved, arrays as tensors, connected to the graph so that backward can be differentiated again."""
         if self._saved is None:
             raise RuntimeError(
                 f"{FREED}\nhint: the graph ends in {self.operation}; call backward(retain_graph=True) the first time, "
                 "or run the forward pass again before each backward"
             )
-        return tuple([None if item is None else self._unpack(*item) for item in self._saved])
+        return tuple([self._unpack(*item) if type(item) is tuple else item for item in self._saved])
 
     @property
     def saved_bytes(self):
         """Bytes of the arrays held for backward; 0 once they are freed."""
-        return sum(item[0].nbytes for item in self._saved or () if item is not None)
+        return sum(item[0].nbytes for item in self._saved or () if type(item) is tuple)
 
     def _unpack(self, array, storage, version, source):
         if storage is not None and storage.version != version:
@@ -136,24 +144,35 @@ class Operation(Node):
         else:
             recording, ctx.edges = False, _NO_EDGES[len(args)] if len(args) < 16 else (None,) * len(args)
         results = cls.forward(ctx, *arrays)
-        if type(results) is np.ndarray:
+        if type(results) is np.ndarray:  # the usual case, kept short: small networks spend their time here
             tensor = Tensor._wrap(results)
-            if inference_mode.used:
-                _mark((tensor,))
             if recording:
-                ctx._record(args, arrays, (tensor,))
-            if cls.is_view:
-                View.attach((tensor,), cls, args)
+                ctx.sequence = next(sequence)
+                dtype = results.dtype
+                ctx.outputs = ((results.shape, dtype),)
+                if dtype.kind == "f":
+                    tensor._edge = ctx, 0
+                if ctx._saved or state.scope is not None or anomaly.enabled:
+                    ctx._note(args, arrays, (tensor,))
+            if cls.is_view or inference_mode.used:
+                cls._finish(args, (tensor,))
             return tensor
         several = type(results) is tuple
         tensors = tuple([Tensor._wrap(ctx._boxed(result)) for result in (results if several else (results,))])
-        if inference_mode.used:
-            _mark(tensors)
         if recording:
             ctx._record(args, arrays, tensors)
+        if cls.is_view or inference_mode.used:
+            cls._finish(args, tensors)
+        return tensors if several else tensors[0]
+
+    @classmethod
+    def _finish(cls, args, tensors):
+        """What views and inference mode ask for."""
+        if state.inference:
+            for tensor in tensors:
+                tensor.storage.inference = True
         if cls.is_view:
             View.attach(tensors, cls, args)
-        return tensors if several else tensors[0]
 
     def _boxed(self, result):
         """NumPy's scalar, what its functions make of 0-d arrays, as an array: in what was saved too."""
@@ -164,54 +183,52 @@ class Operation(Node):
         return array
 
     def _record(self, args, arrays, tensors):
-        """Become the graph's node: results that need grad, saved arrays with their versions."""
+        """Become the node that computed `tensors`."""
         self.sequence = next(sequence)
+        self.outputs = tuple([(tensor._array.shape, tensor._array.dtype) for tensor in tensors])
+        for index, (tensor, (_, dtype)) in enumerate(zip(tensors, self.outputs)):
+            if dtype.kind == "f":
+                tensor._edge = self, index
+        self._note(args, arrays, tensors)
+
+    def _note(self, args, arrays, tensors):
+        """Keep what is asked for beside the edges: the module's frame, the user's line, saved arrays' versions."""
         if state.scope is not None:
             self.scope = state.scope
         if anomaly.enabled:
             anomaly.note(self)
-        outputs = []
-        for index, tensor in enumerate(tensors):
-            dtype = tensor._array.dtype
-            outputs.append((tensor._array.shape, dtype))
-            if dtype.kind == "f":
-                tensor._edge = (self, index)
-        self.outputs = tuple(outputs)
         if self._saved:
-            self._saved = [None if array is None else self._pack(array, args, arrays, tensors) for array in self._saved]
+            plain = state.saving is None and not anomaly.enabled
+            saved = []
+            for value in self._saved:
+                if not isinstance(value, np.ndarray):
+                    saved.append(value)
+                    continue
+                for arg, array, edge in zip(args, arrays, self.edges):  # noqa: B007
+                    if array is value and arg is not value:
+                        storage = arg._storage
+                        if storage is None:
+                            storage = arg._storage = Storage()
+                        break
+                else:
+                    storage, edge = self._own(value, tensors)
+                version = 0 if storage is None else storage.version
+                if storage is not None and storage.inference:
+                    raise RuntimeError(_INFERENCE)
+                # (array, storage, version, edge): enough to notice a later write and to rebuild the tensor
+                saved.append((value if plain else self._kept(value), storage, version, edge))
+            self._saved = saved
 
-    def _pack(self, array, args, arrays, tensors):
-        """(array, storage, version, source edge): enough to notice a later write and to rebuild the tensor."""
-        storage, version, edge = None, 0, None
-        for position, other in enumerate(arrays):
-            if other is array and isinstance(args[position], Tensor):
-                storage, edge = args[position].storage, self.edges[position]
-                break
-        else:
-            for index, tensor in enumerate(tensors):
-                if tensor._array is array:
-                    storage, edge = tensor.storage, (_OUTPUT, index) if tensor._edge is not None else None
-                    break
-        if storage is not None:
-            version = storage.version
-            if storage.inference:
-                raise RuntimeError(
-                    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference "
-                    "mode in computation tracked by autograd. To work around this, you can make a clone to get a normal"
-                    " tensor and use it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
-                )
-        if state.saving is not None:
-            array = _Hooked(array, *state.saving)
-        elif anomaly.enabled:
-            array = anomaly.guard(self, array)
-        return array, storage, version, edge
+    def _own(self, value, tensors):
+        """(storage, edge) of a saved array that is one of the operation's own results; of any other, nothing."""
+        for index, tensor in enumerate(tensors):
+            if tensor._array is value:
+                return tensor.storage, (_OUTPUT, index) if tensor._edge is not None else None
+        return None, None
 
-
-def _mark(tensors):
-    """In inference mode, note of results that they belong to it."""
-    if state.inference:
-        for tensor in tensors:
-            tensor.storage.inference = True
+    def _kept(self, array):
+        """A saved array as hooks or anomaly mode want it kept."""
+        return anomaly.guard(self, array) if state.saving is None else _Hooked(array, *state.saving)
 
 
 class _Hooked:

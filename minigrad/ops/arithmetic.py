@@ -104,18 +104,14 @@ class Mul(Operation):
 
     @staticmethod
     def forward(ctx, x, y):
-        ctx.x, ctx.y = (None if type(v) is np.ndarray else v for v in (x, y))
         needs_x, needs_y = ctx.needs_input_grad
-        ctx.save_for_backward(x if needs_y and ctx.x is None else None, y if needs_x and ctx.y is None else None)
+        ctx.save_for_backward(x if needs_y else None, y if needs_x else None)
         return binary(np.multiply, x, y)
 
     @staticmethod
     def backward(ctx, dz):
         x, y = ctx.saved_tensors
-        needs_x, needs_y = ctx.needs_input_grad
-        return (dz * (ctx.y if y is None else y) if needs_x else None), (
-            dz * (ctx.x if x is None else x) if needs_y else None
-        )
+        return None if y is None else dz * y, None if x is None else dz * x
 
 
 class Div(Operation):
