@@ -34,10 +34,13 @@ from .autograd import (
 )
 from .autograd.dtypes import (
     bool,
+    can_cast,
     double,
+    finfo,
     float,
     float32,
     float64,
+    iinfo,
     int,
     int8,
     int16,

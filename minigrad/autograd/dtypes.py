@@ -83,11 +83,76 @@ def promote_types(a, b):
     dtype('float32')
     """
     if a == b:
-        return a
+        return as_dtype(a)
+    for position, dtype in enumerate((a, b), 1):
+        if not isinstance(dtype, np.dtype):
+            raise TypeError(
+                f"promote_types(): argument 'type{position}' (position {position}) must be torch.dtype, not "
+                f"{type(dtype).__name__}"
+            )
     rank_a, rank_b = _CATEGORY[a.kind], _CATEGORY[b.kind]
     if rank_a != rank_b:
         return a if rank_a > rank_b else b
     return np.promote_types(a, b)
+
+
+def can_cast(from_, to):
+    """Whether PyTorch's promotion lets a result of dtype `from_` be written into dtype `to` (`torch.can_cast`).
+
+    >>> can_cast(float64, float32), can_cast(float32, int64)
+    (True, False)
+    """
+    return _CATEGORY[as_dtype(from_).kind] <= _CATEGORY[as_dtype(to).kind]
+
+
+class finfo:
+    """The limits of a floating-point dtype, Python numbers (`torch.finfo`).
+
+    >>> finfo(float32).max
+    3.4028234663852886e+38
+    """
+
+    def __init__(self, dtype=None):
+        dtype = _default[0] if dtype is None else as_dtype(dtype)
+        if dtype.kind != "f":
+            raise TypeError(
+                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"
+                f"\nhint: the dtype is {dtype}"
+            )
+        info = np.finfo(dtype)
+        self.dtype, self.bits = str(dtype), info.bits
+        self.min, self.max, self.eps = info.min.item(), info.max.item(), info.eps.item()
+        self.tiny = self.smallest_normal = info.tiny.item()
+        self.resolution = 10.0**-info.precision
+
+    def __repr__(self):
+        numbers = ", ".join(
+            f"{name}={getattr(self, name):g}" for name in ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        )
+        return f"finfo({numbers}, dtype={self.dtype})"
+
+
+class iinfo:
+    """The limits of an integer dtype, Python numbers (`torch.iinfo`).
+
+    >>> iinfo(uint8)
+    iinfo(min=0, max=255, dtype=uint8)
+    """
+
+    def __init__(self, dtype):
+        dtype = as_dtype(dtype)
+        if dtype.kind == "b":
+            raise TypeError("torch.bool is not supported by torch.iinfo")
+        if dtype.kind == "f":
+            raise TypeError(
+                "torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'"
+                f"\nhint: the dtype is {dtype}"
+            )
+        info = np.iinfo(dtype)
+        self.dtype, self.bits, self.min, self.max = str(dtype), info.bits, info.min, info.max
+
+    def __repr__(self):
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
 
 
 def _scalar_dtype(value):

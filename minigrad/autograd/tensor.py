@@ -81,19 +81,35 @@ class Tensor:
     """An n-dimensional array with a gradient (`torch.Tensor`).
 
     `Tensor(data)` makes a float32 tensor of a nested list, a number sequence or an array; `minigrad.tensor` infers the
-    dtype and is what most code wants.
+    dtype and is what most code wants. `Tensor(2, 3)` is an uninitialised one of those sizes.
 
     >>> Tensor([[1, 2], [3, 4]])
     tensor([[1., 2.],
             [3., 4.]])
+    >>> Tensor(2, 3).shape
+    minigrad.Size([2, 3])
     """
 
     # _edge: None or (node, output_index), where the gradient of this tensor flows to
     __slots__ = ("__weakref__", "_array", "_edge", "_grad", "_storage", "_view")
     __array_priority__ = 1000  # ndarray * tensor asks the tensor
 
-    def __init__(self, data=()):
-        self._init(np.array(data, dtype=dtypes.get_default_dtype()))
+    def __init__(self, *data):
+        first = data[0] if data else ()
+        if type(first) is Size or isinstance(first, (int, np.integer)):
+            shape = tuple(first) if type(first) is Size else tuple([n.__index__() for n in data])
+            if any(n < 0 for n in shape):
+                raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+            self._init(np.empty(shape, dtypes.get_default_dtype()))
+        elif isinstance(first, Tensor):
+            self._init(first._array)
+            first.storage.share(self)
+        elif isinstance(first, str) or not hasattr(first, "__len__"):
+            words = "invalid data type 'str'" if isinstance(first, str) else "data must be a sequence"
+            got = "" if isinstance(first, str) else f" (got {type(first).__name__})"
+            raise TypeError(f"new(): {words}{got}\nhint: minigrad.tensor(...) takes numbers too")
+        else:
+            self._init(np.array(first, dtype=dtypes.get_default_dtype()))
 
     def _init(self, array):
         self._array = array

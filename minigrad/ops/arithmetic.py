@@ -1,25 +1,39 @@
-"""Arithmetic between tensors, element by element, with broadcasting and PyTorch's type promotion."""
+"""Sums, differences and products, element by element, with broadcasting and PyTorch's type promotion.
+
+What every operation of two operands needs is here too: `binary` computes in the operands' common dtype, `keep` and
+`kept` save operands that may be numbers, `operators` turns an operation into Python operators. Quotients are in
+`division`, powers in `powers`, the larger and the smaller in `extrema`, `where` in `choice`.
+"""
 
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor, get_default_dtype, result_type
+from minigrad.autograd.dtypes import TORCH_NAMES, native
 
-from .creation import full_like
-from .registry import both, function, method
+from .registry import both
 
-_NUMBERS = (int, float, bool, np.number, np.bool_)
+_PLAIN = (float, int)
+_NUMBERS = (int, float, np.number, np.bool_)
 
 
-def _promote(x, y):
+class ForeignOperand(TypeError):
+    """An operand is neither tensor, array nor number; operators leave it to the other operand's class."""
+
+
+def promote(*operands):
     """The operands' common dtype; errors that name the operands."""
-    for operand in (x, y):
+    for operand in operands:
         if not isinstance(operand, (np.ndarray, *_NUMBERS)):
-            raise TypeError(
+            raise ForeignOperand(
                 f"unsupported operand type {type(operand).__name__!r} for a tensor operation\nhint: operands are "
-                "tensors, "
-                "arrays and numbers; use minigrad.tensor(...) to convert"
+                "tensors, arrays and numbers; use minigrad.tensor(...) to convert"
             )
-    return result_type(x, y)
+    return result_type(*[native(v) if isinstance(v, np.ndarray) else v for v in operands])
+
+
+def cast(operand, dtype):
+    """An array or a number as an array of `dtype`."""
+    return operand.astype(dtype, copy=False) if type(operand) is np.ndarray else np.asarray(operand).astype(dtype)
 
 
 def no_broadcast(x, y):
@@ -32,30 +46,79 @@ def no_broadcast(x, y):
     )
     return RuntimeError(
         f"The size of tensor a ({padded[0][dim]}) must match the size of tensor b ({padded[1][dim]}) at non-singleton "
-        "dimension "
-        f"{dim}\nhint: the shapes are {tuple(a)} and {tuple(b)}; counted from the right, sizes must be equal or 1"
+        f"dimension {dim}\nhint: the shapes are {tuple(a)} and {tuple(b)}; counted from the right, sizes must be equal "
+        "or 1"
     )
+
+
+def not_implemented(kernel, dtype, hint="convert it first, for example with .float()"):
+    """PyTorch's error for an operation that a dtype does not have."""
+    return NotImplementedError(f"\"{kernel}\" not implemented for '{TORCH_NAMES[dtype]}'\nhint: {hint}")
+
+
+def only_tensors(name, **operands):
+    """PyTorch's error for an operand that must be a tensor and is not."""
+    for position, (argument, operand) in enumerate(operands.items(), 1):
+        if not isinstance(operand, Tensor):
+            raise TypeError(
+                f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(operand).__name__}"
+                "\nhint: minigrad.tensor(...) makes one"
+            )
 
 
 def binary(ufunc, x, y, dtype=None):
     """`ufunc(x, y)` computed in `dtype`, by default the operands' common one."""
-    if dtype is None and not (
-        type(x) is np.ndarray
-        and (x.dtype is y.dtype if type(y) is np.ndarray else x.dtype.kind == "f" and type(y) in (int, float))
-    ):
-        dtype = _promote(x, y)
+    if dtype is None:
+        if type(x) is np.ndarray:
+            direct = x.dtype is y.dtype if type(y) is np.ndarray else x.dtype.kind == "f" and type(y) in _PLAIN
+        else:
+            direct = type(x) in _PLAIN and type(y) is np.ndarray and y.dtype.kind == "f"
+        if not direct:
+            dtype = promote(x, y)
     if dtype is not None:
-        x, y = (v.astype(dtype, copy=False) if type(v) is np.ndarray else np.asarray(v).astype(dtype) for v in (x, y))
+        x, y = cast(x, dtype), cast(y, dtype)
     try:
         return ufunc(x, y)
     except ValueError:
         raise no_broadcast(x, y) from None
 
 
-def true_dtype(x, y=1):
+def true_dtype(*operands):
     """The dtype of a true division: the common one if it is floating, else the default."""
-    dtype = _promote(x, y)
+    dtype = promote(*operands)
     return dtype if dtype.kind == "f" else get_default_dtype()
+
+
+def keep(ctx, *operands):
+    """Save operands, arrays or numbers, for `kept` in backward."""
+    ctx.numbers = tuple([None if type(v) is np.ndarray else v for v in operands])
+    ctx.save_for_backward(*[v if type(v) is np.ndarray else None for v in operands])
+
+
+def kept(ctx):
+    """The operands that `keep` saved: tensors and numbers."""
+    return [number if saved is None else saved for saved, number in zip(ctx.saved_tensors, ctx.numbers)]
+
+
+def operators(name, run, reflected=True):
+    """Make `run(x, y)` the operator `__name__` of Tensor, and its reflection; foreign operands may know better."""
+
+    def operator(self, other):
+        try:
+            return run(self, other)
+        except ForeignOperand:
+            return NotImplemented
+
+    def reflection(self, other):
+        try:
+            return run(other, self)
+        except ForeignOperand:
+            return NotImplemented
+
+    for prefix, definition in (("", operator), ("r", reflection))[: 1 + reflected]:
+        definition.__name__ = f"__{prefix}{name}__"
+        definition.__doc__ = f"The operator `{name}` (`torch.Tensor.{definition.__name__}`)."
+        setattr(Tensor, definition.__name__, definition)
 
 
 class Add(Operation):
@@ -79,22 +142,30 @@ class Sub(Operation):
 
     @staticmethod
     def forward(ctx, x, y):
-        bools = [isinstance(v, np.ndarray) and v.dtype.kind == "b" for v in (x, y)]
-        if all(bools):
-            raise RuntimeError(
-                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
-                "operator instead."
-            )
-        if any(bools):
-            raise RuntimeError(
-                "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
-                "mask, use the `~` or `logical_not()` operator instead."
-            )
+        if _is_bool(x) or _is_bool(y):
+            _forbid_bools(x, y)
         return binary(np.subtract, x, y)
 
     @staticmethod
     def backward(ctx, dz):
         return dz, (-dz if ctx.needs_input_grad[1] else None)
+
+
+def _is_bool(operand):
+    return operand.dtype.kind == "b" if type(operand) is np.ndarray else operand is True or operand is False
+
+
+def _forbid_bools(x, y):
+    """PyTorch's errors for differences of bools."""
+    if _is_bool(x) and _is_bool(y) and type(x) is type(y):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+            "operator instead."
+        )
+    raise RuntimeError(
+        "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a "
+        "mask, use the `~` or `logical_not()` operator instead."
+    )
 
 
 class Mul(Operation):
@@ -114,26 +185,6 @@ class Mul(Operation):
         return None if y is None else dz * y, None if x is None else dz * x
 
 
-class Div(Operation):
-    """x / y"""
-
-    formula = "dx = dz / y, dy = -dz · x / y²"
-
-    @staticmethod
-    def forward(ctx, x, y):
-        ctx.x, ctx.y = (None if type(v) is np.ndarray else v for v in (x, y))
-        ctx.save_for_backward(x if ctx.needs_input_grad[1] and ctx.x is None else None, y if ctx.y is None else None)
-        with np.errstate(all="ignore"):
-            return binary(np.true_divide, x, y, true_dtype(x, y))
-
-    @staticmethod
-    def backward(ctx, dz):
-        x, y = ctx.saved_tensors
-        y = ctx.y if y is None else y
-        dx = dz / y if ctx.needs_input_grad[0] else None
-        return dx, (-dz * ((ctx.x if x is None else x) / y) / y if ctx.needs_input_grad[1] else None)
-
-
 class Neg(Operation):
     """-x"""
 
@@ -141,11 +192,10 @@ class Neg(Operation):
 
     @staticmethod
     def forward(ctx, x):
-        if x.dtype == bool:
+        if x.dtype.kind == "b":
             raise RuntimeError(
                 "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
-                "use the "
-                "`~` or `logical_not()` operator instead."
+                "use the `~` or `logical_not()` operator instead."
             )
         return np.negative(x)
 
@@ -154,143 +204,53 @@ class Neg(Operation):
         return -dy
 
 
-class Pow(Operation):
-    """xᵖ with a tensor or a number on either side."""
+class Lerp(Operation):
+    """x + w · (y - x), the point at w on the way from x to y"""
 
-    formula = "dx = dz · p · xᵖ⁻¹, dp = dz · xᵖ · log x"
-
-    @staticmethod
-    def forward(ctx, x, p):
-        ctx.x, ctx.p = (None if type(v) is np.ndarray else v for v in (x, p))
-        dtype = _promote(x, p)
-        if dtype.kind in "iu" and np.any(np.less(p, 0)) and ctx.x is None and ctx.p is not None:
-            raise RuntimeError("Integers to negative integer powers are not allowed.\nhint: use x.float() ** exponent")
-        with np.errstate(all="ignore"):
-            if ctx.p is not None and ctx.p == 2:
-                z = binary(np.multiply, x, x, dtype)
-            elif dtype.kind == "f":
-                z = binary(np.power, x, p, dtype)
-            else:
-                z = _integer_power(x, p, dtype)
-        ctx.save_for_backward(
-            x if ctx.x is None else None, p if ctx.p is None else None, z if ctx.needs_input_grad[1] else None
-        )
-        return z
+    formula = "dx = dz · (1 - w), dy = dz · w, dw = dz · (y - x)"
 
     @staticmethod
-    def backward(ctx, dz):
-        x, p, z = ctx.saved_tensors
-        x, p = (ctx.x if x is None else x), (ctx.p if p is None else p)
-        dx = dp = None
-        if ctx.needs_input_grad[0]:
-            if not isinstance(p, Tensor):
-                dx = dz * (p * x ** (p - 1)) if p != 0 else dz * full_like(x, 0)
-            else:
-                dx = dz * where(p == 0, 0.0, p * x ** (p - 1))
-        if ctx.needs_input_grad[1]:
-            x = x if isinstance(x, Tensor) else full_like(p, x)
-            dp = dz * where((x == 0) & (p >= 0), 0.0, z * x.log())
-        return dx, dp
-
-
-def _integer_power(x, p, dtype):
-    """Whole powers; a negative exponent gives 0 except for bases 1 and -1, as in PyTorch."""
-    x, p = np.broadcast_arrays(np.asarray(x).astype(dtype), np.asarray(p).astype(dtype))
-    z = np.power(x, np.maximum(p, 0))
-    if dtype.kind == "i" and (p < 0).any():
-        z = np.where(p < 0, np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (p % 2), 0)), z).astype(dtype)
-    return z
-
-
-class Abs(Operation):
-    """|x|"""
-
-    formula = "dx = dy · sign x"
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return np.absolute(x)
-
-    @staticmethod
-    def backward(ctx, dy):
-        (x,) = ctx.saved_tensors
-        return dy * x.sign()
-
-
-class Extremum(Operation):
-    """The larger (or smaller) of two operands; NaN if either is. Ties share the gradient."""
-
-    formula = "dx = dz where x wins, dz / 2 where x = y"
-
-    @staticmethod
-    def forward(ctx, x, y, largest):
-        ctx.largest = largest
-        ctx.save_for_backward(x, y)
-        with np.errstate(invalid="ignore"):
-            return binary(np.maximum if largest else np.minimum, x, y)
-
-    @staticmethod
-    def backward(ctx, dz):
-        x, y = ctx.saved_tensors
-        half = where(x == y, 0.5, 1.0).to(dz.dtype) * dz
-        # like PyTorch, an operand gets nothing only where the other one strictly wins (so NaN passes to both)
-        lost_x, lost_y = (x < y, x > y) if ctx.largest else (x > y, x < y)
-        return where(lost_x, 0.0, half), where(lost_y, 0.0, half)
-
-
-class Where(Operation):
-    """x where the condition holds, y elsewhere."""
-
-    formula = "dx = dz where condition, dy = dz elsewhere"
-
-    @staticmethod
-    def forward(ctx, condition, x, y):
-        ctx.save_for_backward(condition)
-        dtype = _promote(x, y)
-        try:
-            return np.where(condition, np.asarray(x).astype(dtype, copy=False), np.asarray(y).astype(dtype, copy=False))
+    def forward(ctx, x, y, weight):
+        if x.dtype.kind != "f":
+            raise not_implemented(f"lerp_kernel_{'tensor' if isinstance(weight, np.ndarray) else 'scalar'}", x.dtype)
+        for name, other in (("end", y), ("weight", weight)):
+            if isinstance(other, np.ndarray) and other.dtype != x.dtype:
+                raise RuntimeError(
+                    f"expected dtype {_WORDS[x.dtype]} for `{name}` but got dtype {_WORDS[other.dtype]}"
+                    f"\nhint: use {name}.to(input.dtype)"
+                )
+        keep(ctx, x, y, weight)
+        way, weight = binary(np.subtract, y, x), cast(weight, x.dtype)
+        try:  # from the nearer end, as PyTorch does: exact at both
+            return np.where(np.abs(weight) < 0.5, x + weight * way, y - way * (1 - weight))
         except ValueError:
-            raise no_broadcast(
-                *sorted((np.broadcast_shapes(np.shape(condition), ()), np.shape(x), np.shape(y)), key=len)[1:]
-            ) from None
+            raise no_broadcast(way, weight) from None
 
     @staticmethod
     def backward(ctx, dz):
-        (condition,) = ctx.saved_tensors
+        x, y, weight = kept(ctx)
+        needs_x, needs_y, needs_w = ctx.needs_input_grad
         return (
-            None,
-            where(condition, dz, 0.0) if ctx.needs_input_grad[1] else None,
-            where(condition, 0.0, dz) if ctx.needs_input_grad[2] else None,
+            dz * (1 - weight) if needs_x else None,
+            dz * weight if needs_y else None,
+            dz * (y - x) if needs_w else None,
         )
 
 
-class Clamp(Operation):
-    """x limited to [low, high]; a gradient passes where x lies within, the limits included."""
-
-    formula = "dx = dy where low ≤ x ≤ high"
-
-    @staticmethod
-    def forward(ctx, x, low, high):
-        dtype = result_type(*(v for v in (x, low, high) if v is not None))
-        inside = np.ones(x.shape, bool)
-        y = x.astype(dtype)
-        if low is not None:
-            inside &= x >= low
-            y = np.maximum(y, dtype.type(low))
-        if high is not None:
-            inside &= x <= high
-            y = np.minimum(y, dtype.type(high))
-        ctx.save_for_backward(inside)
-        return y
-
-    @staticmethod
-    def backward(ctx, dy):
-        (inside,) = ctx.saved_tensors
-        return where(inside, dy, 0.0)
+_WORDS = {np.dtype("float32"): "float", np.dtype("float64"): "double"}
 
 
-@both("__add__", "__radd__", inplace=True)
+def _scaled(input, other, alpha):
+    """`alpha · other`, with PyTorch's restrictions on alpha."""
+    dtype = promote(*[v._array if isinstance(v, Tensor) else v for v in (input, other)])
+    if isinstance(alpha, bool) and dtype.kind != "b":
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if isinstance(alpha, float) and dtype.kind != "f":
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    return other * alpha
+
+
+@both(inplace=True)
 def add(input, other, *, alpha=1):
     """`input + alpha · other`, element by element with broadcasting (`torch.add`).
 
@@ -298,10 +258,10 @@ def add(input, other, *, alpha=1):
     >>> minigrad.add(minigrad.tensor([1, 2]), 0.5)
     tensor([1.5000, 2.5000])
     """
-    return Add.apply(input, other) if alpha == 1 else Add.apply(input, other * alpha)
+    return Add.apply(input, other if alpha == 1 and alpha is not True else _scaled(input, other, alpha))
 
 
-@both("__sub__", "subtract", inplace=True)
+@both("subtract", inplace=True)
 def sub(input, other, *, alpha=1):
     """`input - alpha · other`, element by element with broadcasting (`torch.sub`).
 
@@ -309,10 +269,10 @@ def sub(input, other, *, alpha=1):
     >>> minigrad.tensor([3.0, 2.0]) - 1
     tensor([2., 1.])
     """
-    return Sub.apply(input, other) if alpha == 1 else Sub.apply(input, other * alpha)
+    return Sub.apply(input, other if alpha == 1 and alpha is not True else _scaled(input, other, alpha))
 
 
-@both("__rsub__")
+@both()
 def rsub(input, other, *, alpha=1):
     """`other - alpha · input` (`torch.rsub`).
 
@@ -320,10 +280,10 @@ def rsub(input, other, *, alpha=1):
     >>> 1 - minigrad.tensor([3.0, 2.0])
     tensor([-2., -1.])
     """
-    return Sub.apply(other, input if alpha == 1 else input * alpha)
+    return Sub.apply(other, input if alpha == 1 and alpha is not True else _scaled(other, input, alpha))
 
 
-@both("__mul__", "__rmul__", "multiply", inplace=True)
+@both("multiply", inplace=True)
 def mul(input, other):
     """The product, element by element with broadcasting (`torch.mul`).
 
@@ -332,100 +292,6 @@ def mul(input, other):
     tensor([6., 4.])
     """
     return Mul.apply(input, other)
-
-
-@both("__truediv__", "divide", "true_divide", inplace=True)
-def div(input, other, *, rounding_mode=None):
-    """The quotient; `rounding_mode` "floor" or "trunc" rounds it (`torch.div`). Integers give the default dtype.
-
-    >>> import minigrad
-    >>> minigrad.tensor([7, -7]) / 2
-    tensor([ 3.5000, -3.5000])
-    """
-    if rounding_mode is None:
-        return Div.apply(input, other)
-    if rounding_mode not in ("floor", "trunc"):
-        raise RuntimeError(
-            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
-        )
-    return Rounded.apply(input, other, rounding_mode)
-
-
-def _forbid_zero(divisor, dtype):
-    """PyTorch's error for whole numbers divided by zero."""
-    if dtype.kind in "iu" and np.any(np.equal(divisor, 0)):
-        raise RuntimeError("ZeroDivisionError")
-
-
-class Rounded(Operation):
-    """x / y rounded to a whole number: constant between its jumps."""
-
-    formula = "dx = 0, dy = 0"
-
-    @staticmethod
-    def forward(ctx, x, y, mode):
-        dtype = _promote(x, y)
-        _forbid_zero(y, dtype)
-        with np.errstate(all="ignore"):
-            if dtype.kind == "f":
-                if mode == "floor":
-                    return binary(np.floor_divide, x, y, dtype)
-                return np.trunc(binary(np.true_divide, x, y, dtype))
-            quotient = binary(np.floor_divide, x, y, dtype)
-            if mode == "trunc":
-                remainder = binary(np.remainder, x, y, dtype)
-                quotient = quotient + ((remainder != 0) & ((np.asarray(x) < 0) != (np.asarray(y) < 0)))
-            return quotient.astype(dtype, copy=False)
-
-    @staticmethod
-    def backward(ctx, dz):
-        return tuple(full_like(dz, 0) if needed else None for needed in ctx.needs_input_grad)
-
-
-class Remainder(Operation):
-    """x - y · floor(x / y): what is left over, with the sign of y."""
-
-    formula = "dx = dz, dy = -dz · floor(x / y)"
-
-    @staticmethod
-    def forward(ctx, x, y):
-        dtype = _promote(x, y)
-        _forbid_zero(y, dtype)
-        ctx.x = None if type(x) is np.ndarray else x
-        ctx.save_for_backward(*((x if ctx.x is None else None, y) if ctx.needs_input_grad[1] else (None, None)))
-        with np.errstate(all="ignore"):
-            return binary(np.remainder, x, y, dtype)
-
-    @staticmethod
-    def backward(ctx, dz):
-        x, y = ctx.saved_tensors
-        return dz, (-dz * Rounded.apply(ctx.x if x is None else x, y, "floor") if ctx.needs_input_grad[1] else None)
-
-
-@both("__floordiv__", inplace=True)
-def floor_divide(input, other):
-    """The quotient rounded towards -∞ (`torch.floor_divide`).
-
-    >>> import minigrad
-    >>> minigrad.tensor([7, -7]) // 2
-    tensor([ 3, -4])
-    """
-    return Rounded.apply(input, other, "floor")
-
-
-@both("__mod__", inplace=True)
-def remainder(input, other):
-    """`input - other · floor(input / other)`: the remainder with the divisor's sign (`torch.remainder`).
-
-    >>> import minigrad
-    >>> minigrad.tensor([7, -7]) % 3
-    tensor([1, 2])
-    """
-    return Remainder.apply(input, other)
-
-
-def _reflected(operation, *settings):
-    return lambda self, other: operation.apply(other, self, *settings)
 
 
 @both("negative", "__neg__", inplace=True)
@@ -439,142 +305,73 @@ def neg(input):
     return Neg.apply(input)
 
 
-@both("__pow__", inplace=True)
-def pow(input, exponent):
-    """`input` to the power `exponent`, either of them a tensor or a number (`torch.pow`).
+@both("__pos__")
+def positive(input):
+    """`input` itself; an error for bools (`torch.positive`).
 
     >>> import minigrad
-    >>> minigrad.tensor([1.0, 2.0, 3.0]) ** 2
-    tensor([1., 4., 9.])
+    >>> +minigrad.tensor([1.0, -2.0])
+    tensor([ 1., -2.])
     """
-    return Pow.apply(input, exponent)
-
-
-@both("__abs__", "absolute", inplace=True)
-def abs(input):
-    """The absolute value; its gradient at 0 is 0 (`torch.abs`).
-
-    >>> import minigrad
-    >>> minigrad.abs(minigrad.tensor([1.0, -2.0]))
-    tensor([1., 2.])
-    """
-    return Abs.apply(input)
+    if input.dtype.kind == "b":
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
 
 
 @both(inplace=True)
-def square(input):
-    """`input²` (`torch.square`).
+def lerp(input, end, weight):
+    """`input + weight · (end - input)`: from `input` at weight 0 to `end` at weight 1 (`torch.lerp`).
+
+    Floating-point tensors of one dtype; `weight` is a number or a tensor.
 
     >>> import minigrad
-    >>> minigrad.square(minigrad.tensor([3.0]))
-    tensor([9.])
+    >>> minigrad.lerp(minigrad.tensor([0.0, 10.0]), minigrad.tensor([4.0, 20.0]), 0.25)
+    tensor([ 1.0000, 12.5000])
     """
-    return Pow.apply(input, 2)
+    return Lerp.apply(input, end, weight)
 
 
 @both(inplace=True)
-def reciprocal(input):
-    """`1 / input` (`torch.reciprocal`).
+def addcmul(input, tensor1, tensor2, *, value=1):
+    """`input + value · tensor1 · tensor2` (`torch.addcmul`).
 
     >>> import minigrad
-    >>> minigrad.reciprocal(minigrad.tensor([4.0]))
-    tensor([0.2500])
+    >>> minigrad.addcmul(minigrad.ones(2), minigrad.tensor([1.0, 2.0]), minigrad.tensor([3.0, 4.0]), value=0.5)
+    tensor([2.5000, 5.0000])
     """
-    return Div.apply(1.0, input)
+    if promote(*[t._array for t in (input, tensor1, tensor2)]).kind == "b":
+        raise not_implemented("addcmul_cpu_out", tensor1.dtype)
+    return Add.apply(input, _times(value, Mul.apply(tensor1, tensor2), input))
 
 
-@both()
-def maximum(input, other):
-    """The larger of the two, element by element; NaN if either is NaN (`torch.maximum`).
+@both(inplace=True)
+def addcdiv(input, tensor1, tensor2, *, value=1):
+    """`input + value · tensor1 / tensor2` (`torch.addcdiv`).
 
     >>> import minigrad
-    >>> minigrad.maximum(minigrad.tensor([1.0, 5.0]), minigrad.tensor([3.0, 2.0]))
-    tensor([3., 5.])
+    >>> minigrad.addcdiv(minigrad.ones(2), minigrad.tensor([1.0, 2.0]), minigrad.tensor([2.0, 4.0]), value=2)
+    tensor([2., 2.])
     """
-    return Extremum.apply(input, other, True)
-
-
-@both()
-def minimum(input, other):
-    """The smaller of the two, element by element; NaN if either is NaN (`torch.minimum`).
-
-    >>> import minigrad
-    >>> minigrad.minimum(minigrad.tensor([1.0, 5.0]), minigrad.tensor([3.0, 2.0]))
-    tensor([1., 2.])
-    """
-    return Extremum.apply(input, other, False)
-
-
-@function
-def where(condition, input=None, other=None):
-    """`input` where the bool tensor `condition` holds, else `other` (`torch.where`); with one argument, `nonzero` as a
-    tuple.
-
-    >>> import minigrad
-    >>> minigrad.where(minigrad.tensor([True, False]), minigrad.tensor([1.0, 2.0]), 0.0)
-    tensor([1., 0.])
-    """
-    if input is None and other is None:
-        return tuple(Tensor._wrap(index) for index in np.nonzero(condition._array))
-    if condition._array.dtype != bool:
+    if promote(tensor1._array, tensor2._array).kind != "f":
         raise RuntimeError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a "
+            "true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value "
+            "* torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / "
+            "tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value "
+            "* tensor1 / tensor2), for all dtypes."
         )
-    return Where.apply(condition, input, other)
+    return Add.apply(input, _times(value, tensor1 / tensor2, input))
 
 
-@method("where")
-def _where(self, condition, other):
-    """This tensor where the bool tensor `condition` holds, else `other` (`torch.Tensor.where`)."""
-    return where(condition, self, other)
+def _times(value, product, input):
+    """`value · product`; a whole-number result drops the fraction of `value`, as in PyTorch."""
+    if value == 1:
+        return product
+    whole = promote(product._array, input._array).kind != "f"
+    return Mul.apply(
+        product.to(input.dtype) if not whole and product.dtype.kind != "f" else product, int(value) if whole else value
+    )
 
 
-Tensor.__rtruediv__ = _reflected(Div)
-Tensor.__rpow__ = _reflected(Pow)
-Tensor.__rfloordiv__ = _reflected(Rounded, "floor")
-Tensor.__rmod__ = _reflected(Remainder)
-Tensor.__pos__ = lambda self: self
-
-
-@both("clip", inplace=True)
-def clamp(input, min=None, max=None):
-    """`input` limited to `[min, max]`; either limit may be left out (`torch.clamp`).
-
-    >>> import minigrad
-    >>> minigrad.tensor([-1.0, 0.5, 2.0]).clamp(0, 1)
-    tensor([0.0000, 0.5000, 1.0000])
-    """
-    if min is None and max is None:
-        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if isinstance(min, Tensor) or isinstance(max, Tensor):
-        if min is not None:
-            input = where((input < min) | (min != min), min, input)  # a NaN limit wins
-        return input if max is None else where((input > max) | (max != max), max, input)
-    return Clamp.apply(input, min, max)
-
-
-@both(inplace=True)
-def sign(input):
-    """-1, 0 or 1 by the sign; its gradient is 0 (`torch.sign`).
-
-    >>> import minigrad
-    >>> minigrad.sign(minigrad.tensor([-3.0, 0.0, 2.0]))
-    tensor([-1.,  0.,  1.])
-    """
-    return Sign.apply(input)
-
-
-class Sign(Operation):
-    """sign x: constant between its jumps."""
-
-    formula = "dx = 0"
-
-    @staticmethod
-    def forward(ctx, x):
-        if x.dtype.kind != "f":
-            return x.copy() if x.dtype == bool else np.sign(x)
-        return np.where(np.isnan(x), x.dtype.type(0), np.sign(x))  # PyTorch's sign of NaN is 0
-
-    @staticmethod
-    def backward(ctx, dy):
-        return full_like(dy, 0)
+for _name, _operation in (("add", Add), ("sub", Sub), ("mul", Mul)):
+    operators(_name, _operation.apply)

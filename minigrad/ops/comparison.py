@@ -1,35 +1,30 @@
-"""Comparison and logic: bool results, through which no gradient flows."""
+"""Comparison and logic: bool results, through which no gradient flows. What works on bits is in `bitwise`."""
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor
+from minigrad.autograd import Tensor, get_default_dtype
+from minigrad.autograd.dtypes import TORCH_NAMES
 
-from .arithmetic import binary
+from .arithmetic import binary, no_broadcast, only_tensors, operators
 from .registry import both, function
 
 
-class Compare(Operation):
-    """A comparison or a logical function: bool or integer, so outside the graph."""
-
-    formula = "no gradient: the result is not differentiable"
-
-    @staticmethod
-    def forward(ctx, ufunc, x, y):
-        with np.errstate(invalid="ignore"):
-            return binary(ufunc, x, y)
+def array_of(operand):
+    """The array of a tensor; other operands as they are."""
+    return operand._array if isinstance(operand, Tensor) else operand
 
 
-class Test(Operation):
-    """A question about each element of one tensor."""
-
-    formula = "no gradient: the result is not differentiable"
-
-    @staticmethod
-    def forward(ctx, ufunc, x):
-        return ufunc(x)
+def compare(ufunc, x, y):
+    """`ufunc(x, y)` of two operands, outside the graph."""
+    return Tensor._wrap(np.asarray(binary(ufunc, array_of(x), array_of(y))))
 
 
-@both("__eq__")
+def _ask(ufunc, input):
+    """A question about each element."""
+    return Tensor._wrap(np.asarray(ufunc(input._array)))
+
+
+@both(inplace=True)
 def eq(input, other):
     """Whether each element is equal to `other`, a bool tensor (`torch.eq`).
 
@@ -37,10 +32,10 @@ def eq(input, other):
     >>> minigrad.eq(minigrad.tensor([1, 2]), 2)
     tensor([False,  True])
     """
-    return Compare.apply(np.equal, input, other)
+    return compare(np.equal, input, other)
 
 
-@both("__ne__", "not_equal")
+@both("not_equal", inplace=True)
 def ne(input, other):
     """Whether each element is different from `other`, a bool tensor (`torch.ne`).
 
@@ -48,10 +43,10 @@ def ne(input, other):
     >>> minigrad.ne(minigrad.tensor([1, 2]), 2)
     tensor([ True, False])
     """
-    return Compare.apply(np.not_equal, input, other)
+    return compare(np.not_equal, input, other)
 
 
-@both("__lt__", "less")
+@both("less", inplace=True)
 def lt(input, other):
     """Whether each element is less than `other`, a bool tensor (`torch.lt`).
 
@@ -59,10 +54,10 @@ def lt(input, other):
     >>> minigrad.lt(minigrad.tensor([1, 2]), 2)
     tensor([ True, False])
     """
-    return Compare.apply(np.less, input, other)
+    return compare(np.less, input, other)
 
 
-@both("__le__", "less_equal")
+@both("less_equal", inplace=True)
 def le(input, other):
     """Whether each element is at most `other`, a bool tensor (`torch.le`).
 
@@ -70,10 +65,10 @@ def le(input, other):
     >>> minigrad.le(minigrad.tensor([1, 2]), 2)
     tensor([True, True])
     """
-    return Compare.apply(np.less_equal, input, other)
+    return compare(np.less_equal, input, other)
 
 
-@both("__gt__", "greater")
+@both("greater", inplace=True)
 def gt(input, other):
     """Whether each element is greater than `other`, a bool tensor (`torch.gt`).
 
@@ -81,10 +76,10 @@ def gt(input, other):
     >>> minigrad.gt(minigrad.tensor([1, 2]), 2)
     tensor([False, False])
     """
-    return Compare.apply(np.greater, input, other)
+    return compare(np.greater, input, other)
 
 
-@both("__ge__", "greater_equal")
+@both("greater_equal", inplace=True)
 def ge(input, other):
     """Whether each element is at least `other`, a bool tensor (`torch.ge`).
 
@@ -92,10 +87,10 @@ def ge(input, other):
     >>> minigrad.ge(minigrad.tensor([1, 2]), 2)
     tensor([False,  True])
     """
-    return Compare.apply(np.greater_equal, input, other)
+    return compare(np.greater_equal, input, other)
 
 
-@both()
+@both(inplace=True)
 def logical_and(input, other):
     """Whether both are nonzero, element by element (`torch.logical_and`).
 
@@ -103,10 +98,11 @@ def logical_and(input, other):
     >>> minigrad.logical_and(minigrad.tensor([True, False]), minigrad.tensor([False, False]))
     tensor([False, False])
     """
-    return Compare.apply(np.logical_and, input, other)
+    only_tensors("logical_and", input=input, other=other)
+    return compare(np.logical_and, input, other)
 
 
-@both()
+@both(inplace=True)
 def logical_or(input, other):
     """Whether at least one is nonzero, element by element (`torch.logical_or`).
 
@@ -114,10 +110,11 @@ def logical_or(input, other):
     >>> minigrad.logical_or(minigrad.tensor([True, False]), minigrad.tensor([False, False]))
     tensor([ True, False])
     """
-    return Compare.apply(np.logical_or, input, other)
+    only_tensors("logical_or", input=input, other=other)
+    return compare(np.logical_or, input, other)
 
 
-@both()
+@both(inplace=True)
 def logical_xor(input, other):
     """Whether exactly one is nonzero, element by element (`torch.logical_xor`).
 
@@ -125,10 +122,11 @@ def logical_xor(input, other):
     >>> minigrad.logical_xor(minigrad.tensor([True, False]), minigrad.tensor([False, False]))
     tensor([ True, False])
     """
-    return Compare.apply(np.logical_xor, input, other)
+    only_tensors("logical_xor", input=input, other=other)
+    return compare(np.logical_xor, input, other)
 
 
-@both()
+@both(inplace=True)
 def logical_not(input):
     """Whether each element is zero (`torch.logical_not`).
 
@@ -136,51 +134,7 @@ def logical_not(input):
     >>> minigrad.logical_not(minigrad.tensor([0, 3]))
     tensor([ True, False])
     """
-    return Test.apply(np.logical_not, input)
-
-
-@both("__and__", "__rand__")
-def bitwise_and(input, other):
-    """Bitwise and of integers or bools (`torch.bitwise_and`).
-
-    >>> import minigrad
-    >>> minigrad.bitwise_and(minigrad.tensor([3]), minigrad.tensor([6]))
-    tensor([2])
-    """
-    return Compare.apply(np.bitwise_and, input, other)
-
-
-@both("__or__", "__ror__")
-def bitwise_or(input, other):
-    """Bitwise or of integers or bools (`torch.bitwise_or`).
-
-    >>> import minigrad
-    >>> minigrad.bitwise_or(minigrad.tensor([3]), minigrad.tensor([6]))
-    tensor([7])
-    """
-    return Compare.apply(np.bitwise_or, input, other)
-
-
-@both("__xor__", "__rxor__")
-def bitwise_xor(input, other):
-    """Bitwise exclusive or of integers or bools (`torch.bitwise_xor`).
-
-    >>> import minigrad
-    >>> minigrad.bitwise_xor(minigrad.tensor([3]), minigrad.tensor([6]))
-    tensor([5])
-    """
-    return Compare.apply(np.bitwise_xor, input, other)
-
-
-@both("__invert__")
-def bitwise_not(input):
-    """Bitwise complement of integers, negation of bools (`torch.bitwise_not`).
-
-    >>> import minigrad
-    >>> minigrad.bitwise_not(minigrad.tensor([True, False]))
-    tensor([False,  True])
-    """
-    return Test.apply(np.invert, input)
+    return _ask(np.logical_not, input)
 
 
 @both()
@@ -191,7 +145,7 @@ def isnan(input):
     >>> minigrad.isnan(minigrad.tensor([1.0, float("nan"), float("inf")]))
     tensor([False,  True, False])
     """
-    return Test.apply(np.isnan, input)
+    return _ask(np.isnan, input)
 
 
 @both()
@@ -202,7 +156,7 @@ def isinf(input):
     >>> minigrad.isinf(minigrad.tensor([1.0, float("nan"), float("inf")]))
     tensor([False, False,  True])
     """
-    return Test.apply(np.isinf, input)
+    return _ask(np.isinf, input)
 
 
 @both()
@@ -213,21 +167,38 @@ def isfinite(input):
     >>> minigrad.isfinite(minigrad.tensor([1.0, float("nan"), float("inf")]))
     tensor([ True, False, False])
     """
-    return Test.apply(np.isfinite, input)
+    return _ask(np.isfinite, input)
 
 
 @both()
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
-    """Whether `|input - other| <= atol + rtol · |other|`, element by element (`torch.isclose`).
+    """Whether `|input - other| <= atol + rtol · |other|`, element by element, for tensors of one dtype.
+
+    Source: `torch.isclose`.
 
     >>> import minigrad
     >>> minigrad.isclose(minigrad.tensor([1.0]), minigrad.tensor([1.0 + 1e-9]))
     tensor([True])
     """
+    only_tensors("isclose", input=input, other=other)
     if input.dtype != other.dtype:
-        raise RuntimeError(f"{input.dtype} did not match {other.dtype}")
+        raise RuntimeError(
+            f"{TORCH_NAMES[input.dtype]} did not match {TORCH_NAMES[other.dtype]}\nhint: use other.to(input.dtype)"
+        )
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if not tolerance >= 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance}")
+    x, y = (v._array if v.dtype.kind == "f" else v._array.astype(get_default_dtype()) for v in (input, other))
+    try:
+        close = np.asarray(input._array == other._array)
+    except ValueError:
+        raise no_broadcast(x, y) from None
+    if equal_nan:
+        close |= np.isnan(x) & np.isnan(y)
     with np.errstate(all="ignore"):
-        return Tensor._wrap(np.asarray(np.isclose(input._array, other._array, rtol, atol, equal_nan)))
+        error = np.abs(x - y)
+        close |= np.isfinite(error) & (error <= atol + np.abs(rtol * y))
+    return Tensor._wrap(close)
 
 
 @both()
@@ -249,15 +220,21 @@ def equal(input, other):
     >>> minigrad.equal(minigrad.ones(2), minigrad.ones(3))
     False
     """
+    only_tensors("equal", input=input, other=other)
     return np.array_equal(input._array, other._array)
 
 
 @function
-def is_floating_point(input):
-    """Whether the dtype is float32 or float64 (`torch.is_floating_point`).
+def isin(elements, test_elements, *, assume_unique=False, invert=False):
+    """Whether each of `elements` is among `test_elements`, tensors or numbers (`torch.isin`).
 
     >>> import minigrad
-    >>> minigrad.is_floating_point(minigrad.ones(2))
-    True
+    >>> minigrad.isin(minigrad.tensor([1, 2, 3]), minigrad.tensor([3, 1]))
+    tensor([ True, False,  True])
     """
-    return input.is_floating_point()
+    found = np.isin(array_of(elements), array_of(test_elements), assume_unique=assume_unique, invert=invert)
+    return Tensor._wrap(np.asarray(found))
+
+
+for _comparison in (eq, ne, lt, le, gt, ge):
+    operators(_comparison.__name__, _comparison, reflected=False)

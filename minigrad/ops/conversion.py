@@ -3,7 +3,7 @@
 import numpy as np
 
 from minigrad.autograd import Device, Operation, Tensor, channels_last, contiguous_format, preserve_format
-from minigrad.autograd.dtypes import as_dtype
+from minigrad.autograd.dtypes import SUPPORTED, TORCH_NAMES, as_dtype
 
 from .registry import both, method
 
@@ -67,29 +67,62 @@ def contiguous(self, memory_format=contiguous_format):
 def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=preserve_format):
     """In another dtype and device, given by position or name, or those of another tensor; itself if nothing changes.
 
-    Source: `torch.Tensor.to`.
+    `copy=True` copies in any case. Source: `torch.Tensor.to`.
 
     >>> import minigrad
     >>> minigrad.ones(2).to(minigrad.int64)
     tensor([1, 1])
     """
+    flags = []
     for arg in args:
-        if isinstance(arg, Tensor):
+        if isinstance(arg, bool):
+            flags.append(arg)
+        elif isinstance(arg, Tensor):
             dtype, device = arg.dtype, arg.device
-        elif isinstance(arg, (Device, str)) and (isinstance(arg, Device) or arg.split(":")[0] in ("cpu", "cuda")):
+        elif isinstance(arg, Device) or (isinstance(arg, str) and not _is_dtype(arg)):
             device = arg
-        elif arg is not None and not isinstance(arg, bool):
+        elif arg is not None:
             dtype = arg
+    if len(flags) == 2:  # by position, `copy` comes after `non_blocking`
+        copy = flags[1]
     if device is not None:
         Device(device)
     if dtype is not None and as_dtype(dtype) != self._array.dtype:
-        return Cast.apply(self, as_dtype(dtype))
-    return clone(self, memory_format=memory_format) if copy else self
+        result = Cast.apply(self, as_dtype(dtype))
+    else:
+        result = clone(self, memory_format=memory_format) if copy else self
+    return result if memory_format is preserve_format else result.contiguous(memory_format)
+
+
+def _is_dtype(name):
+    return any(name == str(dtype) for dtype in SUPPORTED)
+
+
+@method()
+def type(self, dtype=None):
+    """Converted to a dtype, or to one by PyTorch's name such as "torch.DoubleTensor"; without one, this tensor's name.
+
+    Source: `torch.Tensor.type`.
+
+    >>> import minigrad
+    >>> minigrad.arange(2).type(minigrad.float32)
+    tensor([0., 1.])
+    >>> minigrad.arange(2).type()
+    'torch.LongTensor'
+    """
+    if dtype is None:
+        return f"torch.{TORCH_NAMES[self._array.dtype]}Tensor"
+    if isinstance(dtype, str) and not _is_dtype(dtype):
+        named = [d for d, name in TORCH_NAMES.items() if dtype in (f"torch.{name}Tensor", f"minigrad.{name}Tensor")]
+        if not named:
+            raise ValueError(f"invalid type: {dtype!r}\nhint: a dtype, or a name such as 'torch.FloatTensor'")
+        dtype = named[0]
+    return self.to(dtype)
 
 
 def _conversion(name, dtype):
-    def convert(self):
-        return self.to(dtype)
+    def convert(self, memory_format=preserve_format):
+        return self.to(dtype, memory_format=memory_format)
 
     convert.__name__ = name
     convert.__doc__ = f"Converted to {dtype} (`torch.Tensor.{name}`)."
@@ -119,3 +152,9 @@ def type_as(self, other):
 def cpu(self):
     """On the CPU, where it already is (`torch.Tensor.cpu`)."""
     return self
+
+
+@method()
+def cuda(self, device=None, non_blocking=False, memory_format=preserve_format):
+    """On a GPU: an error as long as minigrad knows none (`torch.Tensor.cuda`)."""
+    return self.to("cuda" if device is None else device, memory_format=memory_format)

@@ -1,11 +1,17 @@
-"""Tensors from data, and tensors filled by a rule."""
+"""Tensors from data, and tensors filled with one value. Ranges, grids and indices are in `sequences`."""
+
+import math
+import os
 
 import numpy as np
 
-from minigrad.autograd import Device, Tensor, get_default_dtype
-from minigrad.autograd.dtypes import as_dtype, int64, native
+from minigrad.autograd import Device, Tensor, contiguous_format, get_default_dtype, preserve_format, promote_types
+from minigrad.autograd.dtypes import as_dtype, native
 
-from .registry import both, function, functional
+from .registry import function
+
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")  # bytes of this machine
+_PLAIN = frozenset((int, float, bool))
 
 
 def finish(array, requires_grad, device=None):
@@ -21,15 +27,58 @@ def finish(array, requires_grad, device=None):
 
 
 def shape_of(size):
-    """A shape given as separate sizes or as one sequence; negative sizes are an error."""
+    """A shape given as separate sizes or as one sequence; negative and absurd sizes are an error."""
     if len(size) == 1 and not isinstance(size[0], (int, np.integer)):
         if isinstance(size[0], Tensor) and size[0].ndim == 0:
-            return (int(size[0]),)
+            return checked((size[0].__index__(),))
+        if not hasattr(size[0], "__iter__"):
+            raise TypeError(
+                f"argument 'size' (position 1) must be tuple of ints, not {type(size[0]).__name__}\nhint: sizes are "
+                "whole numbers"
+            )
         size = tuple(size[0])
-    shape = tuple([n.__index__() for n in size])
+    return checked(tuple([n.__index__() if hasattr(n, "__index__") else _no_size(n) for n in size]))
+
+
+def _no_size(value):
+    raise TypeError(
+        f"argument 'size' must be tuple of ints, but found element of type {type(value).__name__}\nhint: sizes are "
+        "whole numbers"
+    )
+
+
+def checked(shape):
+    """`shape`, unless no memory could hold it."""
     if any(n < 0 for n in shape):
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+    count = math.prod(shape)
+    if count * 8 >= 2**63:
+        raise RuntimeError(
+            f"Storage size calculation overflowed with sizes={list(shape)}\nhint: that would be {count} elements"
+        )
+    if count > _MEMORY:
+        raise RuntimeError(
+            f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {count} elements\nhint: the shape is "
+            f"{shape}, and this machine has {_MEMORY} bytes of memory"
+        )
     return shape
+
+
+def fitting(value, dtype, suffix="_t"):
+    """`value`, a number, unless `dtype` cannot represent it: PyTorch's error then."""
+    if dtype.kind == "b":
+        return bool(value)
+    if dtype.kind == "f":
+        name, limit, finite = "float", np.finfo(dtype).max, math.isinf(value) or math.isnan(value)
+        low, value_fits = -limit, finite or -limit <= value <= limit
+    else:
+        limits = np.iinfo(dtype)
+        name = "int" if dtype == np.int32 and suffix else f"{dtype}{suffix}"
+        low = -limits.max if dtype.kind == "u" else limits.min  # negative numbers wrap around, as in PyTorch
+        value_fits = math.isfinite(value) and low <= value <= limits.max
+    if not value_fits:
+        raise RuntimeError(f"value cannot be converted to type {name} without overflow\nhint: the value is {value}")
+    return int(value) % 2**8 if dtype.kind == "u" else value
 
 
 def _array_of(data, dtype):
@@ -39,28 +88,79 @@ def _array_of(data, dtype):
     elif isinstance(data, (np.ndarray, np.generic)):
         array = native(np.asarray(data))
     else:
-        try:
-            array = np.array(_plain(data))
-        except ValueError as error:
-            raise ValueError(
-                "expected sequences of equal length at every dimension\nhint: the nested sequence is ragged"
-            ) from error
-        if array.dtype == object or array.dtype.kind in "USO":
-            raise TypeError(
-                f"cannot make a tensor of {type(data).__name__} {data!r:.60}\nhint: numbers, nested sequences of equal "
-                "lengths, arrays and tensors can be converted"
-            )
-        if array.dtype.kind == "f" or array.size == 0:
-            array = array.astype(get_default_dtype())
-        array = native(array)
+        return _array_of_numbers(data, dtype)
     return array if dtype is None else array.astype(as_dtype(dtype), copy=False)
 
 
-def _plain(data):
-    """Nested sequences with the tensors in them as arrays."""
-    if isinstance(data, (list, tuple)):
-        return [_plain(item) for item in data]
-    return data.detach().numpy() if isinstance(data, Tensor) else data
+def _array_of_numbers(data, dtype):
+    """Python's numbers, in nested sequences, as an array: floats of the default dtype unless NumPy's are among them."""
+    floats = []  # dtypes of the NumPy and minigrad floats
+    try:
+        array = np.array(_plain(data, floats))
+    except ValueError:
+        raise _ragged(data) from None
+    if array.dtype.kind == "u" or array.dtype == object:
+        if dtype is None or as_dtype(dtype).kind != "f":
+            raise ValueError("Overflow when unpacking long long\nhint: int64 ends at 2**63 - 1")
+        array = array.astype(np.float64)
+    if dtype is not None:
+        dtype = as_dtype(dtype)
+        if array.size and array.dtype.kind in "if" and dtype.kind in "iu":
+            for extreme in (array.min(), array.max()):
+                fitting(extreme.item(), dtype, suffix="")
+        with np.errstate(all="ignore"):
+            return array.astype(dtype)
+    if array.dtype.kind == "f":
+        wide = get_default_dtype()
+        for i, found in enumerate(floats):
+            wide = promote_types(wide, found) if i else found
+        return array.astype(wide)
+    return array.astype(get_default_dtype()) if array.size == 0 else array
+
+
+def _plain(data, floats):
+    """Nested sequences of numbers, with one-element tensors as numbers; notes the dtypes of floats that have one."""
+    if type(data) in _PLAIN:
+        return data
+    if isinstance(data, Tensor):
+        if data._array.size != 1:
+            raise _MANY
+        data = data._array.reshape(())
+    if isinstance(data, (np.ndarray, np.generic)):
+        data = native(np.asarray(data))
+        if data.dtype.kind == "f":
+            floats.append(data.dtype)
+        return data
+    if isinstance(data, str):
+        raise TypeError("new(): invalid data type 'str'\nhint: numbers, nested sequences and arrays can be converted")
+    if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "keys"):
+        return [item if type(item) in _PLAIN else _plain(item, floats) for item in data]
+    for convert in ("__index__", "__float__"):
+        if hasattr(data, convert):
+            return getattr(data, convert)()
+    raise RuntimeError(
+        f"Could not infer dtype of {type(data).__name__}\nhint: numbers, nested sequences of equal lengths, arrays and "
+        "tensors can be converted"
+    )
+
+
+_MANY = ValueError(
+    "only one element tensors can be converted to Python scalars\nhint: minigrad.stack joins tensors of one shape"
+)
+
+
+def _ragged(data):
+    """PyTorch's error for nested sequences of unequal lengths."""
+    level, dim = [data], 0
+    while True:
+        lengths = [len(item) if hasattr(item, "__len__") else None for item in level]
+        if None in lengths:
+            return TypeError(f"not a sequence\nhint: at dim {dim} there are numbers beside sequences")
+        if odd := [n for n in lengths if n != lengths[0]]:
+            return ValueError(
+                f"expected sequence of length {lengths[0]} at dim {dim} (got {odd[0]})\nhint: a tensor is no ragged list"
+            )
+        level, dim = [item for sequence in level for item in sequence], dim + 1
 
 
 @function
@@ -101,45 +201,56 @@ def from_numpy(array):
     tensor([0, 1, 2])
     """
     if not isinstance(array, np.ndarray):
-        raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
+        raise TypeError(
+            f"expected np.ndarray (got {type(array).__module__.removeprefix('builtins')}"
+            f"{'.' * (type(array).__module__ != 'builtins')}{type(array).__name__})"
+        )
     return Tensor._wrap(native(array))
 
 
+def _dtype_of(dtype):
+    return get_default_dtype() if dtype is None else as_dtype(dtype)
+
+
+def _sizes(name, sizes, size):
+    """The shape that a function was given, by position or as `size=`."""
+    if size is not None:
+        sizes = (size,)
+    elif not sizes:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
+    return shape_of(sizes)
+
+
 @function
-def zeros(*size, dtype=None, device=None, requires_grad=False):
-    """A tensor of zeros (`torch.zeros`).
+def zeros(*sizes, size=None, dtype=None, device=None, requires_grad=False):
+    """A tensor of zeros; the sizes are separate or one sequence (`torch.zeros`).
 
     >>> zeros(2, 3)
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return finish(
-        np.zeros(shape_of(size), get_default_dtype() if dtype is None else as_dtype(dtype)), requires_grad, device
-    )
+    return finish(np.zeros(_sizes("zeros", sizes, size), _dtype_of(dtype)), requires_grad, device)
 
 
 @function
-def ones(*size, dtype=None, device=None, requires_grad=False):
-    """A tensor of ones (`torch.ones`).
+def ones(*sizes, size=None, dtype=None, device=None, requires_grad=False):
+    """A tensor of ones; the sizes are separate or one sequence (`torch.ones`).
 
     >>> ones(2)
     tensor([1., 1.])
     """
-    return finish(
-        np.ones(shape_of(size), get_default_dtype() if dtype is None else as_dtype(dtype)), requires_grad, device
-    )
+    return finish(np.ones(_sizes("ones", sizes, size), _dtype_of(dtype)), requires_grad, device)
 
 
 @function
-def empty(*size, dtype=None, device=None, requires_grad=False):
+def empty(*sizes, size=None, dtype=None, device=None, requires_grad=False, memory_format=contiguous_format):
     """A tensor whose elements are whatever the memory held (`torch.empty`).
 
     >>> empty(2, 3).shape
     minigrad.Size([2, 3])
     """
-    return finish(
-        np.empty(shape_of(size), get_default_dtype() if dtype is None else as_dtype(dtype)), requires_grad, device
-    )
+    array = np.empty(_sizes("empty", sizes, size), _dtype_of(dtype))
+    return finish(_laid_out(array, array.dtype, memory_format), requires_grad, device)
 
 
 @function
@@ -149,130 +260,76 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     >>> full((2,), 7)
     tensor([7, 7])
     """
-    dtype = _array_of(fill_value, dtype).dtype
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    return finish(np.full(shape_of((size,)), value, dtype), requires_grad, device)
+    if dtype is None:
+        dtype = fill_value.dtype if isinstance(fill_value, Tensor) else _array_of(fill_value, None).dtype
+    dtype = as_dtype(dtype)
+    return finish(np.full(shape_of((size,)), fitting(value, dtype), dtype), requires_grad, device)
 
 
-def _like(input, dtype):
-    return input._array.dtype if dtype is None else as_dtype(dtype)
+def _laid_out(array, dtype, memory_format):
+    """Uninitialised memory of the shape and, with `preserve_format`, the order of `array`."""
+    if memory_format is preserve_format:
+        return np.empty_like(array, dtype)
+    if memory_format is contiguous_format:
+        return np.empty_like(array, dtype, order="C")
+    return np.empty_like(array.transpose(0, 2, 3, 1), dtype, order="C").transpose(0, 3, 1, 2)
+
+
+def _like(name, input, dtype, memory_format, value=None):
+    """An array like the tensor `input`, filled with `value`."""
+    if not isinstance(input, Tensor):
+        raise TypeError(
+            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}\nhint: "
+            f"minigrad.{name.removesuffix('_like')} takes a shape"
+        )
+    array = _laid_out(input._array, input._array.dtype if dtype is None else as_dtype(dtype), memory_format)
+    if value is not None:
+        array.fill(value)
+    return array
 
 
 @function
-def zeros_like(input, *, dtype=None, device=None, requires_grad=False):
+def zeros_like(input, *, dtype=None, device=None, requires_grad=False, memory_format=preserve_format):
     """Zeros with the shape, dtype and memory order of `input` (`torch.zeros_like`).
 
     >>> zeros_like(tensor([1.0, 2.0]))
     tensor([0., 0.])
     """
-    return finish(np.zeros_like(input._array, _like(input, dtype)), requires_grad, device)
+    return finish(_like("zeros_like", input, dtype, memory_format, 0), requires_grad, device)
 
 
 @function
-def ones_like(input, *, dtype=None, device=None, requires_grad=False):
+def ones_like(input, *, dtype=None, device=None, requires_grad=False, memory_format=preserve_format):
     """Ones with the shape, dtype and memory order of `input` (`torch.ones_like`).
 
     >>> ones_like(tensor([1.0, 2.0]))
     tensor([1., 1.])
     """
-    return finish(np.ones_like(input._array, _like(input, dtype)), requires_grad, device)
+    return finish(_like("ones_like", input, dtype, memory_format, 1), requires_grad, device)
 
 
 @function
-def empty_like(input, *, dtype=None, device=None, requires_grad=False):
+def empty_like(input, *, dtype=None, device=None, requires_grad=False, memory_format=preserve_format):
     """An uninitialised tensor with the shape, dtype and memory order of `input` (`torch.empty_like`).
 
     >>> empty_like(tensor([1.0, 2.0])).shape
     minigrad.Size([2])
     """
-    return finish(np.empty_like(input._array, _like(input, dtype)), requires_grad, device)
+    return finish(_like("empty_like", input, dtype, memory_format), requires_grad, device)
 
 
 @function
-def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False):
+def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False, memory_format=preserve_format):
     """A tensor of `fill_value` with the shape, dtype and memory order of `input` (`torch.full_like`).
 
     >>> full_like(tensor([1.0, 2.0]), 5)
     tensor([5., 5.])
     """
-    return finish(np.full_like(input._array, fill_value, _like(input, dtype)), requires_grad, device)
-
-
-@function
-def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
-    """The numbers from `start` (0 if only one is given) up to but not including `end` (`torch.arange`).
-
-    >>> arange(4)
-    tensor([0, 1, 2, 3])
-    >>> arange(1, 2, 0.5)
-    tensor([1.0000, 1.5000])
-    """
-    if end is None:
-        start, end = 0, start
-    start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
-    if step == 0:
-        raise RuntimeError("step must be nonzero")
-    if (end - start) * step < 0:
-        raise RuntimeError(
-            "upper bound and lower bound inconsistent with step sign"
-            f"\nhint: no step of {step} leads from {start} to {end}"
-        )
-    if dtype is None:
-        dtype = int64 if all(isinstance(v, (int, np.integer)) for v in (start, end, step)) else get_default_dtype()
-    count = max(0, int(np.ceil((end - start) / step)))
-    return finish((start + step * np.arange(count)).astype(as_dtype(dtype)), requires_grad, device)
-
-
-@function
-def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
-    """`steps` numbers from `start` to `end`, both included, evenly spaced (`torch.linspace`).
-
-    >>> linspace(0, 1, 3)
-    tensor([0.0000, 0.5000, 1.0000])
-    """
-    if steps < 0:
-        raise RuntimeError("number of steps must be non-negative")
-    return finish(
-        np.linspace(start, end, steps).astype(get_default_dtype() if dtype is None else as_dtype(dtype)),
-        requires_grad,
-        device,
-    )
-
-
-@function
-def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
-    """The n x m matrix (n x n by default) with ones on the diagonal (`torch.eye`).
-
-    >>> eye(2)
-    tensor([[1., 0.],
-            [0., 1.]])
-    """
-    return finish(np.eye(n, m, dtype=get_default_dtype() if dtype is None else as_dtype(dtype)), requires_grad, device)
-
-
-@functional
-def one_hot(tensor, num_classes=-1):
-    """int64 rows with a 1 at each class index, shape (*, num_classes) (`torch.nn.functional.one_hot`).
-
-    >>> one_hot(arange(3))
-    tensor([[1, 0, 0],
-            [0, 1, 0],
-            [0, 0, 1]])
-    """
-    index = tensor._array
-    if index.dtype != np.int64:
-        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
-    if num_classes == -1:
-        if index.size == 0:
-            raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        num_classes = int(index.max()) + 1
-    if index.size and index.min() < 0:
-        raise RuntimeError("Class values must be non-negative.")
-    if index.size and index.max() >= num_classes:
-        raise RuntimeError(
-            f"Class values must be smaller than num_classes.\nhint: found {index.max()}, num_classes is {num_classes}"
-        )
-    return Tensor._wrap((index[..., None] == np.arange(num_classes)).astype(np.int64))
+    array = _like("full_like", input, dtype, memory_format)
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    array.fill(fitting(value, array.dtype))
+    return finish(array, requires_grad, device)
 
 
 def _new(name, maker):
@@ -286,25 +343,5 @@ def _new(name, maker):
     setattr(Tensor, name, new)
 
 
-for _maker in (zeros, ones, empty, full):
+for _maker in (tensor, zeros, ones, empty, full):
     _new(f"new_{_maker.__name__}", _maker)
-
-
-@function
-def is_tensor(obj):
-    """Whether `obj` is a Tensor (`torch.is_tensor`).
-
-    >>> is_tensor(ones(1)), is_tensor([1])
-    (True, False)
-    """
-    return isinstance(obj, Tensor)
-
-
-@both()
-def numel(input):
-    """The number of elements (`torch.numel`).
-
-    >>> numel(ones(2, 3))
-    6
-    """
-    return input._array.size

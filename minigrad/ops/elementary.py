@@ -1,235 +1,433 @@
-"""Elementary functions of one tensor, element by element. Each stands with its derivative."""
+"""Elementary and special functions of one tensor, element by element: each stands with its derivative.
+
+`@elementary(formula, derivative)` makes a differentiable operation of the function of an array below it, and offers it
+as a function and a method, in place too. The derivative is written with tensors; what its arguments are called says
+what backward needs: `dy`, the gradient that arrives, then `x`, the function's argument, or `y`, its result.
+"""
+
+import inspect
+import math
 
 import numpy as np
 
-from minigrad.autograd import Operation
+from minigrad.autograd import Operation, get_default_dtype
 
-from .arithmetic import true_dtype
-from .registry import both
-
-
-def _floating(ufunc, x):
-    """`ufunc(x)` in x's floating dtype; integers and bools give the default one, as in PyTorch."""
-    with np.errstate(all="ignore"):
-        return ufunc(x if x.dtype.kind == "f" else x.astype(true_dtype(x)))
+from .choice import where
+from .registry import both, function, method
 
 
-class Exp(Operation):
-    """eˣ"""
+def floating(x):
+    """`x` in a floating dtype: its own, or the default one for integers and bools, as in PyTorch."""
+    return x if x.dtype.kind == "f" else x.astype(get_default_dtype())
 
-    formula = "dx = dy · y"
+
+class Elementary(Operation):
+    """y = f(x), for the function and the derivative that `elementary` was given"""
+
+    formula = "dx = dy · f'(x)"
 
     @staticmethod
     def forward(ctx, x):
-        y = _floating(np.exp, x)
-        ctx.save_for_backward(y)
+        floats = floating(x)
+        y = ctx.function(floats)
+        if y.dtype is not floats.dtype:  # special functions that compute in float64
+            y = y.astype(floats.dtype)
+        ctx.save_for_backward(*[x if name == "x" else y for name in ctx.saves])
         return y
 
     @staticmethod
     def backward(ctx, dy):
-        (y,) = ctx.saved_tensors
-        return dy * y
+        return ctx.derivative(dy, *ctx.saved_tensors)
 
 
-class Expm1(Operation):
-    """eˣ - 1, exact near 0"""
+def elementary(formula, derivative, *aliases):
+    """Make the decorated function of a floating array an operation with this derivative, and offer it on tensors."""
 
-    formula = "dx = dy · (y + 1)"
+    def offer(definition):
+        members = {
+            "__doc__": inspect.getdoc(definition).partition("\n")[0],
+            "__module__": definition.__module__,
+            "formula": formula,
+            "function": staticmethod(definition),
+            "derivative": staticmethod(derivative),
+            "saves": tuple(inspect.signature(derivative).parameters)[1:],
+        }
+        operation = type(definition.__name__.capitalize(), (Elementary,), members)
 
-    @staticmethod
-    def forward(ctx, x):
-        y = _floating(np.expm1, x)
-        ctx.save_for_backward(y)
-        return y
+        def of_tensor(input):
+            return operation.apply(input)
 
-    @staticmethod
-    def backward(ctx, dy):
-        (y,) = ctx.saved_tensors
-        return dy * (y + 1)
+        of_tensor.__name__ = of_tensor.__qualname__ = definition.__name__
+        of_tensor.__doc__ = definition.__doc__
+        return both(*aliases, inplace=True)(of_tensor)
 
-
-class Log(Operation):
-    """log x"""
-
-    formula = "dx = dy / x"
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return _floating(np.log, x)
-
-    @staticmethod
-    def backward(ctx, dy):
-        (x,) = ctx.saved_tensors
-        return dy / x
+    return offer
 
 
-class Log1p(Operation):
-    """log(1 + x), exact near 0"""
+def _special(name):
+    """SciPy's special function of that name; SciPy is imported when it is first needed."""
+    from scipy import special
 
-    formula = "dx = dy / (1 + x)"
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return _floating(np.log1p, x)
-
-    @staticmethod
-    def backward(ctx, dy):
-        (x,) = ctx.saved_tensors
-        return dy / (x + 1)
+    return getattr(special, name)
 
 
-class Sqrt(Operation):
-    """√x"""
-
-    formula = "dx = dy / (2 · y)"
-
-    @staticmethod
-    def forward(ctx, x):
-        y = _floating(np.sqrt, x)
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx, dy):
-        (y,) = ctx.saved_tensors
-        return dy / (2 * y)
-
-
-class Rsqrt(Operation):
-    """1 / √x"""
-
-    formula = "dx = -dy · y³ / 2"
-
-    @staticmethod
-    def forward(ctx, x):
-        with np.errstate(all="ignore"):
-            y = np.reciprocal(_floating(np.sqrt, x))
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx, dy):
-        (y,) = ctx.saved_tensors
-        return -0.5 * dy * y**3
-
-
-class Sin(Operation):
-    """sin x"""
-
-    formula = "dx = dy · cos x"
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return _floating(np.sin, x)
-
-    @staticmethod
-    def backward(ctx, dy):
-        (x,) = ctx.saved_tensors
-        return dy * cos(x)
-
-
-class Cos(Operation):
-    """cos x"""
-
-    formula = "dx = -dy · sin x"
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return _floating(np.cos, x)
-
-    @staticmethod
-    def backward(ctx, dy):
-        (x,) = ctx.saved_tensors
-        return -dy * sin(x)
-
-
-@both(inplace=True)
-def exp(input):
+@elementary("dx = dy · y", lambda dy, y: dy * y)
+def exp(x):
     """eˣ of each element (`torch.exp`).
 
     >>> import minigrad
     >>> minigrad.exp(minigrad.tensor([0.0, 1.0]))
-    tensor([1.0000, 2.7183])
+
     """
-    return Exp.apply(input)
+    return np.exp(x)
 
 
-@both(inplace=True)
-def expm1(input):
+@elementary("dx = dy · y · log 2", lambda dy, y: dy * y * math.log(2))
+def exp2(x):
+    """2ˣ of each element (`torch.exp2`).
+
+    >>> import minigrad
+    >>> minigrad.exp2(minigrad.tensor([0.0, 3.0]))
+
+    """
+    return np.exp2(x)
+
+
+@elementary("dx = dy · (y + 1)", lambda dy, y: dy * (y + 1))
+def expm1(x):
     """eˣ - 1 of each element, exact near 0 (`torch.expm1`).
 
     >>> import minigrad
     >>> minigrad.expm1(minigrad.tensor([0.0, 1.0]))
-    tensor([0.0000, 1.7183])
+
     """
-    return Expm1.apply(input)
+    return np.expm1(x)
 
 
-@both(inplace=True)
-def log(input):
+@elementary("dx = dy / x", lambda dy, x: dy / x)
+def log(x):
     """The natural logarithm of each element: -inf at 0, NaN below (`torch.log`).
 
     >>> import minigrad
     >>> minigrad.log(minigrad.tensor([1.0, 2.0]))
-    tensor([0.0000, 0.6931])
+
     """
-    return Log.apply(input)
+    return np.log(x)
 
 
-@both(inplace=True)
-def log1p(input):
+@elementary("dx = dy / (x · log 2)", lambda dy, x: dy / (x * math.log(2)))
+def log2(x):
+    """The logarithm to the base 2 of each element: -inf at 0, NaN below (`torch.log2`).
+
+    >>> import minigrad
+    >>> minigrad.log2(minigrad.tensor([1.0, 8.0]))
+
+    """
+    return np.log2(x)
+
+
+@elementary("dx = dy / (x · log 10)", lambda dy, x: dy / (x * math.log(10)))
+def log10(x):
+    """The logarithm to the base 10 of each element: -inf at 0, NaN below (`torch.log10`).
+
+    >>> import minigrad
+    >>> minigrad.log10(minigrad.tensor([1.0, 1000.0]))
+
+    """
+    return np.log10(x)
+
+
+@elementary("dx = dy / (1 + x)", lambda dy, x: dy / (x + 1))
+def log1p(x):
     """log(1 + x) of each element, exact near 0 (`torch.log1p`).
 
     >>> import minigrad
     >>> minigrad.log1p(minigrad.tensor([0.0, 1.0]))
-    tensor([0.0000, 0.6931])
+
     """
-    return Log1p.apply(input)
+    return np.log1p(x)
 
 
-@both(inplace=True)
-def sqrt(input):
+@elementary("dx = dy / (2 · y)", lambda dy, y: dy / (2 * y))
+def sqrt(x):
     """The square root of each element, NaN below 0 (`torch.sqrt`).
 
     >>> import minigrad
     >>> minigrad.sqrt(minigrad.tensor([4.0, 9.0]))
-    tensor([2., 3.])
+
     """
-    return Sqrt.apply(input)
+    return np.sqrt(x)
 
 
-@both(inplace=True)
-def rsqrt(input):
+@elementary("dx = -dy · y³ / 2", lambda dy, y: -0.5 * dy * y**3)
+def rsqrt(x):
     """1 / √x of each element (`torch.rsqrt`).
 
     >>> import minigrad
     >>> minigrad.rsqrt(minigrad.tensor([4.0]))
-    tensor([0.5000])
+
     """
-    return Rsqrt.apply(input)
+    return np.reciprocal(np.sqrt(x))
 
 
-@both(inplace=True)
-def sin(input):
+@elementary("dx = dy · cos x", lambda dy, x: dy * x.cos())
+def sin(x):
     """The sine of each element, in radians (`torch.sin`).
 
     >>> import minigrad
     >>> minigrad.sin(minigrad.tensor([0.0]))
-    tensor([0.])
+
     """
-    return Sin.apply(input)
+    return np.sin(x)
 
 
-@both(inplace=True)
-def cos(input):
+@elementary("dx = -dy · sin x", lambda dy, x: dy * -x.sin())
+def cos(x):
     """The cosine of each element, in radians (`torch.cos`).
 
     >>> import minigrad
     >>> minigrad.cos(minigrad.tensor([0.0]))
-    tensor([1.])
+
     """
-    return Cos.apply(input)
+    return np.cos(x)
+
+
+@elementary("dx = dy · (1 + y²)", lambda dy, y: dy * (1 + y * y))
+def tan(x):
+    """The tangent of each element, in radians (`torch.tan`).
+
+    >>> import minigrad
+    >>> minigrad.tan(minigrad.tensor([0.0, 1.0]))
+
+    """
+    return np.tan(x)
+
+
+@elementary("dx = dy / √(1 - x²)", lambda dy, x: dy * (1 - x * x).rsqrt(), "arcsin")
+def asin(x):
+    """The angle in radians whose sine each element is, NaN outside [-1, 1] (`torch.asin`).
+
+    >>> import minigrad
+    >>> minigrad.asin(minigrad.tensor([0.0, 1.0]))
+
+    """
+    return np.arcsin(x)
+
+
+@elementary("dx = -dy / √(1 - x²)", lambda dy, x: dy * -(1 - x * x).rsqrt(), "arccos")
+def acos(x):
+    """The angle in radians whose cosine each element is, NaN outside [-1, 1] (`torch.acos`).
+
+    >>> import minigrad
+    >>> minigrad.acos(minigrad.tensor([0.0, 1.0]))
+
+    """
+    return np.arccos(x)
+
+
+@elementary("dx = dy / (1 + x²)", lambda dy, x: dy / (x * x + 1), "arctan")
+def atan(x):
+    """The angle in radians whose tangent each element is (`torch.atan`).
+
+    >>> import minigrad
+    >>> minigrad.atan(minigrad.tensor([0.0, 1.0]))
+
+    """
+    return np.arctan(x)
+
+
+@elementary("dx = dy · cosh x", lambda dy, x: dy * x.cosh())
+def sinh(x):
+    """The hyperbolic sine of each element (`torch.sinh`).
+
+    >>> import minigrad
+    >>> minigrad.sinh(minigrad.tensor([0.0, 1.0]))
+
+    """
+    return np.sinh(x)
+
+
+@elementary("dx = dy · sinh x", lambda dy, x: dy * x.sinh())
+def cosh(x):
+    """The hyperbolic cosine of each element (`torch.cosh`).
+
+    >>> import minigrad
+    >>> minigrad.cosh(minigrad.tensor([0.0, 1.0]))
+
+    """
+    return np.cosh(x)
+
+
+@elementary("dx = dy / √(x² + 1)", lambda dy, x: dy * (x * x + 1).rsqrt(), "arcsinh")
+def asinh(x):
+    """The inverse hyperbolic sine of each element (`torch.asinh`).
+
+    >>> import minigrad
+    >>> minigrad.asinh(minigrad.tensor([0.0, 1.0]))
+
+    """
+    return np.arcsinh(x)
+
+
+@elementary("dx = dy / √(x² - 1)", lambda dy, x: dy * (x * x - 1).rsqrt(), "arccosh")
+def acosh(x):
+    """The inverse hyperbolic cosine of each element, NaN below 1 (`torch.acosh`).
+
+    >>> import minigrad
+    >>> minigrad.acosh(minigrad.tensor([1.0, 2.0]))
+
+    """
+    return np.arccosh(x)
+
+
+@elementary("dx = dy / (1 - x²)", lambda dy, x: dy / (1 - x * x), "arctanh")
+def atanh(x):
+    """The inverse hyperbolic tangent of each element, NaN outside [-1, 1] (`torch.atanh`).
+
+    >>> import minigrad
+    >>> minigrad.atanh(minigrad.tensor([0.0, 0.5]))
+
+    """
+    return np.arctanh(x)
+
+
+@elementary("dx = dy · 2 / √π · e^-x²", lambda dy, x: dy * (2 / math.sqrt(math.pi) * (-(x * x)).exp()))
+def erf(x):
+    """The error function of each element, 2 / √π · ∫ e^-t² dt from 0 to x (`torch.erf`).
+
+    >>> import minigrad
+    >>> minigrad.erf(minigrad.tensor([0.0, 1.0]))
+
+    """
+    return _special("erf")(x)
+
+
+@elementary("dx = -dy · 2 / √π · e^-x²", lambda dy, x: dy * (-2 / math.sqrt(math.pi) * (-(x * x)).exp()))
+def erfc(x):
+    """1 - erf(x) of each element, exact for large x (`torch.erfc`).
+
+    >>> import minigrad
+    >>> minigrad.erfc(minigrad.tensor([0.0, 1.0]))
+
+    """
+    return _special("erfc")(x)
+
+
+@elementary("dx = dy · √π / 2 · e^y²", lambda dy, y: dy * (math.sqrt(math.pi) / 2 * (y * y).exp()))
+def erfinv(x):
+    """The number whose error function each element is, NaN outside [-1, 1] (`torch.erfinv`).
+
+    >>> import minigrad
+    >>> minigrad.erfinv(minigrad.tensor([0.0, 0.5]))
+
+    """
+    return _special("erfinv")(x)
+
+
+@elementary("dx = dy · digamma x", lambda dy, x: dy * x.digamma())
+def lgamma(x):
+    """The logarithm of the absolute value of the gamma function of each element (`torch.lgamma`).
+
+    >>> import minigrad
+    >>> minigrad.lgamma(minigrad.tensor([1.0, 5.0]))
+
+    """
+    return np.where(np.isneginf(x), np.inf, _special("gammaln")(x))
+
+
+@elementary("dx = dy · polygamma(1, x)", lambda dy, x: dy * polygamma(1, x))
+def digamma(x):
+    """The derivative of `lgamma` at each element (`torch.digamma`).
+
+    >>> import minigrad
+    >>> minigrad.digamma(minigrad.tensor([1.0, 2.0]))
+
+    """
+    return _special("psi")(x)
+
+
+@elementary("dx = dy · (π·x · cos π·x - sin π·x) / (π·x²), 0 at 0", lambda dy, x: _sinc_gradient(dy, x))
+def sinc(x):
+    """sin(π·x) / (π·x) of each element, 1 at 0 (`torch.sinc`).
+
+    >>> import minigrad
+    >>> minigrad.sinc(minigrad.tensor([0.0, 0.5]))
+    X
+    """
+    angle = x * x.dtype.type(np.pi)
+    return np.where(angle == 0, x.dtype.type(1), np.sin(angle) / angle)
+
+
+def _sinc_gradient(dy, x):
+    angle, area = x * math.pi, x * x * math.pi
+    return where(area == 0, 0.0, dy * ((angle * angle.cos() - angle.sin()) / area))
+
+
+class Polygamma(Operation):
+    """The n-th derivative of digamma"""
+
+    formula = "dx = dy · polygamma(n + 1, x)"
+
+    @staticmethod
+    def forward(ctx, x, n):
+        ctx.n = n
+        ctx.save_for_backward(x)
+        x = floating(x)
+        return np.asarray(_special("polygamma")(n, x)).astype(x.dtype)
+
+    @staticmethod
+    def backward(ctx, dy):
+        (x,) = ctx.saved_tensors
+        return dy * Polygamma.apply(x, ctx.n + 1)
+
+
+class Logit(Operation):
+    """log(x / (1 - x)), with x limited to [eps, 1 - eps] if eps is given"""
+
+    formula = "dx = dy / (x · (1 - x)); 0 outside [eps, 1 - eps], NaN outside [0, 1] without eps"
+
+    @staticmethod
+    def forward(ctx, x, eps):
+        ctx.eps = eps
+        ctx.save_for_backward(x)
+        x = floating(x)
+        if eps is not None:
+            low, high = x.dtype.type(eps), x.dtype.type(1 - eps)
+            x = np.where(x < low, low, np.where(x > high, high, x))
+        return np.log(x / (1 - x))
+
+    @staticmethod
+    def backward(ctx, dy):
+        (x,) = ctx.saved_tensors
+        low, high, outside = (0.0, 1.0, math.nan) if ctx.eps is None else (ctx.eps, 1 - ctx.eps, 0.0)
+        return where((x >= low) & (x <= high), dy / (x * (1 - x)), outside)
+
+
+@function
+def polygamma(n, input):
+    """The n-th derivative of `digamma` at each element, n a whole number from 0 (`torch.polygamma`).
+
+    >>> import minigrad
+    >>> minigrad.polygamma(1, minigrad.tensor([1.0]))
+    tensor([1.6449])
+    """
+    if n < 0:
+        raise RuntimeError("polygamma(n, x) does not support negative n.")
+    return digamma(input) if n == 0 else Polygamma.apply(input, n)
+
+
+@method("polygamma", inplace=True)
+def _polygamma(self, n):
+    """The n-th derivative of `digamma` at each element (`torch.Tensor.polygamma`)."""
+    return polygamma(n, self)
+
+
+@both(inplace=True)
+def logit(input, eps=None):
+    """log(x / (1 - x)) of each element, the inverse of `sigmoid`; `eps` limits x to [eps, 1 - eps] (`torch.logit`).
+
+    >>> import minigrad
+    >>> minigrad.logit(minigrad.tensor([0.5, 1.0]), eps=0.1)
+    X
+    """
+    return Logit.apply(input, eps)

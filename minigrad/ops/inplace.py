@@ -11,8 +11,9 @@ import numpy as np
 from minigrad.autograd import Operation, Tensor, no_grad, state
 from minigrad.autograd.dtypes import TORCH_NAMES
 
-from .arithmetic import no_broadcast, where
-from .creation import ones, zeros
+from .arithmetic import no_broadcast
+from .choice import where
+from .creation import fitting, ones, zeros
 from .registry import method, twins
 
 
@@ -144,9 +145,16 @@ class Overwrite(Operation):
         return (zeros(dy.shape, dtype=dy.dtype) if ctx.needs_input_grad[0] else None), dy
 
 
+def _of_kind(tensor, result):
+    """`result`; one that is not differentiable although `tensor` is takes its place as constants do."""
+    if tensor._needs and result._array.dtype.kind != "f" and result._array.shape == tensor._array.shape:
+        return Overwrite.apply(tensor, result)
+    return result
+
+
 def _twin(name, definition):
     def inplace(self, *args, **kwargs):
-        return assign(self, lambda x: definition(x, *args, **kwargs))
+        return assign(self, lambda x: _of_kind(x, definition(x, *args, **kwargs)))
 
     inplace.__name__ = f"{name}_"
     inplace.__doc__ = f"`{name}` written into this tensor (`torch.Tensor.{name}_`)."
@@ -170,6 +178,11 @@ OPERATORS = {
     "__ifloordiv__": "floor_divide",
     "__imod__": "remainder",
     "__ipow__": "pow",
+    "__iand__": "bitwise_and",
+    "__ior__": "bitwise_or",
+    "__ixor__": "bitwise_xor",
+    "__ilshift__": "bitwise_left_shift",
+    "__irshift__": "bitwise_right_shift",
 }
 
 
@@ -182,7 +195,11 @@ def copy_(self, src, non_blocking=False):
 
 @method()
 def fill_(self, value):
-    """Write `value` into every element (`torch.Tensor.fill_`)."""
+    """Write `value`, a number or a 0-d tensor, into every element (`torch.Tensor.fill_`)."""
+    if not isinstance(value, Tensor):
+        value = fitting(value, self._array.dtype)
+    elif value.ndim:
+        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
     return assign(self, Overwrite, value)
 
 

@@ -1,17 +1,18 @@
 """Random tensors, drawn from counter-based generators: the same seed gives the same numbers, whatever ran in between
-elsewhere.
+elsewhere. Distributions whose parameters are tensors, and tensors filled in place, are in `sampling`.
 """
 
 import secrets
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor, get_default_dtype
+from minigrad.autograd import Device, Operation, Tensor, get_default_dtype
 from minigrad.autograd.dtypes import as_dtype, int64
 
-from .creation import finish, shape_of
-from .inplace import Overwrite, assign
-from .registry import both, function, functional, method
+from .arithmetic import not_implemented
+from .creation import checked, finish, fitting, shape_of
+from .inplace import assign
+from .registry import function, functional
 
 
 class Generator:
@@ -25,11 +26,16 @@ class Generator:
     """
 
     def __init__(self, device="cpu"):
+        self.device = Device(device)
         self.manual_seed(67280421310721)
 
     def manual_seed(self, seed):
         """Start the stream that belongs to `seed`; returns the generator."""
-        self._seed = int(seed) % 2**64
+        if not hasattr(seed, "__index__"):
+            raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
+        if not -(2**63) <= seed < 2**64:
+            raise ValueError(f"Overflow when unpacking long long\nhint: {seed} is no number of 64 bits")
+        self._seed = seed.__index__() % 2**64
         self.stream = np.random.Generator(np.random.Philox(key=self._seed))
         return self
 
@@ -87,7 +93,28 @@ def manual_seed(seed):
     >>> _ = manual_seed(1); bool((a == minigrad.rand(2)).all())
     True
     """
-    return default_generator.manual_seed(seed)
+    return default_generator.manual_seed(int(seed))
+
+
+@function
+def seed():
+    """Start the default generator's stream of a seed that nobody can guess, and return the seed (`torch.seed`).
+
+    >>> seed() == initial_seed()
+    True
+    """
+    return default_generator.seed()
+
+
+@function
+def initial_seed():
+    """The seed of the default generator's present stream (`torch.initial_seed`).
+
+    >>> _ = manual_seed(3)
+    >>> initial_seed()
+    3
+    """
+    return default_generator.initial_seed()
 
 
 @function
@@ -119,10 +146,11 @@ def stream_of(generator):
     return (default_generator if generator is None else generator).stream
 
 
-def _floating(dtype):
+def floating(dtype, kernel):
+    """A floating dtype, the default one for None; PyTorch's error for others."""
     dtype = get_default_dtype() if dtype is None else as_dtype(dtype)
     if dtype.kind != "f":
-        raise RuntimeError(f"random numbers of {dtype} need randint\nhint: use dtype=minigrad.float32 or float64")
+        raise not_implemented(kernel, dtype, "draw from minigrad.float32 or float64, or whole numbers with randint")
     return dtype
 
 
@@ -133,7 +161,8 @@ def rand(*size, generator=None, dtype=None, device=None, requires_grad=False):
     >>> rand(2, 3).shape
     minigrad.Size([2, 3])
     """
-    return finish(np.asarray(stream_of(generator).random(shape_of(size), _floating(dtype))), requires_grad, device)
+    values = stream_of(generator).random(shape_of(size), floating(dtype, "check_uniform_bounds"))
+    return finish(np.asarray(values), requires_grad, device)
 
 
 @function
@@ -143,39 +172,54 @@ def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
     >>> randn(2, 3).shape
     minigrad.Size([2, 3])
     """
-    return finish(
-        np.asarray(stream_of(generator).standard_normal(shape_of(size), _floating(dtype))), requires_grad, device
-    )
+    values = stream_of(generator).standard_normal(shape_of(size), floating(dtype, "normal_kernel_cpu"))
+    return finish(np.asarray(values), requires_grad, device)
 
 
 @function
-def rand_like(input, *, dtype=None, generator=None, requires_grad=False):
+def rand_like(input, *, dtype=None, device=None, generator=None, requires_grad=False):
     """`rand` with the shape and dtype of `input` (`torch.rand_like`).
 
     >>> import minigrad
     >>> rand_like(minigrad.ones(2, 3)).shape
     minigrad.Size([2, 3])
     """
-    return rand(
-        input.shape, generator=generator, dtype=input.dtype if dtype is None else dtype, requires_grad=requires_grad
-    )
+    dtype = input.dtype if dtype is None else dtype
+    return rand(input.shape, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 @function
-def randn_like(input, *, dtype=None, generator=None, requires_grad=False):
+def randn_like(input, *, dtype=None, device=None, generator=None, requires_grad=False):
     """`randn` with the shape and dtype of `input` (`torch.randn_like`).
 
     >>> import minigrad
     >>> randn_like(minigrad.ones(2, 3)).shape
     minigrad.Size([2, 3])
     """
-    return randn(
-        input.shape, generator=generator, dtype=input.dtype if dtype is None else dtype, requires_grad=requires_grad
-    )
+    dtype = input.dtype if dtype is None else dtype
+    return randn(input.shape, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def whole_numbers(generator, low, high, shape, dtype):
+    """Whole numbers of [low, high) in an array of `dtype`, which must hold them."""
+    if low >= high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        for name, value in (("from", low), ("to - 1", high - 1)):
+            if not limits.min <= value <= limits.max:
+                raise RuntimeError(
+                    f"{name} is out of bounds for {_C_NAMES[str(dtype)]}\nhint: {dtype} holds {limits.min} to "
+                    f"{limits.max}"
+                )
+    return np.asarray(stream_of(generator).integers(low, high, shape)).astype(dtype)
+
+
+_C_NAMES = {"uint8": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long"}
 
 
 @function
-def randint(low, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
+def randint(low=0, high=None, size=None, *, generator=None, dtype=None, device=None, requires_grad=False):
     """Whole numbers drawn evenly from [low, high); `randint(high, size)` starts at 0 (`torch.randint`).
 
     >>> randint(10, (2, 3)).shape
@@ -183,10 +227,28 @@ def randint(low, high=None, size=None, *, generator=None, dtype=None, device=Non
     """
     if size is None:
         low, high, size = 0, low, high
-    if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    values = stream_of(generator).integers(low, high, shape_of((size,)))
-    return finish(np.asarray(values).astype(int64 if dtype is None else as_dtype(dtype)), requires_grad, device)
+    elif high is None:
+        low, high = 0, low
+    if not hasattr(size, "__iter__"):
+        raise TypeError(
+            f"randint(): argument 'size' must be tuple of ints, not {type(size).__name__}\nhint: "
+            "randint(high, (2, 3)) or randint(low, high, (2, 3))"
+        )
+    dtype = int64 if dtype is None else as_dtype(dtype)
+    return finish(whole_numbers(generator, low, high, shape_of((size,)), dtype), requires_grad, device)
+
+
+@function
+def randint_like(input, low, high=None, *, generator=None, dtype=None, device=None, requires_grad=False):
+    """`randint` with the shape and dtype of `input` (`torch.randint_like`).
+
+    >>> import minigrad
+    >>> randint_like(minigrad.ones(2, 3), 10).dtype
+    dtype('float32')
+    """
+    low, high = (0, low) if high is None else (low, high)
+    dtype = input.dtype if dtype is None else as_dtype(dtype)
+    return finish(whole_numbers(generator, low, high, input._array.shape, dtype), requires_grad, device)
 
 
 @function
@@ -196,49 +258,9 @@ def randperm(n, *, generator=None, dtype=int64, device=None, requires_grad=False
     >>> sorted(randperm(3).tolist())
     [0, 1, 2]
     """
-    return finish(stream_of(generator).permutation(n).astype(as_dtype(dtype)), requires_grad, device)
-
-
-@function
-def normal(mean, std, size=None, *, generator=None, dtype=None):
-    """Numbers drawn from normal distributions of the given means and standard deviations (`torch.normal`).
-
-    >>> normal(0.0, 1.0, (2, 3)).shape
-    minigrad.Size([2, 3])
-    """
-    if size is None:
-        size = np.broadcast_shapes(getattr(mean, "shape", ()), getattr(std, "shape", ()))
-    return randn(*size, generator=generator, dtype=dtype) * std + mean
-
-
-@both()
-def bernoulli(input, *, generator=None):
-    """1 with the probability that each element gives, else 0 (`torch.bernoulli`).
-
-    >>> import minigrad
-    >>> minigrad.bernoulli(minigrad.tensor([0.0, 1.0]))
-    tensor([0., 1.])
-    """
-    drawn = stream_of(generator).random(input.shape, np.float64)
-    return Tensor._wrap((drawn < input._array).astype(input.dtype))
-
-
-@method()
-def uniform_(self, a=0.0, b=1.0, *, generator=None):
-    """Fill with numbers drawn evenly from [a, b), in place (`torch.Tensor.uniform_`)."""
-    drawn = stream_of(generator).random(self._array.shape, self._array.dtype)
-    return assign(
-        self, Overwrite, Tensor._wrap(np.asarray(drawn * self._array.dtype.type(b - a) + self._array.dtype.type(a)))
-    )
-
-
-@method()
-def normal_(self, mean=0.0, std=1.0, *, generator=None):
-    """Fill with numbers drawn from a normal distribution, in place (`torch.Tensor.normal_`)."""
-    drawn = stream_of(generator).standard_normal(self._array.shape, self._array.dtype)
-    return assign(
-        self, Overwrite, Tensor._wrap(np.asarray(drawn * self._array.dtype.type(std) + self._array.dtype.type(mean)))
-    )
+    (n,), dtype = checked((n.__index__(),)), as_dtype(dtype)
+    fitting(max(n - 1, 0), dtype)
+    return finish(stream_of(generator).permutation(n).astype(dtype), requires_grad, device)
 
 
 class Dropout(Operation):

@@ -8,7 +8,7 @@ import numpy as np
 from minigrad.autograd import Operation, Tensor, check_dim
 from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype
 
-from .arithmetic import where
+from .choice import where
 from .creation import zeros
 from .registry import both, function
 
