@@ -100,8 +100,15 @@ def kept(ctx):
     return [number if saved is None else saved for saved, number in zip(ctx.saved_tensors, ctx.numbers)]
 
 
-def operators(name, run, reflected=True):
-    """Make `run(x, y)` the operator `__name__` of Tensor, and its reflection; foreign operands may know better."""
+def operators(name, run, reflection=None):
+    """Make `run(self, other)` the operator `__name__` of Tensor, `reflection(other, self)` the reflected one.
+
+    What they cannot take is left to the other operand's class.
+    """
+
+    def offer(symbol, compute):
+        compute.__name__, compute.__doc__ = symbol, f"The operator `{name}` (`torch.Tensor.{symbol}`)."
+        setattr(Tensor, symbol, compute)
 
     def operator(self, other):
         try:
@@ -109,16 +116,15 @@ def operators(name, run, reflected=True):
         except ForeignOperand:
             return NotImplemented
 
-    def reflection(self, other):
+    def reflected(self, other):
         try:
-            return run(other, self)
+            return reflection(other, self)
         except ForeignOperand:
             return NotImplemented
 
-    for prefix, definition in (("", operator), ("r", reflection))[: 1 + reflected]:
-        definition.__name__ = f"__{prefix}{name}__"
-        definition.__doc__ = f"The operator `{name}` (`torch.Tensor.{definition.__name__}`)."
-        setattr(Tensor, definition.__name__, definition)
+    offer(f"__{name}__", operator)
+    if reflection is not None:
+        offer(f"__r{name}__", reflected)
 
 
 class Add(Operation):
@@ -237,6 +243,55 @@ class Lerp(Operation):
         )
 
 
+class AddCMul(Operation):
+    """x + value · a · b"""
+
+    formula = "dx = dz, da = dz · value · b, db = dz · value · a"
+
+    @staticmethod
+    def forward(ctx, x, a, b, value):
+        dtype = promote(x, a, b)
+        if dtype.kind == "b":
+            raise not_implemented("addcmul_cpu_out", dtype)
+        ctx.value = value if dtype.kind == "f" else int(value)  # PyTorch drops the fraction
+        ctx.save_for_backward(a, b)
+        return binary(np.add, x, binary(np.multiply, binary(np.multiply, a, b, dtype), ctx.value, dtype), dtype)
+
+    @staticmethod
+    def backward(ctx, dz):
+        a, b = ctx.saved_tensors
+        return dz, *[
+            dz * (other * ctx.value) if needed else None for other, needed in zip((b, a), ctx.needs_input_grad[1:3])
+        ]
+
+
+class AddCDiv(Operation):
+    """x + value · a / b"""
+
+    formula = "dx = dz, da = dz · value / b, db = -dz · value · a / b²"
+
+    @staticmethod
+    def forward(ctx, x, a, b, value):
+        if promote(a, b).kind != "f":
+            raise RuntimeError(
+                "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform "
+                "a true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + "
+                "value * torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * "
+                "tensor1 / tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: "
+                "(input + value * tensor1 / tensor2), for all dtypes."
+            )
+        dtype = promote(x, a, b)
+        ctx.value = value
+        ctx.save_for_backward(a, b)
+        return binary(np.add, x, binary(np.multiply, binary(np.true_divide, a, b, dtype), value, dtype), dtype)
+
+    @staticmethod
+    def backward(ctx, dz):
+        a, b = ctx.saved_tensors
+        _, needs_a, needs_b, _ = ctx.needs_input_grad
+        return dz, (dz * (ctx.value / b) if needs_a else None), (-dz * (ctx.value * a / (b * b)) if needs_b else None)
+
+
 _WORDS = {np.dtype("float32"): "float", np.dtype("float64"): "double"}
 
 
@@ -339,9 +394,7 @@ def addcmul(input, tensor1, tensor2, *, value=1):
     >>> minigrad.addcmul(minigrad.ones(2), minigrad.tensor([1.0, 2.0]), minigrad.tensor([3.0, 4.0]), value=0.5)
     tensor([2.5000, 5.0000])
     """
-    if promote(*[t._array for t in (input, tensor1, tensor2)]).kind == "b":
-        raise not_implemented("addcmul_cpu_out", tensor1.dtype)
-    return Add.apply(input, _times(value, Mul.apply(tensor1, tensor2), input))
+    return AddCMul.apply(input, tensor1, tensor2, value)
 
 
 @both(inplace=True)
@@ -352,26 +405,8 @@ def addcdiv(input, tensor1, tensor2, *, value=1):
     >>> minigrad.addcdiv(minigrad.ones(2), minigrad.tensor([1.0, 2.0]), minigrad.tensor([2.0, 4.0]), value=2)
     tensor([2., 2.])
     """
-    if promote(tensor1._array, tensor2._array).kind != "f":
-        raise RuntimeError(
-            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a "
-            "true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value "
-            "* torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / "
-            "tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value "
-            "* tensor1 / tensor2), for all dtypes."
-        )
-    return Add.apply(input, _times(value, tensor1 / tensor2, input))
-
-
-def _times(value, product, input):
-    """`value · product`; a whole-number result drops the fraction of `value`, as in PyTorch."""
-    if value == 1:
-        return product
-    whole = promote(product._array, input._array).kind != "f"
-    return Mul.apply(
-        product.to(input.dtype) if not whole and product.dtype.kind != "f" else product, int(value) if whole else value
-    )
+    return AddCDiv.apply(input, tensor1, tensor2, value)
 
 
 for _name, _operation in (("add", Add), ("sub", Sub), ("mul", Mul)):
-    operators(_name, _operation.apply)
+    operators(_name, _operation.apply, _operation.apply)

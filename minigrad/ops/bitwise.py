@@ -66,7 +66,7 @@ def bitwise_not(input):
 
 @both(inplace=True)
 def bitwise_left_shift(input, other):
-    """The bits of integers moved up by `other` places; 0 where that is as many as there are (`torch.bitwise_left_shift`).
+    """The bits of integers moved up by `other` places, 0 if that is all of them (`torch.bitwise_left_shift`).
 
     >>> import minigrad
     >>> minigrad.tensor([1, 3]) << 2
@@ -93,4 +93,4 @@ for _name, _run in (
     ("lshift", bitwise_left_shift),
     ("rshift", bitwise_right_shift),
 ):
-    operators(_name, _run)
+    operators(_name, _run, _run)

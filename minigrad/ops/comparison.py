@@ -237,4 +237,4 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
 
 
 for _comparison in (eq, ne, lt, le, gt, ge):
-    operators(_comparison.__name__, _comparison, reflected=False)
+    operators(_comparison.__name__, _comparison)

@@ -158,7 +158,7 @@ def _ragged(data):
             return TypeError(f"not a sequence\nhint: at dim {dim} there are numbers beside sequences")
         if odd := [n for n in lengths if n != lengths[0]]:
             return ValueError(
-                f"expected sequence of length {lengths[0]} at dim {dim} (got {odd[0]})\nhint: a tensor is no ragged list"
+                f"expected sequence of length {lengths[0]} at dim {dim} (got {odd[0]})\nhint: a tensor has equal rows"
             )
         level, dim = [item for sequence in level for item in sequence], dim + 1
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from minigrad.autograd import Operation
 
-from .arithmetic import binary, keep, kept, not_implemented, operators, promote, true_dtype
+from .arithmetic import Mul, binary, keep, kept, not_implemented, operators, promote, true_dtype
 from .creation import full_like
 from .registry import both
 
@@ -27,7 +27,7 @@ class Div(Operation):
 
 def _whole(x, y):
     """Whether x / y needs another dtype than the operands' common one, because that is not floating."""
-    return not (type(x) is np.ndarray and x.dtype.kind == "f" or type(y) is np.ndarray and y.dtype.kind == "f")
+    return not any(type(v) is np.ndarray and v.dtype.kind == "f" for v in (x, y))
 
 
 class Reciprocal(Operation):
@@ -163,5 +163,14 @@ def reciprocal(input):
     return Reciprocal.apply(input)
 
 
-for _name, _run in (("truediv", Div.apply), ("div", Div.apply), ("floordiv", floor_divide), ("mod", remainder)):
-    operators(_name, _run)
+def _reciprocal_times(other, self):
+    return Mul.apply(Reciprocal.apply(self), other)
+
+
+for _name, _run, _reflection in (
+    ("truediv", Div.apply, _reciprocal_times),
+    ("div", Div.apply, _reciprocal_times),
+    ("floordiv", floor_divide, floor_divide),
+    ("mod", remainder, remainder),
+):
+    operators(_name, _run, _reflection)

@@ -359,8 +359,9 @@ def sinc(x):
 
 
 def _sinc_gradient(dy, x):
-    angle, area = x * math.pi, x * x * math.pi
-    return where(area == 0, 0.0, dy * ((angle * angle.cos() - angle.sin()) / area))
+    wide = x.double()  # near 0 the terms cancel
+    angle, area = wide * math.pi, wide * wide * math.pi
+    return dy * where(area == 0, 0.0, (angle * angle.cos() - angle.sin()) / area).to(x.dtype)
 
 
 class Polygamma(Operation):
@@ -373,12 +374,26 @@ class Polygamma(Operation):
         ctx.n = n
         ctx.save_for_backward(x)
         x = floating(x)
-        return np.asarray(_special("polygamma")(n, x)).astype(x.dtype)
+        return _trigamma(x) if n == 1 else np.asarray(_special("polygamma")(n, x)).astype(x.dtype)
 
     @staticmethod
     def backward(ctx, dy):
         (x,) = ctx.saved_tensors
         return dy * Polygamma.apply(x, ctx.n + 1)
+
+
+def _trigamma(x):
+    """The derivative of digamma as PyTorch computes it: reflected at 1/2, moved up by 6, and an asymptotic series."""
+    reflected = x < 0.5
+    sine = np.sin(np.where(reflected, x, 0.5) * x.dtype.type(np.pi))
+    x = np.where(reflected, 1 - x, x)
+    total = np.where(reflected, -np.square(x.dtype.type(np.pi)) / (sine * sine), x.dtype.type(0))
+    for _ in range(6):
+        total = total + 1 / (x * x)
+        x = x + 1
+    square = 1 / (x * x)
+    total = total + (1 + 1 / (2 * x) + square * (1 / 6 - square * (1 / 30 - square * (1 / 42)))) / x
+    return np.where(reflected, -total, total)
 
 
 class Logit(Operation):

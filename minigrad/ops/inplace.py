@@ -147,7 +147,7 @@ class Overwrite(Operation):
 
 def _of_kind(tensor, result):
     """`result`; one that is not differentiable although `tensor` is takes its place as constants do."""
-    if tensor._needs and result._array.dtype.kind != "f" and result._array.shape == tensor._array.shape:
+    if tensor._edge is not None and result._array.dtype.kind != "f" and result._array.shape == tensor._array.shape:
         return Overwrite.apply(tensor, result)
     return result
 

@@ -63,12 +63,12 @@ class Pow(Operation):
         dx = dp = None
         if ctx.needs_input_grad[0]:
             if isinstance(p, Tensor):
-                dx = dz * where(p == 0, 0.0, p * x ** (p - 1))
+                dx = where(p == 0, 0.0, dz * (p * x ** (p - 1)))
             else:
                 dx = dz * (p * (x if p == 2 else x ** (p - 1))) if p != 0 else full_like(x, 0)
         if ctx.needs_input_grad[1]:
             if isinstance(x, Tensor):
-                dp = where((x == 0) & (p >= 0), 0.0, dz * (z[0] * x.log()))
+                dp = dz * where((x == 0) & (p >= 0), 0.0, z[0] * x.log())
             else:
                 with np.errstate(all="ignore"):
                     dp = dz * (z[0] * float(np.log(float(x))))
@@ -121,7 +121,8 @@ class Atan2(Operation):
     def backward(ctx, dz):
         y, x = kept(ctx)
         needs_y, needs_x = ctx.needs_input_grad
-        scale = (y * y + x * x).reciprocal()
+        square = y * y + x * x
+        scale = where(square == 0, 0.0, square.reciprocal())  # at the origin PyTorch has 0
         return (dz * x * scale if needs_y else None), (dz * -y * scale if needs_x else None)
 
 
@@ -281,4 +282,4 @@ def float_power_(self, exponent):
     return self.pow_(exponent.to(float64) if isinstance(exponent, Tensor) else exponent)
 
 
-operators("pow", Pow.apply)
+operators("pow", Pow.apply, Pow.apply)

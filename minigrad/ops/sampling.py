@@ -217,7 +217,7 @@ def exponential_(self, lambd=1.0, *, generator=None):
 
 @method()
 def geometric_(self, p, *, generator=None):
-    """Fill with the number of trials up to the first success of probability `p`, in place (`torch.Tensor.geometric_`)."""
+    """Fill with the number of trials to the first success of probability `p`, in place (`torch.Tensor.geometric_`)."""
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
     return _fill(self, np.asarray(stream_of(generator).geometric(p, self._array.shape)).astype(self._array.dtype))
