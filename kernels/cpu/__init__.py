@@ -15,6 +15,8 @@ from .pool import (
     max_pool_gather,
     max_pool_grad,
 )
+from .recurrence import linear_recurrence
+from .selection import kth_smallest, median_position
 from .softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
 
 __all__ = [
@@ -30,12 +32,15 @@ __all__ = [
     "conv_forward",
     "conv_input_grad",
     "conv_weight_grad",
+    "kth_smallest",
+    "linear_recurrence",
     "log_softmax",
     "log_softmax_grad",
     "matmul",
     "max_pool",
     "max_pool_gather",
     "max_pool_grad",
+    "median_position",
     "nll",
     "nll_grad",
     "relu",

@@ -1,34 +1,54 @@
-"""Reductions: many elements to one, over all dimensions or the given ones."""
+"""Reductions: many elements to one number by adding, multiplying or counting, over all dimensions or the given ones.
 
-import builtins
-from collections import namedtuple
+The largest and smallest elements are in `extremes`, variances in `statistics`, norms in `norms`; what keeps every
+partial result is in `cumulative`.
+"""
+
+import math
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor, check_dim
+from minigrad.autograd import Operation, Tensor, check_dim, get_default_dtype
 from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype
 
 from .choice import where
-from .creation import zeros
-from .registry import both, function
+from .comparison import isnan
+from .creation import arange, ones
+from .joining import cat
+from .registry import both, function, method, numpy_names
 
-MaxResult = namedtuple("MaxResult", ["values", "indices"])
-MinResult = namedtuple("MinResult", ["values", "indices"])
 
-
-def axes_of(dim, ndim):
-    """`dim` (None, an int or several) as a tuple of axes; none or an empty tuple means all of them."""
-    if dim is None or (not isinstance(dim, int) and len(dim) == 0):
+def axes_of(dim, ndim, empty_means_all=True):
+    """`dim` (None, an int or several) as a tuple of axes; None, and mostly an empty tuple too, means all of them."""
+    if dim is None:
         return tuple(range(ndim))
-    axes = tuple([check_dim(d, ndim) for d in ((dim,) if isinstance(dim, int) else dim)])
+    dims = (dim,) if isinstance(dim, (int, np.integer)) else dim
+    if len(dims) == 0 and empty_means_all:
+        return tuple(range(ndim))
+    axes = tuple([check_dim(d, ndim) for d in dims])
     if len(set(axes)) != len(axes):
-        raise RuntimeError(f"dim {axes[-1]} appears multiple times in the list of dims")
+        twice = next(axis for i, axis in enumerate(axes) if axis in axes[:i])
+        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
     return axes if ndim else ()
 
 
-def _kept(shape, axes):
+def kept_shape(shape, axes):
     """`shape` with the reduced axes as 1."""
     return tuple([1 if axis in axes else size for axis, size in enumerate(shape)])
+
+
+def require_size(name, shape, axes):
+    """PyTorch's error for a choice among no elements: each of the axes must have a size."""
+    for axis in axes:
+        if shape[axis] == 0:
+            raise IndexError(
+                f"{name}: Expected reduction dim {axis} to have non-zero size.\nhint: the shape is {tuple(shape)}"
+            )
+
+
+def as_floating(input):
+    """A tensor as it is if it is floating, else in the default dtype."""
+    return input if input._array.dtype.kind == "f" else input.to(get_default_dtype())
 
 
 def add_up(x, axes, dtype=None, keepdim=False):
@@ -37,7 +57,8 @@ def add_up(x, axes, dtype=None, keepdim=False):
         dtype = np.int64
     dtype = x.dtype if dtype is None else dtype
     wide = np.float64 if dtype == np.float32 and len(axes) < x.ndim else dtype
-    return np.add.reduce(x, axis=axes, dtype=wide, keepdims=keepdim).astype(dtype, copy=False)
+    with np.errstate(all="ignore"):
+        return np.add.reduce(x, axis=axes, dtype=wide, keepdims=keepdim).astype(dtype, copy=False)
 
 
 class Sum(Operation):
@@ -47,7 +68,9 @@ class Sum(Operation):
 
     @staticmethod
     def forward(ctx, x, axes, keepdim, dtype):
-        ctx.shape, ctx.kept = x.shape, _kept(x.shape, axes)
+        ctx.shape, ctx.kept = x.shape, kept_shape(x.shape, axes)
+        if dtype is not None and dtype.kind != "f" and x.dtype.kind == "f":
+            x = x.astype(dtype)  # each element is cut to a whole number first
         return add_up(x, axes, dtype, keepdim)
 
     @staticmethod
@@ -62,14 +85,15 @@ class Mean(Operation):
 
     @staticmethod
     def forward(ctx, x, axes, keepdim, dtype):
+        which = "Input" if dtype is None else "Optional"
         dtype = x.dtype if dtype is None else dtype
         if dtype.kind != "f":
             raise RuntimeError(
-                "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-                f"Got: {TORCH_NAMES[dtype]}\nhint: use x.float().mean()"
+                f"mean(): could not infer output dtype. {which} dtype must be either a floating point or complex "
+                f"dtype. Got: {TORCH_NAMES[dtype]}\nhint: use x.float().mean()"
             )
-        ctx.shape, ctx.kept = x.shape, _kept(x.shape, axes)
-        ctx.count = int(np.prod([x.shape[a] for a in axes]))
+        ctx.shape, ctx.kept = x.shape, kept_shape(x.shape, axes)
+        ctx.count = math.prod([x.shape[a] for a in axes])
         with np.errstate(all="ignore"):
             return np.true_divide(add_up(x, axes, dtype, keepdim), ctx.count, dtype=dtype)
 
@@ -78,93 +102,70 @@ class Mean(Operation):
         return (dy / ctx.count).reshape(ctx.kept).expand(ctx.shape)
 
 
-class Extreme(Operation):
-    """The largest (or smallest) element over the given axes; equal ones share the gradient evenly."""
+class Prod(Operation):
+    """Π x over one axis, or over all"""
 
-    formula = "dx = dy / m at each of the m elements equal to y"
+    formula = "dxᵢ = dy · Π xⱼ over j ≠ i, which is dy · y / xᵢ where no element is 0"
 
     @staticmethod
-    def forward(ctx, x, axes, keepdim, largest):
-        if 0 in [x.shape[a] for a in axes]:
-            raise RuntimeError(
-                f"{'amax' if largest else 'amin'}(): Expected reduction dim to be specified for input.numel() == 0. "
-                "Specify "
-                "the reduction dim with the 'dim' argument."
-            )
-        ctx.kept = _kept(x.shape, axes)
-        y = (np.maximum if largest else np.minimum).reduce(x, axis=axes, keepdims=keepdim) if axes else x.copy()
-        ctx.save_for_backward(x, np.asarray(y))
-        return ctx._saved[1]
+    def forward(ctx, x, axes, keepdim, dtype):
+        ctx.axes = axes
+        ctx.kept = kept_shape(x.shape, axes)
+        dtype = dtype or (x.dtype if x.dtype.kind == "f" else np.dtype(np.int64))
+        x_cast = x if x.dtype.kind == "f" else x.astype(dtype, copy=False)
+        with np.errstate(all="ignore"):
+            y = np.multiply.reduce(x_cast, axis=axes, dtype=dtype, keepdims=keepdim)
+        y = np.asarray(y)
+        ctx.save_for_backward(x, y)
+        return y
 
     @staticmethod
     def backward(ctx, dy):
         x, y = ctx.saved_tensors
-        y = y.detach().reshape(ctx.kept)
-        hit = ((x.detach() == y) | (x.detach().isnan() & y.isnan())).to(dy.dtype)
-        count = (
-            hit.sum(dim=tuple([a for a, (k, n) in enumerate(zip(ctx.kept, x.shape)) if k != n]), keepdim=True)
-            if ctx.kept != tuple(x.shape)
-            else 1.0
-        )
-        return dy.reshape(ctx.kept) * (hit / count)
-
-
-class Select(Operation):
-    """The largest (or smallest) element along one axis and where it stands; the first of equals, a NaN before all."""
-
-    formula = "dx = dy at the selected element, 0 elsewhere"
-    materialize = False  # the indices have no gradient
-
-    @staticmethod
-    def forward(ctx, x, axis, keepdim, largest):
-        ctx.shape, ctx.axis = x.shape, axis
-        if x.ndim == 0:
-            ctx.save_for_backward(np.zeros((), np.int64))
-            return x.copy(), ctx._saved[0]
-        if x.shape[axis] == 0:
-            name = "max" if largest else "min"
-            raise IndexError(f"{name}(): Expected reduction dim {axis} to have non-zero size.")
-        index = np.expand_dims((np.argmax if largest else np.argmin)(x, axis), axis)
-        ctx.save_for_backward(index)
-        y = np.take_along_axis(x, index, axis)
-        return (y, index) if keepdim else (y.squeeze(axis), index.squeeze(axis))
-
-    @staticmethod
-    def backward(ctx, dy, _):
-        (index,) = ctx.saved_tensors
-        if not ctx.shape:
+        if not ctx.axes:
             return dy
-        return zeros(ctx.shape, dtype=dy.dtype).scatter_add(ctx.axis, index, dy.reshape(index.shape))
+        dy = dy.reshape(ctx.kept)
+        if x._array.all():
+            return dy * (y.reshape(ctx.kept) / x)
+        if len(ctx.axes) == x.ndim:
+            return dy * _product_of_the_others(x.reshape(-1), 0).reshape(x.shape)
+        return dy * _product_of_the_others(x, ctx.axes[0])
 
 
-class Var(Operation):
-    """Σ (x - mean)² / (n - correction) over the given axes"""
+def _product_of_the_others(x, axis):
+    """Π xⱼ over j ≠ i along an axis: what stands before times what stands after."""
+    n, one = x.shape[axis], ones(kept_shape(x.shape, (axis,)), dtype=x.dtype)
+    if n == 0:
+        return x
+    before = cat([one, x.narrow(axis, 0, n - 1)], axis).cumprod(axis)
+    after = cat([one, x.narrow(axis, 1, n - 1).flip(axis)], axis).cumprod(axis).flip(axis)
+    return before * after
 
-    formula = "dx = dy · 2 · (x - mean) / (n - correction)"
+
+class LogSumExp(Operation):
+    """log Σ eˣ over the given axes, without overflow"""
+
+    formula = "dx = dy · eˣ⁻ʸ"
 
     @staticmethod
-    def forward(ctx, x, axes, keepdim, correction):
-        if x.dtype.kind != "f":
-            raise RuntimeError(
-                f"std and var only support floating point and complex dtypes\nhint: this tensor is {x.dtype}; use "
-                "x.float()"
-            )
-        ctx.axes, ctx.kept = axes, _kept(x.shape, axes)
-        ctx.divisor = builtins.max(0, int(np.prod([x.shape[a] for a in axes])) - correction)
-        ctx.save_for_backward(x)
+    def forward(ctx, x, axes, keepdim):
+        ctx.kept = kept_shape(x.shape, axes)
         with np.errstate(all="ignore"):
-            wide = x.astype(np.float64)
-            centred = wide - wide.mean(axis=axes, keepdims=True)
-            return ((centred * centred).sum(axis=axes, keepdims=keepdim) / np.float64(ctx.divisor)).astype(x.dtype)
+            top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
+            top = np.where(np.isinf(top), x.dtype.type(0), top)
+            y = np.log(np.sum(np.exp(x - top), axis=axes, keepdims=True)) + top
+        y = np.asarray(y if keepdim else y.squeeze(axes))
+        ctx.save_for_backward(x, y)
+        return y
 
     @staticmethod
     def backward(ctx, dy):
-        (x,) = ctx.saved_tensors
-        scale = 2.0 / ctx.divisor if ctx.divisor else float("nan")
-        return dy.reshape(ctx.kept) * (scale * (x - x.mean(dim=ctx.axes, keepdim=True)))
+        x, y = ctx.saved_tensors
+        return dy.reshape(ctx.kept) * (x - y.reshape(ctx.kept)).exp()
 
 
 @both()
+@numpy_names
 def sum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum over all elements or over `dim`; integers and bools add up in int64 (`torch.sum`).
 
@@ -172,10 +173,24 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
     >>> minigrad.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(dim=0)
     tensor([4., 6.])
     """
-    return Sum.apply(input, axes_of(dim, input.ndim), keepdim, None if dtype is None else as_dtype(dtype))
+    return Sum.apply(input, axes_of(dim, input._array.ndim), keepdim, None if dtype is None else as_dtype(dtype))
 
 
 @both()
+@numpy_names
+def nansum(input, dim=None, keepdim=False, *, dtype=None):
+    """The sum over all elements or over `dim`, NaN counting as 0 (`torch.nansum`).
+
+    >>> import minigrad
+    >>> minigrad.tensor([1.0, float("nan"), 2.0]).nansum()
+    tensor(3.)
+    """
+    numbers = where(isnan(input), 0.0, input) if input._array.dtype.kind == "f" else input
+    return sum(numbers, dim, keepdim, dtype=dtype)
+
+
+@both()
+@numpy_names
 def mean(input, dim=None, keepdim=False, *, dtype=None):
     """The mean over all elements or over `dim`, of a floating-point tensor (`torch.mean`).
 
@@ -183,113 +198,63 @@ def mean(input, dim=None, keepdim=False, *, dtype=None):
     >>> minigrad.tensor([[1.0, 2.0], [3.0, 4.0]]).mean(dim=1)
     tensor([1.5000, 3.5000])
     """
-    return Mean.apply(input, axes_of(dim, input.ndim), keepdim, None if dtype is None else as_dtype(dtype))
+    return Mean.apply(input, axes_of(dim, input._array.ndim), keepdim, None if dtype is None else as_dtype(dtype))
 
 
 @both()
-def amax(input, dim=(), keepdim=False):
-    """The largest element over `dim`; equal ones share the gradient (`torch.amax`).
+@numpy_names
+def nanmean(input, dim=None, keepdim=False, *, dtype=None):
+    """The mean over all elements or over `dim`, NaN left out; NaN where nothing is left (`torch.nanmean`).
 
     >>> import minigrad
-    >>> minigrad.tensor([[1.0, 2.0], [3.0, 4.0]]).amax(dim=1)
-    tensor([2., 4.])
+    >>> minigrad.tensor([1.0, float("nan"), 2.0]).nanmean()
+    tensor(1.5000)
     """
-    return Extreme.apply(input, axes_of(dim, input.ndim), keepdim, True)
-
-
-@both()
-def amin(input, dim=(), keepdim=False):
-    """The smallest element over `dim`; equal ones share the gradient (`torch.amin`).
-
-    >>> import minigrad
-    >>> minigrad.tensor([[1.0, 2.0], [3.0, 4.0]]).amin(dim=1)
-    tensor([1., 3.])
-    """
-    return Extreme.apply(input, axes_of(dim, input.ndim), keepdim, False)
-
-
-@both()
-def max(input, dim=None, keepdim=False):
-    """The largest element; with `dim` the named tuple (values, indices) along it; with a tensor for `dim`, `maximum`.
-
-    Source: `torch.max`.
-
-    >>> import minigrad
-    >>> minigrad.tensor([1.0, 5.0, 2.0]).max()
-    tensor(5.)
-    >>> minigrad.tensor([[1.0, 5.0], [7.0, 2.0]]).max(dim=1).indices
-    tensor([1, 0])
-    """
-    return _extreme(input, dim, keepdim, True, MaxResult)
-
-
-@both()
-def min(input, dim=None, keepdim=False):
-    """The smallest element; with `dim` the named tuple (values, indices) along it; with a tensor for `dim`, `minimum`.
-
-    Source: `torch.min`.
-
-    >>> import minigrad
-    >>> minigrad.tensor([1.0, 5.0, 2.0]).min()
-    tensor(1.)
-    """
-    return _extreme(input, dim, keepdim, False, MinResult)
-
-
-def _extreme(input, dim, keepdim, largest, result):
-    if isinstance(dim, Tensor):
-        return input.maximum(dim) if largest else input.minimum(dim)
-    if dim is not None:
-        return result(*Select.apply(input, check_dim(dim, input.ndim), keepdim, largest))
-    if input._array.size == 0:
+    if input._array.dtype.kind != "f":
         raise RuntimeError(
-            f"{'max' if largest else 'min'}(): Expected reduction dim to be specified for input.numel() == 0. Specify "
-            "the reduction dim with the 'dim' argument."
+            "nanmean(): expected input to have floating point or complex dtype but got "
+            f"{TORCH_NAMES[input._array.dtype]}\nhint: whole numbers are never NaN; use x.float().mean()"
         )
-    return Extreme.apply(input, axes_of(None, input.ndim), False, largest)
-
-
-def _arg(input, dim, keepdim, find):
-    array = input._array
-    if dim is None:
-        if array.size == 0:
-            raise IndexError(
-                f"{find.__name__}(): Expected reduction dim to be specified for input.numel() == 0.\nhint: pass dim="
-            )
-        index = find(array)
-        return Tensor._wrap(np.asarray(index).reshape((1,) * array.ndim if keepdim else ()))
-    axis = check_dim(dim, array.ndim)
-    return Tensor._wrap(np.asarray(find(array, axis=axis, keepdims=keepdim) if array.ndim else 0))
+    return nansum(input, dim, keepdim, dtype=dtype) / sum(~isnan(input), dim, keepdim)
 
 
 @both()
-def argmax(input, dim=None, keepdim=False):
-    """The index of the (first) largest element, in the flattened tensor or along `dim` (`torch.argmax`).
+@numpy_names
+def prod(input, dim=None, keepdim=False, *, dtype=None):
+    """The product of all elements or along the one dimension `dim`; integers and bools give int64 (`torch.prod`).
 
     >>> import minigrad
-    >>> minigrad.tensor([1.0, 5.0, 2.0]).argmax()
-    tensor(1)
+    >>> minigrad.tensor([[1.0, 2.0], [3.0, 4.0]]).prod(dim=1)
+    tensor([ 2., 12.])
     """
-    return _arg(input, dim, keepdim, np.argmax)
+    if dim is not None and not isinstance(dim, (int, np.integer)):
+        raise TypeError(
+            f"prod() received an invalid combination of arguments\nhint: dim is {dim!r}; prod takes one dimension, an "
+            "int, or none for all"
+        )
+    return Prod.apply(input, axes_of(dim, input._array.ndim), keepdim, None if dtype is None else as_dtype(dtype))
 
 
 @both()
-def argmin(input, dim=None, keepdim=False):
-    """The index of the (first) smallest element, in the flattened tensor or along `dim` (`torch.argmin`).
+@numpy_names
+def logsumexp(input, dim, keepdim=False):
+    """`log(sum(exp(input)))` over `dim`, an int or several, without overflow (`torch.logsumexp`).
 
     >>> import minigrad
-    >>> minigrad.tensor([1.0, 5.0, 2.0]).argmin()
-    tensor(0)
+    >>> minigrad.logsumexp(minigrad.tensor([1000.0, 1000.0]), 0)
+    tensor(1000.6931)
     """
-    return _arg(input, dim, keepdim, np.argmin)
+    return LogSumExp.apply(as_floating(input), axes_of(dim, input._array.ndim), keepdim)
 
 
 def _truth(ufunc, input, dim, keepdim):
-    result = ufunc.reduce(input._array != 0, axis=axes_of(dim, input.ndim), keepdims=keepdim)
-    return Tensor._wrap(np.asarray(result, np.uint8 if input._array.dtype == np.uint8 else bool))
+    array = input._array
+    result = ufunc.reduce(array != 0, axis=axes_of(dim, array.ndim, empty_means_all=False), keepdims=keepdim)
+    return Tensor._wrap(np.asarray(result, np.uint8 if array.dtype == np.uint8 else bool))
 
 
 @both()
+@numpy_names
 def all(input, dim=None, keepdim=False):
     """Whether all elements are nonzero, over everything or over `dim` (`torch.all`).
 
@@ -301,6 +266,7 @@ def all(input, dim=None, keepdim=False):
 
 
 @both()
+@numpy_names
 def any(input, dim=None, keepdim=False):
     """Whether any element is nonzero, over everything or over `dim` (`torch.any`).
 
@@ -311,61 +277,46 @@ def any(input, dim=None, keepdim=False):
     return _truth(np.logical_or, input, dim, keepdim)
 
 
-def _correction(dim, unbiased, correction):
-    """PyTorch's two spellings: `unbiased` (also first, in place of dim) and `correction`."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    if unbiased is not None:
-        correction = int(unbiased)
-    return dim, 1 if correction is None else correction
+@both()
+@numpy_names
+def count_nonzero(input, dim=None):
+    """How many elements are nonzero, NaN among them, over everything or over `dim`; int64 (`torch.count_nonzero`).
+
+    >>> import minigrad
+    >>> minigrad.count_nonzero(minigrad.tensor([[0, 1], [2, 3]]), dim=0)
+    tensor([1, 2])
+    """
+    axes = axes_of(dim, input._array.ndim)
+    return Tensor._wrap(np.asarray(np.add.reduce(input._array != 0, axis=axes, dtype=np.int64)))
 
 
 @both()
-def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
-    """The variance, with divisor n - `correction` (1 by default) (`torch.var`).
+def trace(input):
+    """The sum of the diagonal of a matrix; integers add up in int64 (`torch.trace`).
 
     >>> import minigrad
-    >>> minigrad.tensor([1.0, 2.0, 3.0]).var()
-    tensor(1.)
+    >>> minigrad.trace(minigrad.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor(5.)
     """
-    dim, correction = _correction(dim, unbiased, correction)
-    return Var.apply(input, axes_of(dim, input.ndim), keepdim, correction)
+    if input.ndim != 2:
+        raise RuntimeError(
+            f"trace: expected a matrix, but got tensor with dim {input.ndim}\nhint: the shape is {tuple(input.shape)}"
+        )
+    if input._array.dtype == bool:
+        raise NotImplementedError("\"trace\" not implemented for 'Bool'\nhint: use x.long().trace()")
+    along = arange(min(input._array.shape))
+    return sum(input[along, along])
 
 
-@both()
-def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
-    """The standard deviation, the square root of `var`; its gradient at 0 is 0 (`torch.std`).
-
-    >>> import minigrad
-    >>> minigrad.tensor([1.0, 2.0, 3.0]).std()
-    tensor(1.)
-    """
-    variance = var(input, dim, unbiased, keepdim, correction=correction)
-    zero = variance.detach() == 0
-    return where(zero, 0.0, where(zero, 1.0, variance).sqrt())
-
-
-@function
-def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
-    """(variance, mean) (`torch.var_mean`).
-
-    >>> import minigrad
-    >>> minigrad.var_mean(minigrad.tensor([1.0, 2.0, 3.0]))
-    (tensor(1.), tensor(2.))
-    """
-    return var(input, dim, unbiased, keepdim, correction=correction), mean(
-        input, None if isinstance(dim, bool) else dim, keepdim
-    )
-
-
-def _sum_to_size(self, *size):
+@method()
+def sum_to_size(self, *size):
     """The sum over the axes along which a tensor of shape `size` was broadcast to this one
     (`torch.Tensor.sum_to_size`).
     """
     size = size[0] if len(size) == 1 and not isinstance(size[0], int) else size
-    lead = self.ndim - len(size)
-    axes = tuple(range(lead)) + tuple([lead + i for i, n in enumerate(size) if n == 1 and self.shape[lead + i] != 1])
+    shape = self._array.shape
+    lead = len(shape) - len(size)
+    if lead < 0 or [n for n, m in zip(size, shape[lead:]) if n not in (1, m)]:
+        raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
+    axes = tuple(range(lead)) + tuple([lead + i for i, n in enumerate(size) if n == 1 and shape[lead + i] != 1])
     return (Sum.apply(self, axes, False, None) if axes else self).reshape(size)
-
-
-Tensor.sum_to_size = _sum_to_size

@@ -1,5 +1,6 @@
 """How an operation gets its public names: in `minigrad`, as a method of `Tensor`, in `nn.functional`, in `linalg`."""
 
+import functools
 from collections.abc import Callable
 
 from minigrad.autograd import Tensor
@@ -56,3 +57,20 @@ def both(*names, inplace=False):
         return function(method(*names, inplace=inplace)(definition))
 
     return register
+
+
+_NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+
+
+def numpy_names(definition):
+    """Let callers say `axis` for `dim` and `keepdims` for `keepdim`, NumPy's words, as PyTorch does."""
+
+    @functools.wraps(definition)
+    def call(*args, **kwargs):
+        if kwargs:
+            for theirs, ours in _NUMPY_NAMES.items():
+                if theirs in kwargs and ours not in kwargs:
+                    kwargs[ours] = kwargs.pop(theirs)
+        return definition(*args, **kwargs)
+
+    return call
