@@ -16,7 +16,7 @@ from .pool import (
     max_pool_grad,
 )
 from .recurrence import linear_recurrence
-from .selection import kth_smallest, median_position
+from .selection import kth_smallest
 from .softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "max_pool",
     "max_pool_gather",
     "max_pool_grad",
-    "median_position",
     "nll",
     "nll_grad",
     "relu",

@@ -1,14 +1,15 @@
 """Products of tensors along any dimensions: `einsum` and its relatives, all made of matrix products."""
 
+import itertools
 import math
 
 from minigrad.autograd.dtypes import TORCH_NAMES
 
-from .creation import arange
 from .linear_systems import cross as linalg_cross
 from .matrix import MatMul, c_name, matmul
 from .reduction import axes_of
 from .registry import both, function, linear_algebra, numpy_names
+from .sequences import arange
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # a sublist's numbers count in this order
 _SPLIT = "..."
@@ -62,7 +63,7 @@ def einsum(equation, *operands):
 
 
 def _equation_of(arguments):
-    """(equation, operands) of the form with sublists: tensor, numbers, tensor, numbers, ..., and the result's numbers."""
+    """(equation, operands) of the form with sublists: tensor, numbers, tensor, numbers, ..., numbers of the result."""
 
     def text(numbers):
         for number in numbers:
@@ -307,7 +308,7 @@ def multi_dot(tensors):
             )
     matrices = [tensors[0].unsqueeze(0) if tensors[0].ndim == 1 else tensors[0], *tensors[1:-1]]
     matrices.append(tensors[-1].unsqueeze(1) if tensors[-1].ndim == 1 else tensors[-1])
-    for i, (x, y) in enumerate(zip(matrices, matrices[1:])):
+    for i, (x, y) in enumerate(itertools.pairwise(matrices)):
         if x.shape[1] != y.shape[0]:
             raise RuntimeError(
                 f"multi_dot(): tensors {i} and {i + 1} with shapes {list(x.shape)} and {list(y.shape)} cannot be "

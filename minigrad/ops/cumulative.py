@@ -5,7 +5,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor, check_dim
+from minigrad.autograd import Operation, Tensor, check_dim, is_grad_enabled
 from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype
 from minigrad.kernels import kernels_for
 
@@ -71,9 +71,26 @@ class CumProd(Operation):
             return dy
         if x._array.all():
             return CumSum.apply(dy * y, axis, y.dtype, True) / x
+        if not is_grad_enabled():
+            return Tensor._wrap(_cumprod_grad(dy._array, x._array, y._array, axis))
         # what stands before i, times dyᵢ + xᵢ₊₁ · (dyᵢ₊₁ + xᵢ₊₂ · (...)): no division, so exact beside zeros
         before = _shifted(CumProd.apply(x, axis, y.dtype), axis, 1, 1.0)
         return before * Recurrence.apply(_shifted(x, axis, -1, 0.0), dy, axis, True)
+
+
+def _cumprod_grad(dy, x, y, axis):
+    """The gradient of a cumulative product with zeros: only what stands before the first one, and it, has any."""
+    zeros_so_far = np.cumsum(x == 0, axis)
+    before, since = zeros_so_far == 0, zeros_so_far == 1
+    first = since & (x == 0)
+    with np.errstate(all="ignore"):
+        dx = _accumulate(np.add, np.where(before, y * dy, 0), axis, y.dtype, True) / np.where(before, x, 1)
+        # the first zero's own: what stands before it, times the sum of dy and the products that follow it
+        after = _accumulate(np.multiply, np.where(since & ~first, x, 1), axis, y.dtype)
+        total = np.sum(after * np.where(since, dy, 0), axis, keepdims=True, dtype=y.dtype)
+        place = np.argmax(first, axis, keepdims=True)
+        ahead = np.take_along_axis(y, np.maximum(place - 1, 0), axis)
+        return np.where(before, dx, np.where(first, total * np.where(place == 0, 1, ahead), 0)).astype(y.dtype)
 
 
 class Recurrence(Operation):
@@ -128,7 +145,7 @@ class LogCumSumExp(Operation):
             return dy
 
         def sums(part):  # Σ part · eˣ⁻ʸ for a part that is nowhere negative, in logarithms
-            terms = where(part > 0, part.log(), -np.inf) - y
+            terms = where(part > 0, part.log() - y, -np.inf)
             return (LogCumSumExp.apply(terms, ctx.axis, not ctx.reverse) + x).exp()
 
         return sums(where(dy > 0, dy, 0.0)) - sums(where(dy < 0, -dy, 0.0))
@@ -204,7 +221,7 @@ def cummin(input, dim):
 
 
 def _running(input, dim, ufunc):
-    """(values, indices) of the extreme so far: an element takes the lead if it equals the running extreme, or is NaN."""
+    """(values, indices) of the extreme so far; an element takes the lead if it equals it, or is NaN."""
     axis, x = check_dim(dim, input.ndim), input._array
     if x.ndim == 0:
         return input.clone(), zeros((), dtype=np.dtype(np.int64))
@@ -235,7 +252,7 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
                 f"{other.ndim} and {input.ndim} dimensions"
             )
     parts = [part for part in (prepend, input, append) if part is not None]
-    result = cat(parts, axis) if len(parts) > 1 else input
+    result = cat(parts, axis) if n and len(parts) > 1 else input
     for _ in range(builtins.min(n, result.shape[axis])):
         size = builtins.max(result.shape[axis] - 1, 0)
         later, earlier = result.narrow(axis, result.shape[axis] - size, size), result.narrow(axis, 0, size)

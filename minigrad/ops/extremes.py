@@ -16,7 +16,10 @@ AminmaxResult = namedtuple("AminmaxResult", ["min", "max"])
 
 
 class Extreme(Operation):
-    """The largest (or smallest) element over the given axes; equal ones share the gradient evenly."""
+    """The largest (or smallest) element over the given axes; equal ones share the gradient evenly.
+
+    Where the result is NaN, so is the gradient, as in PyTorch; but `ExtremeOfAll` gives it to the NaN.
+    """
 
     formula = "dx = dy / m at each of the m elements equal to y"
 
@@ -30,9 +33,20 @@ class Extreme(Operation):
     @staticmethod
     def backward(ctx, dy):
         x, y = ctx.saved_tensors
-        x, y = x.detach(), y.detach().reshape(ctx.kept)
-        hit = ((x == y) | (x.isnan() & y.isnan())).to(dy.dtype)
-        return dy.reshape(ctx.kept) * (hit / hit.sum(ctx.axes, keepdim=True) if ctx.axes else hit)
+        hit = (x == y.reshape(ctx.kept)).to(dy.dtype)
+        return dy.reshape(ctx.kept) * hit / hit.sum(ctx.axes, keepdim=True)
+
+
+class ExtremeOfAll(Extreme):
+    """The largest (or smallest) of all elements, NaN before all; equal ones share the gradient evenly."""
+
+    formula = "dx = dy / m at each of the m elements equal to y"
+
+    @staticmethod
+    def backward(ctx, dy):
+        x, y = ctx.saved_tensors
+        hit = (x.isnan() if np.isnan(y._array) else x == y).to(dy.dtype)
+        return dy * hit / hit.sum()
 
 
 class Select(Operation):
@@ -95,7 +109,8 @@ def _over_axes(name, input, dim, keepdim, largest):
                 f"with the 'dim' argument.\nhint: the shape is {tuple(shape)}"
             )
         require_size(f"{name}()", shape, axes)
-    return Extreme.apply(input, axes, keepdim, largest)
+    operation = Extreme if name.startswith("a") else ExtremeOfAll
+    return operation.apply(input, axes, keepdim, largest)
 
 
 @both()

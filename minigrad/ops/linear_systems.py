@@ -12,9 +12,11 @@ from minigrad.autograd import Operation, check_dim, result_type
 from minigrad.autograd.dtypes import TORCH_NAMES
 
 from .choice import where
-from .creation import eye, tensor
+from .creation import tensor
+from .inplace import Overwrite
 from .matrix import matmul
 from .registry import both, linear_algebra, numpy_names
+from .sequences import eye
 
 EighResult = namedtuple("EighResult", ["eigenvalues", "eigenvectors"])
 QrResult = namedtuple("QrResult", ["Q", "R"])
@@ -256,7 +258,7 @@ class Svd(Operation):
 class Eigh(Operation):
     """w, V with V · diag(w) · Vᵀ = A for a symmetric A, of which one triangle is read; w rising"""
 
-    formula = "dA = V · [diag(dw) + (Vᵀ dV) / E] · Vᵀ, Eᵢⱼ = wⱼ - wᵢ off the diagonal"
+    formula = "dA = V · [diag(dw) + skew(Vᵀ dV) / 2E] · Vᵀ, Eᵢⱼ = wⱼ - wᵢ off the diagonal"
     materialize = False
 
     @staticmethod
@@ -271,7 +273,8 @@ class Eigh(Operation):
         identity = eye(w.shape[-1], dtype=w.dtype)
         middle = None if dw is None else dw.unsqueeze(-1) * identity
         if dv is not None:
-            inner = (v.mT @ dv) * (1 - identity) / (w.unsqueeze(-2) - w.unsqueeze(-1) + identity)
+            turn = v.mT @ dv  # only its skew part moves V among orthogonal matrices
+            inner = (turn - turn.mT) / 2 / (w.unsqueeze(-2) - w.unsqueeze(-1) + identity)
             middle = inner if middle is None else middle + inner
         return None if middle is None else v @ middle @ v.mT
 
@@ -509,7 +512,7 @@ def matrix_power(A, n):
     if n < 0:
         A, n = inv(A), -n
     if n == 0:
-        return eye(A.shape[-1], dtype=A.dtype).expand(*A.shape).clone()
+        return Overwrite.apply(A, eye(A.shape[-1], dtype=A.dtype))
     result = None
     while n:
         if n % 2:

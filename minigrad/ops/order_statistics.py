@@ -10,7 +10,7 @@ from minigrad.kernels import kernels_for
 
 from .choice import where
 from .creation import zeros
-from .extremes import Extreme
+from .extremes import ExtremeOfAll
 from .reduction import require_size
 from .registry import both, numpy_names
 
@@ -20,14 +20,13 @@ ModeResult = namedtuple("ModeResult", ["values", "indices"])
 NanmedianResult = namedtuple("NanmedianResult", ["values", "indices"])
 
 
-class Middle(Extreme):
+class Middle(ExtremeOfAll):
     """The lower median of all elements; equal ones share the gradient evenly."""
 
     formula = "dx = dy / m at each of the m elements equal to y"
 
     @staticmethod
     def forward(ctx, x, ignore_nan):
-        ctx.axes, ctx.kept = tuple(range(x.ndim)), (1,) * x.ndim
         nans = np.count_nonzero(x != x)
         if x.size == 0 or (nans and not ignore_nan):
             y = np.asarray(np.nan if x.dtype.kind == "f" else np.iinfo(x.dtype).min, x.dtype)
@@ -70,7 +69,16 @@ def _median(input, dim, keepdim, ignore_nan, result):
     axis = check_dim(dim, input.ndim)
     if input.ndim:
         require_size("median()", input._array.shape, (axis,))
-    return _pick(input, axis, keepdim, lambda rows: kernels_for(rows).median_position(rows, ignore_nan), result)
+    return _pick(input, axis, keepdim, lambda rows: _middle_positions(rows, ignore_nan), result)
+
+
+def _middle_positions(rows, ignore_nan):
+    """Position of the lower median of every row once it is (stably) sorted; of the first NaN unless NaN is ignored."""
+    nans = np.count_nonzero(rows != rows, axis=1)
+    numbers = rows.shape[1] - nans
+    middle = np.maximum(numbers - 1, 0) // 2
+    place = middle if ignore_nan else np.where(nans > 0, numbers, middle)  # NaN is sorted to the end
+    return np.take_along_axis(np.argsort(rows, axis=1, kind="stable"), place[:, None], 1)
 
 
 @both()
@@ -208,10 +216,15 @@ def _quantile(name, input, q, dim, keepdim, interpolation, ignore_nan):
         axis = check_dim(dim, input.ndim)
         others = [d for d in range(input.ndim) if d != axis]
         rows = input.permute(*others, axis)
-    below, above, weight = _between(rows._array, q._array.reshape(-1), interpolation, ignore_nan)
-    result = rows.gather(-1, below)
-    if above is not None:
-        upper = rows.gather(-1, above)
+    below, above, last = _between(rows._array, q._array.reshape(-1), interpolation, ignore_nan)
+    result = rows.gather(-1, Tensor._wrap(below[1]))
+    if interpolation in ("linear", "midpoint"):
+        upper = rows.gather(-1, Tensor._wrap(above[1]))
+        if interpolation == "midpoint":
+            weight = Tensor._wrap(np.full(below[0].shape, 0.5, dtype))
+        else:
+            # a row with NaN has all its quantiles at its end, whatever q is
+            weight = where(Tensor._wrap(last < 0), 0.0, q.reshape(-1) * Tensor._wrap(last) - Tensor._wrap(below[0]))
         result = where(weight < 0.5, result + weight * (upper - result), upper - (upper - result) * (1 - weight))
     if dim is None or input.ndim == 0:
         result = result.reshape(-1, *rest)
@@ -222,17 +235,20 @@ def _quantile(name, input, q, dim, keepdim, interpolation, ignore_nan):
 
 
 def _between(rows, q, interpolation, ignore_nan):
-    """Indices of the elements below and above each quantile of every row, and how far it stands from the one below."""
-    nan = np.isnan(rows)
-    n = rows.shape[-1]
-    last = (n - nan.sum(-1, keepdims=True) - 1 if ignore_nan else np.full((*rows.shape[:-1], 1), n - 1)).clip(0)
-    rank = (q * last.astype(q.dtype)).astype(q.dtype)
+    """What each quantile of every row lies between: ((rank, position) below, (rank, position) above, last rank).
+
+    Ranks count in the sorted row; the last rank is -1 for rows with NaN, whose quantiles are all at the end.
+    """
+    nan, n = np.isnan(rows), rows.shape[-1]
+    last = np.maximum(n - nan.sum(-1, keepdims=True) - 1, 0) if ignore_nan else np.full((*rows.shape[:-1], 1), n - 1)
+    last = last.astype(rows.dtype)
+    rank = q * last
     if not ignore_nan:
-        rank = np.where(nan.any(-1, keepdims=True), q.dtype.type(n - 1), rank)
+        lost = nan.any(-1, keepdims=True)
+        rank, last = np.where(lost, rows.dtype.type(n - 1), rank), np.where(lost, rows.dtype.type(-1), last)
     if interpolation in ("lower", "higher", "nearest"):
         rank = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}[interpolation](rank)
     order = np.argsort(rows, axis=-1, kind="stable")
-    below, above = (np.take_along_axis(order, end(rank).astype(np.int64), -1) for end in (np.floor, np.ceil))
-    weight = np.full_like(rank, 0.5) if interpolation == "midpoint" else rank - np.floor(rank)
-    blends = interpolation in ("linear", "midpoint")
-    return Tensor._wrap(below), Tensor._wrap(above) if blends else None, Tensor._wrap(weight)
+    ends = [end(rank) for end in (np.floor, np.ceil)]
+    below, above = ((end, np.take_along_axis(order, end.astype(np.int64), -1)) for end in ends)
+    return below, above, last

@@ -8,14 +8,14 @@ import math
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor, check_dim, get_default_dtype
+from minigrad.autograd import Operation, Tensor, check_dim, get_default_dtype, is_grad_enabled
 from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype
 
-from .choice import where
 from .comparison import isnan
-from .creation import arange, ones
+from .creation import ones, zeros
 from .joining import cat
-from .registry import both, function, method, numpy_names
+from .registry import both, method, numpy_names
+from .sequences import arange
 
 
 def axes_of(dim, ndim, empty_means_all=True):
@@ -78,6 +78,24 @@ class Sum(Operation):
         return dy.reshape(ctx.kept).expand(ctx.shape)
 
 
+class NanSum(Operation):
+    """Σ x over the given axes, NaN counting as 0"""
+
+    formula = "dx = dy, repeated along the summed axes, times 0 where x is NaN"
+
+    @staticmethod
+    def forward(ctx, x, axes, keepdim, dtype):
+        ctx.kept = kept_shape(x.shape, axes)
+        numbers = x == x
+        ctx.save_for_backward(numbers)
+        return Sum.forward(ctx, np.where(numbers, x, x.dtype.type(0)), axes, keepdim, dtype)
+
+    @staticmethod
+    def backward(ctx, dy):
+        (numbers,) = ctx.saved_tensors
+        return dy.reshape(ctx.kept) * numbers
+
+
 class Mean(Operation):
     """The mean of x over the given axes"""
 
@@ -128,6 +146,8 @@ class Prod(Operation):
         if x._array.all():
             return dy * (y.reshape(ctx.kept) / x)
         if len(ctx.axes) == x.ndim:
+            if not is_grad_enabled() and np.count_nonzero(x._array) < x._array.size - 1:
+                return zeros(x.shape, dtype=y.dtype)  # two zeros leave nothing, not even NaN, as in PyTorch
             return dy * _product_of_the_others(x.reshape(-1), 0).reshape(x.shape)
         return dy * _product_of_the_others(x, ctx.axes[0])
 
@@ -185,8 +205,9 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None):
     >>> minigrad.tensor([1.0, float("nan"), 2.0]).nansum()
     tensor(3.)
     """
-    numbers = where(isnan(input), 0.0, input) if input._array.dtype.kind == "f" else input
-    return sum(numbers, dim, keepdim, dtype=dtype)
+    dtype, axes = None if dtype is None else as_dtype(dtype), axes_of(dim, input._array.ndim)
+    operation = NanSum if input._array.dtype.kind == "f" else Sum
+    return operation.apply(input, axes, keepdim, dtype)
 
 
 @both()

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from minigrad.autograd import Operation
+from minigrad.autograd import Operation, Tensor
 
 from .choice import where
 from .creation import as_tensor
@@ -55,6 +55,17 @@ def _std(variance):
     return where(zero, 0.0, where(zero, 1.0, variance).sqrt()) if zero._array.any() else variance.sqrt()
 
 
+def _mean(input, axes, keepdim):
+    """The mean as PyTorch's running update leaves it beside a variance: NaN if numbers follow an infinity."""
+    result = mean(input, axes, keepdim)
+    if np.isinf(result._array).any():
+        others = [axis for axis in range(input.ndim) if axis not in axes]
+        rows = input._array.transpose(*others, *axes).reshape(*[input.shape[axis] for axis in others], -1)
+        followed = np.isinf(rows[..., :-1]).any(-1).reshape(result.shape)
+        result = result + Tensor._wrap(np.where(followed, np.nan, 0.0).astype(result.dtype))
+    return result
+
+
 @both()
 @numpy_names
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
@@ -89,7 +100,7 @@ def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     (tensor(1.), tensor(2.))
     """
     variance, axes = _var("var_mean", input, dim, unbiased, keepdim, correction)
-    return variance, mean(input, axes, keepdim)
+    return variance, _mean(input, axes, keepdim)
 
 
 @function
@@ -102,7 +113,7 @@ def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     (tensor(1.), tensor(2.))
     """
     variance, axes = _var("std_mean", input, dim, unbiased, keepdim, correction)
-    return _std(variance), mean(input, axes, keepdim)
+    return _std(variance), _mean(input, axes, keepdim)
 
 
 @both()
@@ -158,7 +169,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
         warnings.warn("cov(): degrees of freedom is <= 0", stacklevel=2)
     centred = x - average.unsqueeze(1)
     result = centred @ (centred if weights is None else centred * weights).T / divisor
-    return result.reshape(()) if input.ndim < 2 else result
+    return result.reshape(()) if len(x) == 1 else result
 
 
 @both()
