@@ -16,6 +16,7 @@ from .pool import (
     max_pool_grad,
 )
 from .recurrence import linear_recurrence
+from .scatter import gather, gather_rows, scatter, scatter_add_rows
 from .selection import kth_smallest
 from .softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
 
@@ -32,6 +33,8 @@ __all__ = [
     "conv_forward",
     "conv_input_grad",
     "conv_weight_grad",
+    "gather",
+    "gather_rows",
     "kth_smallest",
     "linear_recurrence",
     "log_softmax",
@@ -44,6 +47,8 @@ __all__ = [
     "nll_grad",
     "relu",
     "relu_grad",
+    "scatter",
+    "scatter_add_rows",
     "sgd_update",
     "sigmoid",
     "sigmoid_grad",
