@@ -1,28 +1,21 @@
-"""Indexing: `x[...]`, `x[...] = v`, and picking or placing elements by index tensors."""
+"""Indexing: `x[...]`, `x[...] = v`, and what picks or replaces elements by masks and index tensors as these do.
+
+An index is taken apart as PyTorch does it: numbers, slices, None and ... come first and make a view; then masks and
+index tensors pick from that.
+"""
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor, check_dim
+from minigrad.autograd import Operation, Tensor
+from minigrad.autograd.dtypes import TORCH_NAMES
 
 from .creation import zeros
 from .inplace import assign
 from .registry import both, method
+from .shape import reshape
+from .views import Slice, scatter_add
 
-
-class Slice(Operation):
-    """x[...] with whole numbers, slices, None and ... : a view"""
-
-    formula = "dx = dy in the chosen places, 0 elsewhere"
-    is_view = True
-
-    @staticmethod
-    def forward(ctx, x, index):
-        ctx.shape, ctx.index = x.shape, index
-        return x[(*index, ...)] if Ellipsis not in index else x[index]
-
-    @staticmethod
-    def backward(ctx, dy):
-        return Place.apply(dy, ctx.shape, ctx.index)
+_ALL = slice(None)
 
 
 class Pick(Operation):
@@ -33,6 +26,9 @@ class Pick(Operation):
     @staticmethod
     def forward(ctx, x, index):
         ctx.shape, ctx.index = x.shape, index
+        *before, last = index
+        if isinstance(last, np.ndarray) and last.dtype != bool and all(isinstance(i, slice) for i in before):
+            return x.take(last, axis=len(before), mode="wrap")
         return x[index]
 
     @staticmethod
@@ -41,199 +37,35 @@ class Pick(Operation):
 
 
 class Place(Operation):
-    """Zeros of a shape into which x is added at an index: the adjoint of indexing"""
+    """Zeros of a shape into which x is added at an index of arrays: the adjoint of picking"""
 
     formula = "dx = dy[index]"
 
     @staticmethod
     def forward(ctx, x, shape, index):
         ctx.index = index
-        y = np.zeros(shape, x.dtype)
-        if any(isinstance(i, np.ndarray) and i.dtype != bool for i in index):
-            np.add.at(y, index, x)
-        else:
+        if all(isinstance(i, slice) or i.dtype == bool for i in index) and sum(map(_is_array, index)) == 1:
+            y = np.zeros(shape, x.dtype)
             y[index] = x
-        return y
+            return y
+        axes, arrays = _by_axis(index)
+        arrays = np.broadcast_arrays(*arrays)
+        first = axes[0] if axes == list(range(axes[0], axes[0] + len(axes))) else 0
+        rank, rest = arrays[0].ndim, [axis for axis in range(len(shape)) if axis not in axes]
+        rows = np.moveaxis(x, range(first, first + rank), range(rank))
+        places = np.ravel_multi_index(arrays, [shape[axis] for axis in axes]) if arrays[0].size else arrays[0]
+        sizes = [shape[axis] for axis in axes], [shape[axis] for axis in rest]
+        counts = [int(np.prod(part)) for part in sizes]
+        y = scatter_add(rows.reshape(arrays[0].size, counts[1]), places.reshape(-1), counts[0])
+        return y.reshape(sizes[0] + sizes[1]).transpose(np.argsort(axes + rest))
 
     @staticmethod
     def backward(ctx, dy):
-        return dy[ctx.index]
-
-
-class Gather(Operation):
-    """y[i, j] = x[index[i, j], j], here along dimension 0"""
-
-    formula = "dx[index[i, j], j] += dy[i, j]"
-
-    @staticmethod
-    def forward(ctx, x, axis, index):
-        ctx.shape, ctx.axis = x.shape, axis
-        ctx.save_for_backward(index)
-        return x[_along(x, axis, index)]
-
-    @staticmethod
-    def backward(ctx, dy):
-        (index,) = ctx.saved_tensors
-        return zeros(ctx.shape, dtype=dy.dtype).scatter_add(ctx.axis, index, dy)
-
-
-class ScatterAdd(Operation):
-    """x with source[i, j] added at [index[i, j], j], here along dimension 0"""
-
-    formula = "dx = dy, dsource[i, j] = dy[index[i, j], j]"
-
-    @staticmethod
-    def forward(ctx, x, axis, index, source):
-        ctx.axis = axis
-        ctx.save_for_backward(index)
-        y = x.copy()
-        np.add.at(y, _along(y, axis, index), source[tuple([slice(n) for n in index.shape])])
-        ctx.source_shape = source.shape
-        return y
-
-    @staticmethod
-    def backward(ctx, dy):
-        (index,) = ctx.saved_tensors
-        dsource = dy.gather(ctx.axis, index)
-        if tuple(dsource.shape) != ctx.source_shape:
-            dsource = Place.apply(dsource, ctx.source_shape, tuple([slice(n) for n in index.shape]))
-        return dy, None, None, dsource
-
-
-def _along(x, axis, index):
-    """The fancy index that picks `index` along `axis` and counts up along the other axes."""
-    return tuple(
-        [
-            index if d == axis else np.arange(n).reshape((1,) * d + (n,) + (1,) * (index.ndim - d - 1))
-            for d, n in enumerate(index.shape)
-        ]
-    )
-
-
-def _normal(index, shape):
-    """An index as a tuple for NumPy, tensors as arrays, checked against `shape`; and whether it is a plain one."""
-    index = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(i, list) and any(isinstance(j, (slice, type(None), type(...))) for j in i) for i in index):
-        raise TypeError("an index holds a list of slices\nhint: use a tuple")
-    result, basic = [], True
-    for item in index:
-        if isinstance(item, Tensor):
-            item = item._array
-            if item.dtype == np.uint8:
-                item = item.astype(bool)
-            if item.dtype.kind == "f":
-                raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-            if item.ndim == 0 and item.dtype != bool:
-                item = int(item)
-        elif isinstance(item, (list, range)):
-            item = np.array(item if len(item) else [], dtype=None if len(item) else np.int64)
-        elif isinstance(item, (bool, np.bool_)):
-            item = np.asarray(item)
-        elif isinstance(item, slice):
-            item = slice(*[v if v is None else v.__index__() for v in (item.start, item.stop, item.step)])
-            if item.step is not None and item.step <= 0:
-                raise ValueError("step must be greater than zero")
-        elif item is not None and item is not Ellipsis and not isinstance(item, np.ndarray):
-            try:
-                item = item.__index__()
-            except AttributeError:
-                raise TypeError(
-                    "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
-                    "(got "
-                    f"{type(item).__name__})"
-                ) from None
-        basic = basic and not isinstance(item, np.ndarray)
-        result.append(item)
-    _check(result, shape)
-    return tuple(result), basic
-
-
-def _check(index, shape):
-    """Too many indices, or one out of range, in PyTorch's words."""
-    used = sum(
-        item.ndim if isinstance(item, np.ndarray) and item.dtype == bool else item is not None and item is not Ellipsis
-        for item in index
-    )
-    if used > len(shape):
-        raise IndexError(f"too many indices for tensor of dimension {len(shape)}")
-    axis = 0
-    for item in index:
-        if item is None:
-            continue
-        if item is Ellipsis:
-            axis += len(shape) - used
-            continue
-        if isinstance(item, np.ndarray) and item.dtype == bool:
-            for d, n in enumerate(item.shape):
-                if n != shape[axis + d]:
-                    raise IndexError(
-                        f"The shape of the mask {list(item.shape)} at index {d} does not match the shape of the "
-                        "indexed tensor "
-                        f"{list(shape)} at index {axis + d}"
-                    )
-            axis += item.ndim
-            continue
-        size = shape[axis]
-        if isinstance(item, int) and not -size <= item < size:
-            raise IndexError(f"index {item} is out of bounds for dimension {axis} with size {size}")
-        if isinstance(item, np.ndarray) and item.size and (item.min() < -size or item.max() >= size):
-            worst = item.max() if item.max() >= size else item.min()
-            raise IndexError(f"index {worst} is out of bounds for dimension {axis} with size {size}")
-        axis += 1
-
-
-@method()
-def __getitem__(self, index):
-    """The elements that a NumPy- or PyTorch-style index picks: a view for numbers and slices, else a copy."""
-    index, basic = _normal(index, self._array.shape)
-    if basic:
-        return Slice.apply(self, index)
-    part, index = _without_numbers(self, index)
-    return Pick.apply(part, index)
-
-
-@method()
-def __setitem__(self, index, value):
-    """Write `value` (a number, or a tensor that broadcasts) where the index points, in place; gradients flow through
-    both.
-    """
-    index, basic = _normal(index, self._array.shape)
-    if not isinstance(value, Tensor):
-        value = Tensor._wrap(np.asarray(value, dtype=self._array.dtype))
-    part, index = (Slice.apply(self, index), ()) if basic else _without_numbers(self, index)
-    target = part._array[index].shape
-    while value.ndim > len(target) and value.shape[0] == 1:
-        value = value.reshape(value.shape[1:])
-    if basic:
-        part.copy_(value.expand(target))
-        return
-    try:
-        np.broadcast_to(value._array, target)
-    except ValueError:
-        raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
-            f"shape {list(target)}"
-        ) from None
-    assign(part, PutAt, value, index)
-
-
-def _without_numbers(x, index):
-    """(x, index) with the numbers beside index arrays applied first, as PyTorch does; NumPy counts them as arrays."""
-    if not any(isinstance(item, int) for item in index):
-        return x, index
-    first, rest = [], []
-    for item in index:
-        if isinstance(item, np.ndarray):
-            first += [slice(None)] * (item.ndim if item.dtype == bool else 1)
-            rest.append(item)
-        else:
-            first.append(item)
-            rest += [] if isinstance(item, int) else [item if item is Ellipsis else slice(None)]
-    return Slice.apply(x, tuple(first)), tuple(rest)
+        return Pick.apply(dy, ctx.index)
 
 
 class PutAt(Operation):
-    """x with v written at an index"""
+    """x with v written at an index of arrays"""
 
     formula = "dx = dy with 0 at the index, dv = dy[index]"
 
@@ -247,93 +79,246 @@ class PutAt(Operation):
     @staticmethod
     def backward(ctx, dy):
         dx = PutAt.apply(dy, zeros((), dtype=dy.dtype), ctx.index) if ctx.needs_input_grad[0] else None
-        return dx, (dy[ctx.index] if ctx.needs_input_grad[1] else None)
+        return dx, (Pick.apply(dy, ctx.index) if ctx.needs_input_grad[1] else None)
 
 
-def _checked_index(input, axis, index):
-    """An index tensor for gather and scatter: int64, of the same rank, within range."""
-    if not isinstance(index, Tensor) or index._array.dtype.kind not in "iu":
-        raise RuntimeError("gather(): Expected dtype int64 for index")
-    if index.ndim != input.ndim:
-        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
-    for d, (n, size) in enumerate(zip(index._array.shape, input._array.shape)):
-        if d != axis and n > size:
-            raise RuntimeError(
-                f"Size does not match at dimension {d} expected index {list(index.shape)} to be no larger than self "
-                f"{list(input.shape)} apart from dimension {axis}"
-            )
-    if index._array.size and (index._array.min() < 0 or index._array.max() >= input._array.shape[axis]):
-        worst = index._array.min() if index._array.min() < 0 else index._array.max()
-        raise RuntimeError(f"index {worst} is out of bounds for dimension {axis} with size {input._array.shape[axis]}")
-    return index
+def _is_array(item):
+    return isinstance(item, np.ndarray)
 
 
-@both()
-def gather(input, dim, index):
-    """The elements that `index` names along `dim`; result of the index's shape (`torch.gather`).
+def _by_axis(index):
+    """The axes that an index of arrays picks from, and an integer array for each."""
+    axes, arrays, axis = [], [], 0
+    for item in index:
+        found = item.nonzero() if _is_array(item) and item.dtype == bool else (item,)
+        if _is_array(item):
+            axes += range(axis, axis + len(found))
+            arrays += found
+        axis += len(found)
+    return axes, arrays
 
-    >>> import minigrad
-    >>> minigrad.tensor([[1, 2], [3, 4]]).gather(1, minigrad.tensor([[0], [1]]))
-    tensor([[1],
-            [4]])
+
+def _is_sequence_of_indices(index):
+    """Whether a list stands for a tuple: PyTorch's rule for old NumPy code."""
+    if not isinstance(index, list) or len(index) >= 32:
+        return False
+    return any(item is None or item is Ellipsis or isinstance(item, (Tensor, list, tuple, slice)) for item in index)
+
+
+def _as_item(item):
+    """One entry of an index: int, slice, None, Ellipsis, or an array of int64 or bool."""
+    if isinstance(item, Tensor):
+        item = item._array
+    elif isinstance(item, (list, tuple, range)):
+        item = np.array([v._array if isinstance(v, Tensor) else v for v in item] if len(item) else [], dtype=None)
+        item = item.astype(np.int64) if item.size == 0 else item
+    elif isinstance(item, (bool, np.bool_)):
+        return np.asarray(item)
+    elif isinstance(item, slice):
+        return _as_slice(item)
+    elif item is None or item is Ellipsis or type(item) is int:
+        return item
+    if not _is_array(item):
+        try:
+            return item.__index__()
+        except AttributeError:
+            raise IndexError(
+                "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+                f"(got {type(item).__name__})"
+            ) from None
+    if item.dtype == np.uint8:
+        item = item != 0
+    if item.dtype not in (np.int64, np.int32, bool):
+        raise IndexError(
+            f"tensors used as indices must be long, int, byte or bool tensors\nhint: this one is {item.dtype}"
+        )
+    if item.dtype == bool:
+        return item.copy()
+    return item.astype(np.int64) if item.ndim else int(item)
+
+
+def _as_slice(item):
+    try:
+        ends = [v if v is None else v.__index__() for v in (item.start, item.stop, item.step)]
+    except AttributeError:
+        raise TypeError("slice indices must be integers or None or have an __index__ method") from None
+    if ends[2] == 0:
+        raise ValueError("slice step cannot be zero")
+    if ends[2] is not None and ends[2] < 0:
+        raise ValueError("step must be greater than zero")
+    return slice(*ends)
+
+
+def _parse(index, shape):
+    """(first, then): the plain index to apply first, None for none, and the index of arrays after it, () for none.
+
+    `then` holds an array or `slice(None)` for every dimension of what `first` leaves (masks stand for several), without
+    what follows the last array.
     """
-    if input.ndim == 0:
-        return gather(input.reshape(1), dim, index.reshape(-1)).reshape(index.shape)
-    axis = check_dim(dim, input.ndim)
-    return Gather.apply(input, axis, _checked_index(input, axis, index))
+    items = index if isinstance(index, tuple) else tuple(index) if _is_sequence_of_indices(index) else (index,)
+    items = [_as_item(item) for item in items]
+    used = sum(
+        item.ndim if _is_array(item) and item.dtype == bool else item is not None and item is not Ellipsis
+        for item in items
+    )
+    if used > len(shape):
+        if len(shape) == 0 and all(isinstance(item, int) for item in items):
+            raise IndexError(
+                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert "
+                "a 0-dim tensor to a number"
+            )
+        raise IndexError(f"too many indices for tensor of dimension {len(shape)}")
+    first, then, axis, hidden = [], [], 0, len(shape) - used
+    for item in items:
+        if item is None:
+            first.append(None)
+            then.append(_ALL)
+        elif item is Ellipsis:
+            first += [_ALL] * hidden
+            then += [_ALL] * hidden
+            axis, hidden = axis + hidden, 0
+        elif isinstance(item, slice):
+            first.append(item)
+            then.append(_ALL)
+            axis += 1
+        elif isinstance(item, int):
+            if not -shape[axis] <= item < shape[axis]:
+                raise IndexError(f"index {item} is out of bounds for dimension {axis} with size {shape[axis]}")
+            first.append(item)
+            axis += 1
+        elif item.ndim == 0:  # True or False: a new dimension
+            first.append(None)
+            then.append(np.zeros(int(item), np.int64))
+        else:
+            width = item.ndim if item.dtype == bool else 1
+            first += [_ALL] * width
+            then.append(_within(item, axis, shape))
+            axis += width
+    while then and not _is_array(then[-1]):
+        then.pop()
+    _check_broadcast(then)
+    return (None if all(i == _ALL for i in first) and first else tuple(first)), tuple(then)
+
+
+def _within(item, axis, shape):
+    """A mask or index array for dimension `axis`, checked; indices counted from the front."""
+    if item.dtype == bool:
+        for d, n in enumerate(item.shape):
+            if n != shape[axis + d]:
+                raise IndexError(
+                    f"The shape of the mask {list(item.shape)} at index {d} does not match the shape of the indexed "
+                    f"tensor {list(shape)} at index {axis + d}"
+                )
+        return item
+    size = shape[axis]
+    if item.size:
+        low, high = item.min(), item.max()
+        if low < -size or high >= size:
+            worst = high if high >= size else low
+            raise IndexError(f"index {worst} is out of bounds for dimension {axis} with size {size}")
+        if low < 0:
+            return np.where(item < 0, item + size, item)
+    return item
+
+
+def _check_broadcast(index):
+    """An error in PyTorch's words if the arrays of an index do not broadcast."""
+    arrays = [item for item in index if _is_array(item)]
+    if len(arrays) > 1:
+        shapes = [(int(np.count_nonzero(a)),) if a.dtype == bool else a.shape for a in arrays]
+        try:
+            np.broadcast_shapes(*shapes)
+        except ValueError:
+            raise IndexError(
+                "shape mismatch: indexing tensors could not be broadcast together with shapes "
+                f"{', '.join(str(list(shape)) for shape in shapes)}"
+            ) from None
+
+
+def _picked_shape(array, index):
+    """The shape of what an index of arrays picks."""
+    return np.broadcast_to(np.False_, array.shape)[index].shape
+
+
+@method()
+def __getitem__(self, index):
+    """The elements that a NumPy- or PyTorch-style index picks: a view for numbers and slices, else a copy."""
+    first, then = _parse(index, self._array.shape)
+    part = self if first is None and then else Slice.apply(self, (...,) if first is None else first)
+    return Pick.apply(part, then) if then else part
+
+
+@method()
+def __setitem__(self, index, value):
+    """Write `value` (a number, or a tensor that broadcasts) where the index points, in place; gradients flow through
+    both.
+    """
+    first, then = _parse(index, self._array.shape)
+    part = self if first is None and then else Slice.apply(self, (...,) if first is None else first)
+    if not isinstance(value, Tensor):
+        value = Tensor._wrap(np.asarray(_number(value, self), dtype=self._array.dtype))
+    if not then:
+        while value.ndim > part.ndim and value.shape[0] == 1:
+            value = reshape(value, value._array.shape[1:])
+        part.copy_(value.expand(part.shape))
+        return
+    if value.dtype != self.dtype and len(then) == 1 and then[0].dtype == bool and value.numel() == 1:
+        value = value.to(self.dtype)  # as `masked_fill` does
+    assign(part, _put, then, value, False)
+
+
+def _number(value, tensor):
+    """A number, or nested numbers, that can be written into `tensor`."""
+    if value is None or isinstance(value, (str, bytes, complex)):
+        raise TypeError(f"can't assign a {type(value).__name__} to a torch.{TORCH_NAMES[tensor.dtype]}Tensor")
+    return value
+
+
+def _put(input, index, values, accumulate):
+    """A copy of `input` with `values` written, or added, at an index of arrays."""
+    if values.dtype != input.dtype:
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{TORCH_NAMES[input.dtype]} for the destination and {TORCH_NAMES[values.dtype]} for the source."
+        )
+    target = _picked_shape(input._array, index)
+    shape = values._array.shape
+    lead = len(shape) - len(target)
+    kept = shape[max(0, lead) :]
+    if any(n != 1 for n in shape[: max(0, lead)]) or any(a not in (1, b) for a, b in zip(kept[::-1], target[::-1])):
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(shape)} cannot be broadcast to indexing result of shape "
+            f"{list(target)}"
+        )
+    if lead > 0:
+        values = reshape(values, kept)
+    if accumulate:
+        return input + Place.apply(values.expand(target), input._array.shape, index)
+    return PutAt.apply(input, values, index)
 
 
 @both(inplace=True)
-def scatter_add(input, dim, index, src):
-    """`input` with `src` added at the places that `index` names along `dim` (`torch.scatter_add`).
+def index_put(input, indices, values, accumulate=False):
+    """A copy of `input` with `values` at `input[indices]`, or added there with `accumulate` (`torch.index_put`).
+
+    `indices` is a tuple of index tensors and masks (or None, for everything along a dimension); `values` broadcasts to
+    what they pick and has the dtype of `input`. Without `accumulate`, repeated indices leave the last value.
 
     >>> import minigrad
-    >>> minigrad.zeros(3).scatter_add(0, minigrad.tensor([0, 0, 2]), minigrad.ones(3))
+    >>> index = minigrad.tensor([0, 2, 0])
+    >>> minigrad.zeros(3).index_put((index,), minigrad.ones(3), accumulate=True)
     tensor([2., 0., 1.])
     """
-    if input.ndim == 0:
-        return scatter_add(input.reshape(1), dim, index.reshape(-1), src.reshape(-1)).reshape(())
-    axis = check_dim(dim, input.ndim)
-    return ScatterAdd.apply(input, axis, _checked_index(input, axis, index), src)
-
-
-@both()
-def index_select(input, dim, index):
-    """The entries of dimension `dim` listed in the 1-d `index` (`torch.index_select`).
-
-    >>> import minigrad
-    >>> minigrad.eye(3).index_select(0, minigrad.tensor([2]))
-    tensor([[0., 0., 1.]])
-    """
-    if index.ndim > 1:
-        raise IndexError("index_select(): Index is supposed to be a vector")
-    if input.ndim == 0:
-        return input.reshape(1)[index.reshape(-1)].reshape(())
-    return input[(slice(None),) * check_dim(dim, input.ndim) + (index.reshape(-1),)]
-
-
-@both()
-def nonzero(input, as_tuple=False):
-    """The indices of the nonzero elements, one a row, or a tuple of one tensor a dimension (`torch.nonzero`).
-
-    >>> import minigrad
-    >>> minigrad.tensor([0, 3, 5]).nonzero()
-    tensor([[1],
-            [2]])
-    """
-    found = [Tensor._wrap(i) for i in np.nonzero(np.atleast_1d(input._array))]
-    return tuple(found) if as_tuple else Tensor._wrap(np.stack([i._array for i in found], 1)[:, : input.ndim])
-
-
-@both(inplace=True)
-def masked_fill(input, mask, value):
-    """`input` with `value` where the bool `mask` holds (`torch.masked_fill`).
-
-    >>> import minigrad
-    >>> minigrad.ones(2).masked_fill(minigrad.tensor([True, False]), 0.0)
-    tensor([0., 1.])
-    """
-    if mask._array.dtype != bool:
-        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}")
-    value = value.to(input.dtype) if isinstance(value, Tensor) else Tensor._wrap(np.asarray(value, input.dtype))
-    return value.where(mask, input)
+    if not isinstance(indices, (tuple, list)):
+        raise TypeError(
+            f"index_put(): argument 'indices' (position 1) must be tuple of Tensors, not {type(indices).__name__}"
+        )
+    for i, item in enumerate(indices):
+        if item is not None and not isinstance(item, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(item).__name__}")
+    items = tuple([_ALL if item is None else item for item in indices])
+    index = [reshape(item, 1) if isinstance(item, Tensor) and item.ndim == 0 else item for item in items]
+    _, then = _parse(tuple(index), input._array.shape)
+    if not then:
+        raise RuntimeError("index_put(): at least one of the indices must be a tensor")
+    return _put(input, then, values, accumulate)

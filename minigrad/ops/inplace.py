@@ -33,18 +33,27 @@ class CopySlices(Operation):
         ctx.saved_tensors  # noqa: B018
         dbase = dvalue = None
         if ctx.needs_input_grad[0]:
-            outside = ones(dy.shape, dtype=bool)
-            with no_grad():
-                ctx.view.replay(outside)._array[...] = False
-            dbase = where(outside, dy, 0.0)
+            dbase = where(_outside(ctx.view, dy.shape), dy, 0.0)
         if ctx.needs_input_grad[1]:
-            dvalue = ctx.view.replay(dy)
+            dvalue = ctx.view.replay(dy.contiguous())  # so that views by strides find nothing around it
         return dbase, dvalue
 
 
 def _is_leaf(tensor):
     """Whether this is a leaf that requires grad."""
     return tensor._edge is not None and tensor._edge[0].accumulates
+
+
+def _outside(view, shape):
+    """Whether each element of a base of this shape lies outside the view, a bool tensor."""
+    outside = ones(shape, dtype=bool)
+    with no_grad():
+        part = view.replay(outside)._array
+        if not np.may_share_memory(part, outside._array):  # by strides, over memory that lies otherwise
+            numbers = Tensor._wrap(np.arange(1, 1 + outside.numel()).reshape(shape))
+            return Tensor._wrap(~np.isin(numbers._array, view.replay(numbers)._array))
+    part[...] = False
+    return outside
 
 
 def _forbid_leaves(tensor):
@@ -92,6 +101,31 @@ def _before(tensor):
     before = Tensor._wrap(tensor._array.copy(order="K"))
     before._edge = tensor._edge
     return before
+
+
+def become(tensor, view):
+    """Let `tensor` become `view(tensor)`, a view of itself, in place; returns the tensor.
+
+    A hidden tensor takes its place: the base of the views that there are, and of the tensor itself from now on.
+    """
+    if tensor._view is not None:
+        tensor._view.refresh(tensor)
+    _forbid_leaves(tensor)
+    before = Tensor._wrap(tensor._array)
+    before._node, before._index, before._needs, before._view = (
+        tensor._node, tensor._index, tensor._needs, tensor._view,
+    )  # fmt: skip
+    tensor.storage.share(before)
+    for reference in list(tensor.storage.sharers):
+        sharer = reference()
+        if sharer is not None and sharer._view is not None and sharer._view.base is tensor:
+            sharer._view.base = before
+    after = view(before)
+    tensor._array = after._array
+    if tensor._node is not None or not tensor._needs:  # a parameter under no_grad stays a leaf
+        tensor._node, tensor._index, tensor._needs, tensor._view = after._node, after._index, after._needs, after._view
+    tensor.storage.version += 1
+    return tensor
 
 
 def _write(tensor, values):
@@ -162,14 +196,26 @@ def _twin(name, definition):
     return inplace
 
 
+def _view_twin(name, definition):
+    def inplace(self, *args, **kwargs):
+        return become(self, lambda x: definition(x, *args, **kwargs))
+
+    inplace.__name__ = f"{name}_"
+    inplace.__doc__ = f"This tensor as its own view by `{name}` (`torch.Tensor.{name}_`)."
+    setattr(Tensor, f"{name}_", inplace)
+
+
 def register():
     """Give Tensor the in-place twins of the functions that have one; called when all operations are known."""
     for name, definition in twins.items():
         _twin(name, definition)
+    for name in VIEWS:
+        _view_twin(name, getattr(Tensor, name))
     for operator, name in OPERATORS.items():
         setattr(Tensor, operator, getattr(Tensor, f"{name}_"))
 
 
+VIEWS = ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims", "as_strided")
 OPERATORS = {
     "__iadd__": "add",
     "__isub__": "sub",

@@ -1,4 +1,4 @@
-"""Tensors put together along a dimension, and taken apart."""
+"""Tensors put together: along a dimension, as a grid; and the ranks that this takes."""
 
 from functools import reduce
 
@@ -6,12 +6,16 @@ import numpy as np
 
 from minigrad.autograd import Operation, Tensor, check_dim, promote_types
 
-from .registry import both, function
-from .shape import unsqueeze
+from .registry import function, functions
+from .shape import expand, flatten, reshape, unsqueeze
 
 
-def _tensors(tensors, empty):
+def _tensors(tensors, empty, name="cat"):
     """`tensors` as a list; `empty` is the error for none."""
+    if not isinstance(tensors, (list, tuple)):
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
+        )
     tensors = list(tensors)
     if not tensors:
         raise empty
@@ -89,92 +93,163 @@ def stack(tensors, dim=0):
     return cat([unsqueeze(x, axis) for x in tensors], axis)
 
 
-@both()
-def narrow(input, dim, start, length):
-    """`length` entries of dimension `dim` from `start` on, on the same memory (`torch.narrow`).
+functions["concat"] = functions["concatenate"] = cat
+
+
+def _stacked(tensors, name, lift, dim):
+    """The tensors, which `lift` brings to one rank, put together along `dim`."""
+    tensors = _tensors(tensors, RuntimeError(f"{name} expects a non-empty TensorList"), name)
+    lifted = [lift(x) for x in tensors]
+    return cat(lifted, dim(lifted))
+
+
+@function
+def hstack(tensors):
+    """Tensors side by side: along dimension 1, vectors along dimension 0 (`torch.hstack`).
 
     >>> import minigrad
-    >>> minigrad.arange(5).narrow(0, 1, 3)
+    >>> minigrad.hstack([minigrad.tensor([1, 2]), minigrad.tensor(3)])
     tensor([1, 2, 3])
     """
-    axis = check_dim(dim, input.ndim)
-    size = input._array.shape[axis]
-    if length < 0:
-        raise RuntimeError("narrow(): length must be non-negative.")
-    if not -size <= start <= size:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-size}, {size}], but got {start})")
-    start = start + size if start < 0 else start
-    if start + length > size:
-        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
-    return input[(slice(None),) * axis + (slice(start, start + length),)]
+    return _stacked(tensors, "hstack", atleast_1d, lambda lifted: 0 if lifted[0].ndim == 1 else 1)
 
 
-@both()
-def select(input, dim, index):
-    """Entry `index` of dimension `dim`, on the same memory (`torch.select`).
+@function
+def vstack(tensors):
+    """Tensors below each other: along dimension 0, vectors as rows (`torch.vstack`).
 
     >>> import minigrad
-    >>> minigrad.eye(2).select(0, 1)
-    tensor([0., 1.])
+    >>> minigrad.vstack([minigrad.tensor([1, 2]), minigrad.tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
     """
-    return input[(slice(None),) * check_dim(dim, input.ndim) + (index,)]
+    return _stacked(tensors, "vstack", atleast_2d, lambda lifted: 0)
 
 
-@both()
-def unbind(input, dim=0):
-    """The entries along `dim`, a tuple of views (`torch.unbind`).
+functions["row_stack"] = vstack
+
+
+@function
+def dstack(tensors):
+    """Tensors behind each other: along dimension 2, vectors as (1, n, 1) (`torch.dstack`).
 
     >>> import minigrad
-    >>> minigrad.eye(2).unbind()
-    (tensor([1., 0.]), tensor([0., 1.]))
+    >>> minigrad.dstack([minigrad.tensor([1, 2]), minigrad.tensor([3, 4])])
+    tensor([[[1, 3],
+             [2, 4]]])
     """
-    if input.ndim == 0:
-        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
-    return tuple([select(input, dim, i) for i in range(input._array.shape[check_dim(dim, input.ndim)])])
+    return _stacked(tensors, "dstack", atleast_3d, lambda lifted: 2)
 
 
-@both()
-def split(tensor, split_size_or_sections, dim=0):
-    """Views of pieces along `dim`: of one size (the last may be smaller), or of the listed sizes (`torch.split`).
+@function
+def column_stack(tensors):
+    """Vectors as columns, and matrices, side by side (`torch.column_stack`).
 
     >>> import minigrad
-    >>> minigrad.arange(5).split(2)
-    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    >>> minigrad.column_stack([minigrad.tensor([1, 2]), minigrad.tensor([3, 4])])
+    tensor([[1, 3],
+            [2, 4]])
     """
-    size = tensor._array.shape[check_dim(dim, tensor.ndim)]
-    if isinstance(split_size_or_sections, int):
-        step = split_size_or_sections
-        if step < 0 or (step == 0 and size):
-            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={step}")
-        sizes = [min(step, size - start) for start in range(0, size, step)] if size else [0]
-    else:
-        sizes = list(split_size_or_sections)
-        if sum(sizes) != size:
+    return _stacked(tensors, "column_stack", lambda x: reshape(x, -1, 1) if x.ndim < 2 else x, lambda lifted: 1)
+
+
+@function
+def meshgrid(*tensors, indexing=None):
+    """The coordinates of the grid over vectors, one tensor a vector (`torch.meshgrid`).
+
+    All are views of the grid's shape: with `indexing="ij"` (the default) the vectors run along the dimensions in their
+    order, with "xy" the first runs along the columns and the second along the rows.
+
+    >>> import minigrad
+    >>> minigrad.meshgrid(minigrad.tensor([1, 2]), minigrad.tensor([3, 4]), indexing="ij")
+    (tensor([[1, 1],
+            [2, 2]]), tensor([[3, 4],
+            [3, 4]]))
+    """
+    tensors = tuple(tensors[0]) if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else tensors
+    if not tensors:
+        raise RuntimeError("meshgrid expects a non-empty TensorList")
+    if indexing not in (None, "ij", "xy"):
+        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
+    for x in tensors:
+        if x.ndim > 1:
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size at dimension "
-                f"{dim}), but got "
-                f"split_sizes={sizes}"
+                f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {x!r}\nhint: its shape is "
+                f"{tuple(x.shape)}"
             )
-    starts = np.cumsum([0, *sizes]).tolist()
-    return tuple([narrow(tensor, dim, start, length) for start, length in zip(starts, sizes)])
+        if x.dtype != tensors[0].dtype:
+            raise RuntimeError("meshgrid expects all tensors to have the same dtype")
+    swapped = indexing == "xy" and len(tensors) > 1
+    ordered = [tensors[1], tensors[0], *tensors[2:]] if swapped else tensors
+    shape, grids = [x.numel() for x in ordered], []
+    for axis, x in enumerate(ordered):
+        grids.append(expand(reshape(x, (1,) * axis + (-1,) + (1,) * (len(shape) - axis - 1)), shape))
+    return tuple([grids[1], grids[0], *grids[2:]] if swapped else grids)
 
 
-@both()
-def chunk(input, chunks, dim=0):
-    """At most `chunks` pieces of equal size along `dim` (`torch.chunk`).
+@function
+def cartesian_prod(*tensors):
+    """All combinations of the elements of vectors, one a row (a vector itself, if it is the only one).
+
+    Source: `torch.cartesian_prod`.
 
     >>> import minigrad
-    >>> minigrad.arange(5).chunk(2)
-    (tensor([0, 1, 2]), tensor([3, 4]))
+    >>> minigrad.cartesian_prod(minigrad.tensor([1, 2]), minigrad.tensor([3, 4]))
+    tensor([[1, 3],
+            [1, 4],
+            [2, 3],
+            [2, 4]])
     """
-    if chunks <= 0:
-        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    size = input._array.shape[check_dim(dim, input.ndim)]
-    return split(input, max(1, -(-size // chunks)), dim)
+    for x in tensors:
+        if x.ndim != 1:
+            raise RuntimeError(f"Expect a 1D vector, but got shape {list(x.shape)}")
+    return tensors[0] if len(tensors) == 1 else flatten(stack(meshgrid(*tensors), -1), 0, -2)
 
 
-Tensor.__iter__ = lambda self: iter(unbind(self)) if self.ndim else _not_iterable()
+def _at_least(rank, tensors, lift):
+    """The tensors with `lift` for those of a lower rank: one, or a tuple of several."""
+    if len(tensors) == 1 and isinstance(tensors[0], Tensor):
+        return lift(tensors[0]) if tensors[0].ndim < rank else tensors[0]
+    tensors = tensors[0] if len(tensors) == 1 else tensors
+    return tuple([lift(x) if x.ndim < rank else x for x in tensors])
 
 
-def _not_iterable():
-    raise TypeError("iteration over a 0-d tensor")
+@function
+def atleast_1d(*tensors):
+    """The tensors with at least one dimension; a tuple if several are given (`torch.atleast_1d`).
+
+    >>> import minigrad
+    >>> minigrad.atleast_1d(minigrad.tensor(5))
+    tensor([5])
+    """
+    return _at_least(1, tensors, lambda x: reshape(x, 1))
+
+
+@function
+def atleast_2d(*tensors):
+    """The tensors with at least two dimensions, vectors as rows; a tuple if several are given (`torch.atleast_2d`).
+
+    >>> import minigrad
+    >>> minigrad.atleast_2d(minigrad.tensor([5, 6]))
+    tensor([[5, 6]])
+    """
+    return _at_least(2, tensors, lambda x: reshape(x, 1, -1) if x.ndim == 0 else x.unsqueeze(0))
+
+
+@function
+def atleast_3d(*tensors):
+    """The tensors with at least three dimensions, vectors as (1, n, 1), matrices as (n, m, 1); a tuple if several.
+
+    Source: `torch.atleast_3d`.
+
+    >>> import minigrad
+    >>> minigrad.atleast_3d(minigrad.tensor([5, 6])).shape
+    minigrad.Size([1, 2, 1])
+    """
+
+    def lift(x):
+        if x.ndim == 0:
+            return reshape(x, 1, 1, 1)
+        return x.unsqueeze(0).unsqueeze(-1) if x.ndim == 1 else x.unsqueeze(-1)
+
+    return _at_least(3, tensors, lift)

@@ -1,16 +1,15 @@
 """Shape: the same elements seen differently, mostly without copying."""
 
+import math
+import operator
+
 import numpy as np
 
-from minigrad.autograd import (
-    Operation,
-    Tensor,
-    check_dim,
-    contiguous_format,
-)
+from minigrad.autograd import Operation, Size, Tensor, check_dim, contiguous_format
+from minigrad.autograd.dtypes import TORCH_NAMES
 
 from .conversion import Clone
-from .registry import both, method
+from .registry import both, function, method
 
 
 class Reshape(Operation):
@@ -53,35 +52,24 @@ class Expand(Operation):
 
     @staticmethod
     def forward(ctx, x, shape):
-        return np.broadcast_to(x, shape)
+        y = np.broadcast_to(x, shape)
+        if x.size == y.size:
+            y.flags.writeable = x.flags.writeable  # nothing is repeated
+        return y
 
     @staticmethod
     def backward(ctx, dy):
         return dy  # the engine sums over broadcast axes
 
 
-class Flip(Operation):
-    """x with the order along the given dimensions reversed"""
-
-    formula = "dx = dy reversed again"
-
-    @staticmethod
-    def forward(ctx, x, axes):
-        ctx.axes = axes
-        return np.flip(x, axes).copy()
-
-    @staticmethod
-    def backward(ctx, dy):
-        return Flip.apply(dy, ctx.axes)
-
-
 def _resolve(shape, numel):
     """`shape` with its one -1 replaced by what `numel` elements leave for it."""
     if shape.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
-    if any(n < -1 for n in shape):
-        raise RuntimeError(f"invalid shape dimension {min(shape)}")
-    known = int(np.prod([n for n in shape if n != -1], dtype=object)) if shape else 1
+    for i, n in enumerate(shape):
+        if n < -1:
+            raise RuntimeError(f"invalid shape dimension {n} at index {i} of shape {list(shape)}")
+    known = math.prod([n for n in shape if n != -1])
     if -1 in shape:
         if known == 0:
             raise RuntimeError(
@@ -99,11 +87,22 @@ def _resolve(shape, numel):
     )
 
 
-def _sizes(shape):
-    """Sizes given separately or as one sequence, as a tuple of int that may hold -1."""
-    if len(shape) == 1 and not isinstance(shape[0], (int, np.integer)):
-        shape = shape[0]
-    return tuple([n.__index__() for n in shape])
+def sizes_of(given, named=None):
+    """Sizes (or dimensions) given separately, as one sequence or by name, as a tuple of int that may be negative."""
+    if named is not None:
+        given = (named,) if isinstance(named, (int, np.integer)) else named
+    elif len(given) == 1 and not isinstance(given[0], (int, np.integer)):
+        given = given[0] if not (isinstance(given[0], Tensor) and given[0].ndim == 0) else given
+    return tuple([operator.index(n) for n in given])
+
+
+def distinct_dims(dims, ndim):
+    """`dims` counted from the front; an error in PyTorch's words if one is listed twice."""
+    dims = tuple([check_dim(d, ndim) for d in dims])
+    for i, d in enumerate(dims):
+        if d in dims[:i]:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
+    return dims
 
 
 def _fits(array, shape):
@@ -116,7 +115,7 @@ def _fits(array, shape):
 
 
 @both()
-def reshape(input, *shape):
+def reshape(input, *sizes, shape=None):
     """The same elements in row-major order in another shape, one size may be -1; a view if possible (`torch.reshape`).
 
     >>> import minigrad
@@ -124,15 +123,16 @@ def reshape(input, *shape):
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    shape = _resolve(_sizes(shape), input._array.size)
+    shape = _resolve(sizes_of(sizes, shape), input._array.size)
     return Reshape.apply(input if _fits(input._array, shape) else Clone.apply(input, contiguous_format), shape)
 
 
 @method()
-def view(self, *shape):
+def view(self, *shape, size=None, dtype=None):
     """The same memory in another shape; later writes are seen by both (`torch.Tensor.view`).
 
-    Convolution results lie channels-last in memory, which forbids most views; such a tensor is first laid out afresh,
+    Given a dtype instead, the same bytes read as another dtype, outside the graph; where its elements are larger or
+    smaller, the last dimension (which must lie without gaps) shrinks or grows. Convolution results lie channels-last in memory, which forbids most views; such a tensor is first laid out afresh,
     unless other tensors look at its memory, which is PyTorch's error.
 
     >>> import minigrad
@@ -141,9 +141,9 @@ def view(self, *shape):
             [2, 3],
             [4, 5]])
     """
-    if len(shape) == 1 and isinstance(shape[0], (np.dtype, type)):
-        raise TypeError("view(dtype) is not supported\nhint: .to(dtype) converts the values")
-    shape = _resolve(_sizes(shape), self._array.size)
+    if dtype is not None or (len(shape) == 1 and isinstance(shape[0], (np.dtype, type))):
+        return _view_as_dtype(self, np.dtype(shape[0] if dtype is None else dtype))
+    shape = _resolve(sizes_of(shape, size), self._array.size)
     if not _fits(self._array, shape):
         if self._view is not None or self.storage.sharers:
             raise RuntimeError(
@@ -154,6 +154,25 @@ def view(self, *shape):
             )
         self._array = np.ascontiguousarray(self._array)
     return Reshape.apply(self, shape)
+
+
+def _view_as_dtype(tensor, dtype):
+    """The bytes of `tensor` read as `dtype`."""
+    array = tensor._array
+    if dtype not in TORCH_NAMES:
+        raise TypeError(f"minigrad has no dtype {dtype}")
+    if dtype.itemsize != array.itemsize:
+        words = f"to view {TORCH_NAMES[array.dtype]} as {TORCH_NAMES[dtype]} (different element sizes)"
+        if array.ndim == 0:
+            raise RuntimeError(f"self.dim() cannot be 0 {words}")
+        if array.strides[-1] != array.itemsize:
+            raise RuntimeError(f"self.stride(-1) must be 1 {words}, but got {array.strides[-1] // array.itemsize}")
+        ratio, rest = divmod(dtype.itemsize, array.itemsize)
+        if rest == 0 and array.shape[-1] % ratio:
+            raise RuntimeError(f"self.size(-1) must be divisible by {ratio} {words}, but got {array.shape[-1]}")
+    result = Tensor._wrap(array.view(dtype))
+    tensor.storage.share(result)
+    return result
 
 
 @method()
@@ -193,8 +212,15 @@ def unflatten(input, dim, sizes):
     >>> minigrad.zeros(2, 12).unflatten(1, (3, -1)).shape
     minigrad.Size([2, 3, 4])
     """
-    axis, shape = check_dim(dim, input.ndim), input._array.shape
-    return reshape(input, (*shape[:axis], *_resolve(tuple(sizes), shape[axis]), *shape[axis + 1 :]))
+    axis, shape, sizes = check_dim(dim, input.ndim), input._array.shape, tuple(sizes)
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    if -1 not in sizes and math.prod(sizes) != shape[axis]:
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[axis]}) in "
+            "the input tensor"
+        )
+    return reshape(input, (*shape[:axis], *_resolve(sizes, shape[axis]), *shape[axis + 1 :]))
 
 
 @both()
@@ -209,14 +235,14 @@ def ravel(input):
 
 
 @both()
-def permute(input, *dims):
+def permute(input, *order, dims=None):
     """The dimensions in the order `dims`, on the same memory (`torch.permute`).
 
     >>> import minigrad
     >>> minigrad.zeros(2, 3, 4).permute(2, 0, 1).shape
     minigrad.Size([4, 2, 3])
     """
-    dims = _sizes(dims)
+    dims = sizes_of(order, dims)
     if len(dims) != input.ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
@@ -229,7 +255,7 @@ def permute(input, *dims):
     return Permute.apply(input, dims)
 
 
-@both("swapaxes", "swapdims")
+@both("swapdims")
 def transpose(input, dim0, dim1):
     """Two dimensions exchanged, on the same memory (`torch.transpose`).
 
@@ -242,6 +268,47 @@ def transpose(input, dim0, dim1):
     if dims:
         dims[a], dims[b] = dims[b], dims[a]
     return Permute.apply(input, tuple(dims))
+
+
+@both()
+def swapaxes(input, axis0, axis1):
+    """Two dimensions exchanged, on the same memory (`torch.swapaxes`).
+
+    >>> import minigrad
+    >>> minigrad.zeros(2, 3).swapaxes(0, 1).shape
+    minigrad.Size([3, 2])
+    """
+    return transpose(input, axis0, axis1)
+
+
+@both("moveaxis")
+def movedim(input, source, destination):
+    """Dimensions `source` (one or several) moved to the places `destination`, on the same memory (`torch.movedim`).
+
+    >>> import minigrad
+    >>> minigrad.zeros(2, 3, 4).movedim(0, -1).shape
+    minigrad.Size([3, 4, 2])
+    """
+    if isinstance(source, int) != isinstance(destination, int):
+        raise TypeError(
+            "movedim() received an invalid combination of arguments\nhint: source and destination are both numbers or "
+            f"both tuples, not {type(source).__name__} and {type(destination).__name__}"
+        )
+    given = [[dims] if isinstance(dims, int) else list(dims) for dims in (source, destination)]
+    if len(given[0]) != len(given[1]):
+        raise RuntimeError(
+            "movedim: Invalid source or destination dims: source "
+            f"({given[0]} dims) should contain the same number of dims as destination ({given[1]} dims)"
+        )
+    from_dims, to_dims = ([check_dim(d, input.ndim) for d in dims] for dims in given)
+    for name, dims, listed in (("source", from_dims, given[0]), ("destination", to_dims, given[1])):
+        if len(set(dims)) != len(dims):
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({listed})")
+    if input.ndim == 0:
+        return Permute.apply(input, ())
+    rest = iter([d for d in range(input.ndim) if d not in from_dims])
+    moved = dict(zip(to_dims, from_dims))
+    return Permute.apply(input, tuple([moved[d] if d in moved else next(rest) for d in range(input.ndim)]))
 
 
 @both()
@@ -260,7 +327,40 @@ def t(input):
 Tensor.T = property(
     lambda self: Permute.apply(self, tuple(reversed(range(self.ndim)))), doc="The dimensions in reverse order."
 )
-Tensor.mT = property(lambda self: transpose(self, -2, -1), doc="The last two dimensions exchanged.")
+
+
+def _matrices(tensor, name):
+    """The last two dimensions of `tensor` exchanged; `name` is for the error."""
+    if tensor.ndim == 1:
+        raise RuntimeError(
+            f"tensor.{name} is only supported on matrices or batches of matrices. Got {tensor.ndim}-D tensor."
+        )
+    return transpose(tensor, -2, -1) if tensor.ndim else Permute.apply(tensor, ())
+
+
+def _hermitian(tensor):
+    if tensor.ndim not in (0, 2):
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {tensor.ndim}-D tensor."
+            + (" For batches of matrices, consider using tensor.mH" if tensor.ndim > 2 else "")
+        )
+    return t(tensor)
+
+
+Tensor.mT = property(lambda self: _matrices(self, "mT"), doc="The last two dimensions exchanged.")
+Tensor.mH = property(lambda self: _matrices(self, "mH"), doc="The last two dimensions exchanged.")
+Tensor.H = property(_hermitian, doc="The transpose of a matrix.")
+
+
+@both()
+def adjoint(input):
+    """The last two dimensions exchanged (`torch.adjoint`).
+
+    >>> import minigrad
+    >>> minigrad.zeros(5, 2, 3).adjoint().shape
+    minigrad.Size([5, 3, 2])
+    """
+    return _matrices(input, "adjoint()")
 
 
 @both()
@@ -272,11 +372,7 @@ def squeeze(input, dim=None):
     minigrad.Size([3])
     """
     shape = input._array.shape
-    dims = (
-        range(len(shape))
-        if dim is None
-        else [check_dim(d, len(shape)) for d in ((dim,) if isinstance(dim, int) else dim)]
-    )
+    dims = range(len(shape)) if dim is None else distinct_dims((dim,) if isinstance(dim, int) else dim, len(shape))
     return Reshape.apply(input, tuple([n for i, n in enumerate(shape) if n != 1 or i not in dims]))
 
 
@@ -293,7 +389,7 @@ def unsqueeze(input, dim):
 
 
 @method()
-def expand(self, *size):
+def expand(self, *sizes, size=None):
     """Repeated along dimensions of size 1, and along new ones in front, without copying; -1 keeps a size
     (`torch.Tensor.expand`).
 
@@ -302,28 +398,30 @@ def expand(self, *size):
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
-    size, shape = _sizes(size), self._array.shape
+    size, shape = sizes_of(sizes, size), self._array.shape
     lead = len(size) - len(shape)
     if lead < 0:
         raise RuntimeError(
-            f"expand({list(size)}, size={list(shape)}): the number of sizes provided ({len(size)}) must be greater or "
+            f"expand(torch.{TORCH_NAMES[self.dtype]}Tensor{{{list(shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be greater or "
             "equal to "
             f"the number of dimensions in the tensor ({len(shape)})"
         )
     target = []
     for i, n in enumerate(size):
         have = 1 if i < lead else shape[i - lead]
-        if n == -1 and i < lead:
+        if n < 0 and i < lead:
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
             )
-        if n not in (-1, have) and have != 1:
+        if (n not in (-1, have) and have != 1) or n < -1:
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton "
                 f"dimension {i}.  "
                 f"Target sizes: {list(size)}.  Tensor sizes: {list(shape)}"
             )
         target.append(have if n == -1 else n)
+    if math.prod([n for n in target if n]) * self._array.itemsize >= 2**63:
+        raise RuntimeError(f"numel: integer multiplication overflow\nhint: the sizes are {target}")
     return Expand.apply(self, tuple(target))
 
 
@@ -344,12 +442,38 @@ def broadcast_to(input, size):
     return input.expand(size)
 
 
-@both()
-def flip(input, *dims):
-    """A copy with the order along `dims` reversed (`torch.flip`).
+@function
+def broadcast_tensors(*tensors):
+    """The tensors expanded to the shape they broadcast to, a tuple (`torch.broadcast_tensors`).
 
     >>> import minigrad
-    >>> minigrad.arange(3).flip(0)
-    tensor([2, 1, 0])
+    >>> [x.shape for x in minigrad.broadcast_tensors(minigrad.zeros(3), minigrad.zeros(2, 1))]
+    [minigrad.Size([2, 3]), minigrad.Size([2, 3])]
     """
-    return Flip.apply(input, tuple([check_dim(d, input.ndim) for d in _sizes(dims)]))
+    tensors = tuple(tensors[0]) if len(tensors) == 1 and not isinstance(tensors[0], Tensor) else tensors
+    shape = broadcast_shapes(*[x._array.shape for x in tensors])
+    return tuple([x.expand(shape) for x in tensors])
+
+
+@function
+def broadcast_shapes(*shapes):
+    """The shape to which tensors of `shapes` broadcast (`torch.broadcast_shapes`).
+
+    >>> import minigrad
+    >>> minigrad.broadcast_shapes((2, 1), (3,))
+    minigrad.Size([2, 3])
+    """
+    shapes = [(shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes]
+    result = ()
+    for shape in shapes:
+        rank = max(len(result), len(shape))
+        a, b = ((1,) * (rank - len(sizes)) + sizes for sizes in (result, shape))
+        for d in reversed(range(rank)):
+            if a[d] != b[d] and 1 not in (a[d], b[d]):
+                raise RuntimeError(
+                    f"The size of tensor a ({a[d]}) must match the size of tensor b ({b[d]}) at non-singleton "
+                    f"dimension {d}\nhint: the shapes are {', '.join(map(str, shapes))}; counted from the right, sizes "
+                    "must be equal or 1"
+                )
+        result = tuple([m if n == 1 else n for m, n in zip(a, b)])
+    return Size(result)
