@@ -104,7 +104,7 @@ def bincount(input, weights=None, minlength=0):
     """
     array = input._array
     if array.dtype.kind not in "iu":
-        raise NotImplementedError(f'"bincount_cpu" not implemented for \'{TORCH_NAMES[array.dtype]}\'')
+        raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{TORCH_NAMES[array.dtype]}'")
     if array.ndim != 1 or (array.size and array.min() < 0):
         raise RuntimeError(
             f"bincount only supports 1-d non-negative integral inputs.\nhint: the shape is {array.shape}"
@@ -138,7 +138,7 @@ def histc(input, bins=100, min=0, max=0):
     """
     array = input._array
     if array.dtype.kind != "f":
-        raise NotImplementedError(f'"histogram_cpu" not implemented for \'{TORCH_NAMES[array.dtype]}\'')
+        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{TORCH_NAMES[array.dtype]}'")
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     if bins >= 2**40:

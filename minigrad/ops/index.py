@@ -164,8 +164,8 @@ def _parse(index, shape):
     if used > len(shape):
         if len(shape) == 0 and all(isinstance(item, int) for item in items):
             raise IndexError(
-                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert "
-                "a 0-dim tensor to a number"
+                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+                "convert a 0-dim tensor to a number"
             )
         raise IndexError(f"too many indices for tensor of dimension {len(shape)}")
     first, then, axis, hidden = [], [], 0, len(shape) - used

@@ -33,8 +33,7 @@ def masked_fill(input, mask, value):
         )
     if isinstance(value, Tensor) and value.ndim:
         raise RuntimeError(
-            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
-            f"{value.ndim} dimension(s)."
+            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
         )
     value = value.to(input.dtype) if isinstance(value, Tensor) else Tensor._wrap(np.asarray(value, input.dtype))
     return where(mask, value, input)
@@ -61,7 +60,9 @@ def _vector(input, mask):
 
 @both(inplace=True)
 def masked_scatter(input, mask, source):
-    """`input` with the first elements of `source`, in their order, where the bool `mask` holds (`torch.masked_scatter`).
+    """`input` with the first elements of `source`, in their order, where the bool `mask` holds.
+
+    Source: `torch.masked_scatter`.
 
     >>> import minigrad
     >>> minigrad.zeros(3).masked_scatter(minigrad.tensor([True, False, True]), minigrad.tensor([5.0, 6.0, 7.0]))

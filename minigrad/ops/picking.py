@@ -13,7 +13,7 @@ from .shape import broadcast_shapes, expand, reshape
 
 
 def _along(name, input, dim, index, *, negative=False):
-    """(axis, index): the axis and an index of arrays for the entries of `dim` that the vector `index` lists, checked."""
+    """(axis, index): the axis, and the index of arrays for the entries of `dim` that the vector `index` lists."""
     axis, array = check_dim(dim, input.ndim), index._array.reshape(-1).astype(np.int64)
     size = input._array.shape[axis] if input.ndim else 1
     low = -size if negative else 0
@@ -84,9 +84,7 @@ def index_add(input, dim, index, source, *, alpha=1):
             f"{TORCH_NAMES[index.dtype]} and size: {list(index.shape)}"
         )
     if not _is_index(index):
-        raise RuntimeError(
-            f"index_add_(): Expected dtype int32/int64 for index but got: {TORCH_NAMES[index.dtype]}"
-        )
+        raise RuntimeError(f"index_add_(): Expected dtype int32/int64 for index but got: {TORCH_NAMES[index.dtype]}")
     if input.dtype != source.dtype:
         raise RuntimeError(
             f"index_add_(): self ({TORCH_NAMES[input.dtype]}) and source ({TORCH_NAMES[source.dtype]}) must have the "
@@ -99,9 +97,10 @@ def index_add(input, dim, index, source, *, alpha=1):
             f"index_add_(): Number of indices ({index.numel()}) should be equal to source.size(dim): ({entries}), for "
             f"dim: {dim}"
         )
-    if (ours[:axis] + ours[axis + 1 :] != theirs[:axis] + theirs[axis + 1 :] and not (
-        source.ndim == 0 and input.ndim <= 1
-    )) or (source.ndim == 1 and input.ndim == 0 and theirs != [1]):
+    if (
+        ours[:axis] + ours[axis + 1 :] != theirs[:axis] + theirs[axis + 1 :]
+        and not (source.ndim == 0 and input.ndim <= 1)
+    ) or (source.ndim == 1 and input.ndim == 0 and theirs != [1]):
         raise RuntimeError(
             "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
             f"{ours} source.shape = {theirs}"
@@ -130,9 +129,7 @@ def index_copy(input, dim, index, source):
             f"dimensionality ({source.ndim}), destination dimensionality ({input.ndim})"
         )
     if not _is_long(index):
-        raise RuntimeError(
-            f"index_copy_(): Expected a long tensor for index, but got {TORCH_NAMES[index.dtype]}"
-        )
+        raise RuntimeError(f"index_copy_(): Expected a long tensor for index, but got {TORCH_NAMES[index.dtype]}")
     if input.dtype != source.dtype:
         raise RuntimeError(
             "index_copy_(): self and source expected to have the same dtype, but got (self) "

@@ -92,8 +92,10 @@ def roll(input, shifts, dims=()):
         return reshape(roll(reshape(input, -1), shifts, 0), input._array.shape)
     if len(shifts) != len(dims):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    if input.ndim == 0:
+        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
     axes = tuple([check_dim(d, input.ndim) for d in dims])
-    if input._array.size == 0 or input.ndim == 0:
+    if input._array.size == 0:
         return input.clone()
     return Roll.apply(input, tuple([s % input._array.shape[a] for s, a in zip(shifts, axes)]), axes)
 
@@ -208,9 +210,7 @@ def _counts(repeats, size, output_size):
     if counts.ndim > 1:
         raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
     if counts.dtype not in (np.int32, np.int64):
-        raise RuntimeError(
-            f"repeats has to be Long or Int tensor\nhint: it is {counts.dtype}; convert it with .long()"
-        )
+        raise RuntimeError(f"repeats has to be Long or Int tensor\nhint: it is {counts.dtype}; convert it with .long()")
     if counts.ndim and counts.size not in (1, size):
         raise RuntimeError(
             "repeats must have the same size as input along dim, but got repeats.size(0) = "

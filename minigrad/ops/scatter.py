@@ -144,7 +144,7 @@ def _neutral(reduction, dtype, shape):
     """An array of what changes nothing under a reduction."""
     if reduction in ("sum", "prod"):
         return np.full(shape, reduction == "prod", dtype)
-    if dtype == bool:
+    if dtype.kind == "b":
         return np.full(shape, reduction == "amin")
     if dtype.kind == "f":
         return np.full(shape, -np.inf if reduction == "amax" else np.inf, dtype)
@@ -185,9 +185,7 @@ def _checked(name, input, axis, index, source=None):
         )
     low, high, size = index._array.min(), index._array.max(), shapes[1][axis]
     if low < 0 or high >= size:
-        raise RuntimeError(
-            f"index {low if low < 0 else high} is out of bounds for dimension {axis} with size {size}"
-        )
+        raise RuntimeError(f"index {low if low < 0 else high} is out of bounds for dimension {axis} with size {size}")
 
 
 def _vector(x):

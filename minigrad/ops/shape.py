@@ -132,7 +132,9 @@ def view(self, *shape, size=None, dtype=None):
     """The same memory in another shape; later writes are seen by both (`torch.Tensor.view`).
 
     Given a dtype instead, the same bytes read as another dtype, outside the graph; where its elements are larger or
-    smaller, the last dimension (which must lie without gaps) shrinks or grows. Convolution results lie channels-last in memory, which forbids most views; such a tensor is first laid out afresh,
+    smaller, the last dimension (which must lie without gaps) shrinks or grows.
+
+    Convolution results lie channels-last in memory, which forbids most views; such a tensor is first laid out afresh,
     unless other tensors look at its memory, which is PyTorch's error.
 
     >>> import minigrad
@@ -402,9 +404,8 @@ def expand(self, *sizes, size=None):
     lead = len(size) - len(shape)
     if lead < 0:
         raise RuntimeError(
-            f"expand(torch.{TORCH_NAMES[self.dtype]}Tensor{{{list(shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be greater or "
-            "equal to "
-            f"the number of dimensions in the tensor ({len(shape)})"
+            f"expand(torch.{TORCH_NAMES[self.dtype]}Tensor{{{list(shape)}}}, size={list(size)}): the number of sizes "
+            f"provided ({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     target = []
     for i, n in enumerate(size):

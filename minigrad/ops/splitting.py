@@ -1,5 +1,7 @@
 """A tensor taken apart along a dimension: pieces that are views of its memory."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from minigrad.autograd import Tensor, check_dim
@@ -23,6 +25,8 @@ def narrow(input, dim, start, length):
     """
     if input.ndim == 0:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if isinstance(start, Tensor) and (start.ndim or start.dtype.kind not in "iu"):
+        raise RuntimeError("start must be an 0-dim integral Tensor.")
     axis, start = check_dim(dim, input.ndim), int(start)
     size = input._array.shape[axis]
     if length < 0:
@@ -112,7 +116,7 @@ def unbind(input, dim=0):
 def _pieces(input, axis, cuts):
     """The pieces between the cuts along an axis: one more than there are cuts."""
     edges = [None, *cuts, None]
-    return tuple([Slice.apply(input, _part(axis, start, stop)) for start, stop in zip(edges, edges[1:])])
+    return tuple([Slice.apply(input, _part(axis, start, stop)) for start, stop in pairwise(edges)])
 
 
 @function

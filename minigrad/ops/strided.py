@@ -129,7 +129,7 @@ class Restride(Operation):
 
 
 class Unstride(Operation):
-    """The adjoint of `AsStrided`: every place of the tensor's memory gets what was read there, shared by its elements"""
+    """The adjoint of `AsStrided`: every place of the memory gets what was read there, shared by its elements"""
 
     formula = "dx = dy in the given geometry"
 
@@ -174,9 +174,7 @@ def _checked(input, size, stride, storage_offset):
             f"mismatch in length of strides and shape\nhint: {len(size)} sizes, {len(stride)} strides were given"
         )
     if any(s < 0 for s in stride):
-        raise RuntimeError(
-            f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
-        )
+        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
     before, count = _memory(input)
     offset = before if storage_offset is None else int(storage_offset)
     if offset < 0:
@@ -184,9 +182,7 @@ def _checked(input, size, stride, storage_offset):
     itemsize = input._array.itemsize
     last = offset + _extent(size, stride)[1] + 1
     if any(n < 0 for n in size) or last * itemsize >= 2**63 or math.prod(size) * itemsize >= 2**63:
-        raise RuntimeError(
-            f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}"
-        )
+        raise RuntimeError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
     if 0 not in size and last > count:
         raise RuntimeError(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {itemsize} "
@@ -233,7 +229,9 @@ def as_strided_scatter(input, src, size, stride, storage_offset=None):
 
 @method()
 def unfold(self, dimension, size, step):
-    """The windows of `size` entries along `dimension`, `step` apart, as a last dimension; a view (`torch.Tensor.unfold`).
+    """The windows of `size` entries along `dimension`, `step` apart, as a last dimension of a view.
+
+    Source: `torch.Tensor.unfold`.
 
     >>> import minigrad
     >>> minigrad.arange(5).unfold(0, 3, 2)
