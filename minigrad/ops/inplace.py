@@ -8,7 +8,7 @@ with that part replaced", and all views of it find their new place in the graph 
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor, no_grad, state
+from minigrad.autograd import AccumulateGrad, Operation, Tensor, no_grad, state
 from minigrad.autograd.dtypes import TORCH_NAMES
 
 from .arithmetic import no_broadcast
@@ -112,9 +112,7 @@ def become(tensor, view):
         tensor._view.refresh(tensor)
     _forbid_leaves(tensor)
     before = Tensor._wrap(tensor._array)
-    before._node, before._index, before._needs, before._view = (
-        tensor._node, tensor._index, tensor._needs, tensor._view,
-    )  # fmt: skip
+    before._edge, before._view = tensor._edge, tensor._view
     tensor.storage.share(before)
     for reference in list(tensor.storage.sharers):
         sharer = reference()
@@ -122,8 +120,10 @@ def become(tensor, view):
             sharer._view.base = before
     after = view(before)
     tensor._array = after._array
-    if tensor._node is not None or not tensor._needs:  # a parameter under no_grad stays a leaf
-        tensor._node, tensor._index, tensor._needs, tensor._view = after._node, after._index, after._needs, after._view
+    if _is_leaf(tensor):  # a parameter under no_grad stays one
+        tensor._edge = AccumulateGrad(tensor), 0
+    else:
+        tensor._edge, tensor._view = after._edge, after._view
     tensor.storage.version += 1
     return tensor
 
