@@ -142,9 +142,9 @@ def _roomy(x, weight_shape, padding, dilation):
 
     The taps along the last axis then read one run of memory, which is worth more than the copy costs.
     """
-    if not 0 < x.shape[1] <= _FEW or padding[-1] == (0, 0) or weight_shape[-1] == 1 or dilation[-1] > 1:
-        return x, padding
     before, after = padding[-1]
+    if not 0 < x.shape[1] <= _FEW or before + after == 0 or after < 0 or weight_shape[-1] == 1 or dilation[-1] > 1:
+        return x, padding
     n, c, *others, last = x.shape
     wide = channels_first(np.zeros((n, *others, last + before + after, c), x.dtype))
     wide[..., before : before + last] = x
@@ -156,7 +156,7 @@ def conv_forward(x, weight, bias, stride, padding, dilation, groups):
 
     x is (N, C, *spatial), weight (K, C/groups, *kernel), bias (K,) or None, y (N, K, *output) in channels-last memory,
     all float32 or float64; one, two or three spatial axes. stride and dilation hold an int per spatial axis, padding a
-    pair (before, after) of zeros. Output channel k reads the channels of its own group. PyTorch's `conv1d` to `conv3d`.
+    pair (before, after) of zeros; a negative `after` leaves the last pixels unread. Output channel k reads the channels of its own group. PyTorch's `conv1d` to `conv3d`.
 
     >>> conv_forward(np.array([[[1.0, 2.0, 4.0]]]), np.array([[[1.0, -1.0]]]), None, (1,), ((0, 0),), (1,), 1)
     array([[[-1., -2.]]])
