@@ -25,10 +25,10 @@ def _volume(sizes, unit):
 
 
 @jit
-def _max_rows(part, count, x, y, indices, depths, heights, widths, dilation, starts, columns, pixels, shape):
+def _max_rows(part, count, x, y, indices, lowest, depths, heights, widths, dilation, starts, columns, pixels, shape):
     """Part `part` of `count` of the output rows of max pooling, all arrays flat; a row is one (n, depth, height).
 
-    depths, heights and widths hold the first and the stop coordinate of every window, starts the first column of every
+    lowest is the smallest number of the dtype. depths, heights and widths hold the first and the stop coordinate of every window, starts the first column of every
     element's window, -1 if it is empty. columns is (taps, output row) positions in an input row and pixels the columns
     these stand for, or both are empty to walk pixel by pixel.
     """
@@ -44,7 +44,7 @@ def _max_rows(part, count, x, y, indices, depths, heights, widths, dilation, sta
         inside = depths[0, d_out] < depths[1, d_out] and heights[0, h_out] < heights[1, h_out]
         best = y[row * output_row : (row + 1) * output_row]
         for j in range(output_row):
-            best[j] = -np.inf
+            best[j] = lowest
             taken[j] = starts[j]
         for d in range(depths[0, d_out], depths[1, d_out], dilation[0]):
             for h in range(heights[0, h_out], heights[1, h_out], dilation[1]):
@@ -76,26 +76,41 @@ def _max_rows(part, count, x, y, indices, depths, heights, widths, dilation, sta
 
 
 @pool_jit
-def _max_all(count, x, y, indices, depths, heights, widths, dilation, starts, columns, pixels, shape):
-    arguments = count, x, y, indices, depths, heights, widths, dilation, starts, columns, pixels, shape
+def _max_all(count, x, y, indices, lowest, depths, heights, widths, dilation, starts, columns, pixels, shape):
+    arguments = count, x, y, indices, lowest, depths, heights, widths, dilation, starts, columns, pixels, shape
     parallel_for(count, count > 1, _max_rows, arguments)
 
 
 @lru_cache(maxsize=256)
 def _max_tables(spatial, channels, kernel, stride, padding, dilation, output_size):
     """What `_max_rows` asks for, from depths to pixels."""
+    return _max_taps(_max_windows(spatial, kernel, stride, padding, dilation, output_size), channels, dilation)
+
+
+def _max_windows(spatial, kernel, stride, padding, dilation, output_size):
+    """For each axis the (2, outputs) first and stop coordinates of every window, the cells in the padding left out."""
     windows = []
     for size, k, s, p, d, outputs in zip(spatial, kernel, stride, padding, dilation, output_size):
         start = np.arange(outputs) * s - p
         stop = np.minimum(start + (k - 1) * d + 1, size)
         windows.append(np.stack([start + np.maximum(-(start // d), 0) * d, stop]))
+    return windows
+
+
+@lru_cache(maxsize=256)
+def _adaptive_max_tables(spatial, channels, output_size):
+    """What `_max_rows` asks for, from depths to pixels, for windows that divide the input evenly."""
+    return _max_taps(_adaptive_windows(spatial, output_size), channels, (1, 1, 1))
+
+
+def _max_taps(windows, channels, dilation):
     first, stop = windows[2]
     starts = np.repeat(np.where(first < stop, first, -1), channels).astype(np.int32)
     if channels >= FEW_CHANNELS or (first >= stop).any():
         return *windows, dilation, starts, np.empty((0, 0), np.uintp), np.empty((0, 0), np.int32)
     # a tap outside the input repeats its neighbour inside, which changes neither the maximum nor its index
-    taps = start + np.arange(kernel[2])[:, None] * dilation[2]
-    taps = np.clip(taps, first, first + (stop - 1 - first) // dilation[2] * dilation[2])
+    last = (stop - 1 - first) // dilation[2]
+    taps = first + np.minimum(np.arange(last.max() + 1)[:, None], last) * dilation[2]
     return *windows, dilation, starts, _positions(taps, channels), np.repeat(taps, channels, axis=1).astype(np.int32)
 
 
@@ -108,26 +123,104 @@ def _positions(pixels, channels):
 def max_pool(x, kernel, stride, padding, dilation, output_size):
     """Largest value of every window, and where it stood: `(y, indices)`, both (N, C, *output_size).
 
-    x is (N, C, *spatial), float32 or float64; kernel, stride, padding, dilation and output_size hold one int per
-    spatial axis. indices are int64 and flat in the input's spatial plane. The first of equal maxima wins, a NaN wins
+    x is (N, C, *spatial), of floating or whole numbers; kernel, stride, padding, dilation and output_size hold one int
+    per spatial axis. indices are int64 and flat in the input's spatial plane. The first of equal maxima wins, a NaN wins
     over everything, the last NaN over the others. A window that holds no cell of x, which a large dilation can bring
-    about, gives -inf and the index -1. Rules: PyTorch's `torch.nn.MaxPool2d`.
+    about, gives the lowest number and the index -1. Rules: PyTorch's `torch.nn.MaxPool2d`.
 
     >>> x = np.array([[[1.0, 5.0, 5.0, 2.0]]])
     >>> max_pool(x, (2,), (2,), (0,), (1,), (2,))
     (array([[[5., 5.]]]), array([[[1, 2]]]))
     """
-    channels, spatial = x.shape[1], _volume(x.shape[2:], 1)
     tables = _max_tables(
-        spatial, channels, _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0), _volume(dilation, 1),
-        _volume(output_size, 1),
+        _volume(x.shape[2:], 1), x.shape[1], _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0),
+        _volume(dilation, 1), _volume(output_size, 1),
     )  # fmt: skip
+    return _max_windows_of(x, tables, output_size)
+
+
+def _max_windows_of(x, tables, output_size):
+    """`(y, indices)` of the windows in the tables of `_max_rows`."""
+    channels, dtype = x.shape[1], x.dtype.newbyteorder("=")
+    y = np.empty((x.shape[0], *output_size, channels), dtype)
+    indices = np.empty(y.shape, np.int64)
+    if y.size:
+        lowest = dtype.type(-np.inf if dtype.kind == "f" else np.iinfo(dtype).min)
+        source, result, where = channels_last(x).reshape(-1), y.reshape(-1), indices.reshape(-1)
+        count = parts(y.size // (channels * output_size[-1]), source.size)
+        _max_all(count, source, result, where, lowest, *tables, (*_volume(x.shape[2:], 1), channels))
+    return channels_first(y), channels_first(indices)
+
+
+def adaptive_max_pool(x, output_size):
+    """Largest value of windows that divide the input evenly, and where it stood: `(y, indices)`, as `max_pool` has it.
+
+    Rules: PyTorch's `torch.nn.AdaptiveMaxPool2d`.
+
+    >>> adaptive_max_pool(np.array([[[1.0, 5.0, 3.0]]]), (2,))
+    (array([[[5., 5.]]]), array([[[1, 1]]]))
+    """
+    tables = _adaptive_max_tables(_volume(x.shape[2:], 1), x.shape[1], _volume(output_size, 1))
+    return _max_windows_of(x, tables, output_size)
+
+
+@jit
+def _median_rows(part, count, x, y, indices, depths, heights, widths, shape):
+    """Part `part` of `count` of the output rows of median pooling; arguments as of `_max_rows`, windows not empty."""
+    depth, height, width, channels = shape
+    output_row = widths.shape[1] * channels
+    most = 1
+    for window in (depths, heights, widths):
+        most *= (window[1] - window[0]).max()
+    values, places = np.empty(most, x.dtype), np.empty(most, np.int64)
+    rows = len(y) // output_row
+    for row in range(rows * part // count, rows * (part + 1) // count):
+        plane, h_out = divmod(row, heights.shape[1])
+        image, d_out = divmod(plane, depths.shape[1])
+        for j in range(output_row):
+            w_out, c = divmod(j, channels)
+            found, nan = 0, -1
+            for d in range(depths[0, d_out], depths[1, d_out]):
+                for h in range(heights[0, h_out], heights[1, h_out]):
+                    for w in range(widths[0, w_out], widths[1, w_out]):
+                        place = (d * height + h) * width + w
+                        value = x[(image * depth * height * width + place) * channels + c]
+                        if value != value and nan < 0:
+                            nan = place
+                        at = found
+                        while at > 0 and values[at - 1] > value:
+                            values[at], places[at] = values[at - 1], places[at - 1]
+                            at -= 1
+                        values[at], places[at] = value, place
+                        found += 1
+            y[row * output_row + j] = np.nan if nan >= 0 else values[(found - 1) // 2]
+            indices[row * output_row + j] = nan if nan >= 0 else places[(found - 1) // 2]
+
+
+@pool_jit
+def _median_all(count, x, y, indices, depths, heights, widths, shape):
+    parallel_for(count, count > 1, _median_rows, (count, x, y, indices, depths, heights, widths, shape))
+
+
+def median_pool(x, kernel, stride, padding, output_size):
+    """Median of every window, the lower one of two, and where it stood: `(y, indices)`, both (N, C, *output_size).
+
+    Arguments and indices are as in `max_pool`, without dilation. Cells in the padding do not count; of equal cells the
+    order in the plane decides; a NaN wins over everything, the first one.
+
+    >>> median_pool(np.array([[[4.0, 1.0, 3.0, 2.0]]]), (3,), (1,), (0,), (2,))
+    (array([[[3., 2.]]]), array([[[2, 3]]]))
+    """
+    channels, spatial = x.shape[1], _volume(x.shape[2:], 1)
     y = np.empty((x.shape[0], *output_size, channels), x.dtype.newbyteorder("="))
     indices = np.empty(y.shape, np.int64)
     if y.size:
+        windows = _max_windows(
+            spatial, _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0), (1, 1, 1), _volume(output_size, 1)
+        )
         source, result, where = channels_last(x).reshape(-1), y.reshape(-1), indices.reshape(-1)
-        count = parts(y.size // (channels * output_size[-1]), source.size)
-        _max_all(count, source, result, where, *tables, (*spatial, channels))
+        count = parts(y.size // (channels * output_size[-1]), y.size * int(np.prod(kernel)))
+        _median_all(count, source, result, where, *windows, (*spatial, channels))
     return channels_first(y), channels_first(indices)
 
 
@@ -319,11 +412,17 @@ def _average_tables(
 
 @lru_cache(maxsize=256)
 def _adaptive_tables(spatial, channels, output_size, gradient):
+    windows = _adaptive_windows(spatial, output_size)
+    return _sum_tables(spatial, channels, windows, [stop - start for start, stop in windows], gradient)
+
+
+def _adaptive_windows(spatial, output_size):
+    """For each axis the (2, outputs) first and stop coordinates of windows that divide the input evenly."""
     windows = []
     for size, outputs in zip(spatial, output_size):
         cuts = np.arange(outputs + 1) * size
         windows.append(np.stack([cuts[:-1] // outputs, -(-cuts[1:] // outputs)]))
-    return _sum_tables(spatial, channels, windows, [stop - start for start, stop in windows], gradient)
+    return windows
 
 
 def avg_pool(x, kernel, stride, padding, output_size, count_include_pad, divisor_override):

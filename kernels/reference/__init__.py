@@ -9,11 +9,13 @@ from .optim import adam_update, sgd_update
 from .pool import (
     adaptive_avg_pool,
     adaptive_avg_pool_grad,
+    adaptive_max_pool,
     avg_pool,
     avg_pool_grad,
     max_pool,
     max_pool_gather,
     max_pool_grad,
+    median_pool,
 )
 from .recurrence import linear_recurrence
 from .scatter import gather, gather_rows, scatter, scatter_add_rows
@@ -24,6 +26,7 @@ __all__ = [
     "adam_update",
     "adaptive_avg_pool",
     "adaptive_avg_pool_grad",
+    "adaptive_max_pool",
     "avg_pool",
     "avg_pool_grad",
     "batch_norm",
@@ -43,6 +46,7 @@ __all__ = [
     "max_pool",
     "max_pool_gather",
     "max_pool_grad",
+    "median_pool",
     "nll",
     "nll_grad",
     "relu",

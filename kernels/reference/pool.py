@@ -22,27 +22,67 @@ def _cells(shape):
 def max_pool(x, kernel, stride, padding, dilation, output_size):
     """Largest value of every window, and where it stood: `(y, indices)`, both (N, C, *output_size).
 
-    x is (N, C, *spatial), float32 or float64; kernel, stride, padding, dilation and output_size hold one int per
-    spatial axis. indices are int64 and flat in the input's spatial plane. The first of equal maxima wins, a NaN wins
+    x is (N, C, *spatial), of floating or whole numbers; kernel, stride, padding, dilation and output_size hold one int
+    per spatial axis. indices are int64 and flat in the input's spatial plane. The first of equal maxima wins, a NaN wins
     over everything, the last NaN over the others. A window that holds no cell of x, which a large dilation can bring
-    about, gives -inf and the index -1. Rules: PyTorch's `torch.nn.MaxPool2d`.
+    about, gives the lowest number and the index -1. Rules: PyTorch's `torch.nn.MaxPool2d`.
 
     >>> x = np.array([[[1.0, 5.0, 5.0, 2.0]]])
     >>> max_pool(x, (2,), (2,), (0,), (1,), (2,))
     (array([[[5., 5.]]]), array([[[1, 2]]]))
     """
-    spatial = x.shape[2:]
+    return _largest(x, output_size, lambda out: _window(out, x.shape[2:], kernel, stride, padding, dilation))
+
+
+def _window(out, spatial, kernel, stride, padding, dilation):
+    """The cells of x in one window, each a tuple of coordinates, those in the padding left out."""
+    for tap in _cells(kernel):
+        at = tuple(o * s - p + t * d for o, s, p, t, d in zip(out, stride, padding, tap, dilation))
+        if all(0 <= i < size for i, size in zip(at, spatial)):
+            yield at
+
+
+def _largest(x, output_size, window):
+    y = _empty_channels_last(x.shape[:2] + output_size, x.dtype)
+    indices = _empty_channels_last(y.shape, np.int64)
+    lowest = -inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    for n, c, *out in _cells(y.shape):
+        largest, index = lowest, -1
+        for at in window(out):
+            value = x[(n, c, *at)]
+            if index == -1 or value > largest or isnan(value):
+                largest, index = value, np.ravel_multi_index(at, x.shape[2:])
+        y[(n, c, *out)], indices[(n, c, *out)] = largest, index
+    return y, indices
+
+
+def adaptive_max_pool(x, output_size):
+    """Largest value of windows that divide the input evenly, and where it stood: `(y, indices)`, as `max_pool` has it.
+
+    Rules: PyTorch's `torch.nn.AdaptiveMaxPool2d`.
+
+    >>> adaptive_max_pool(np.array([[[1.0, 5.0, 3.0]]]), (2,))
+    (array([[[5., 5.]]]), array([[[1, 1]]]))
+    """
+    return _largest(x, output_size, lambda out: product(*_adaptive_window(out, x.shape[2:], output_size)[0]))
+
+
+def median_pool(x, kernel, stride, padding, output_size):
+    """Median of every window, the lower one of two, and where it stood: `(y, indices)`, both (N, C, *output_size).
+
+    Arguments and indices are as in `max_pool`, without dilation. Cells in the padding do not count; of equal cells the
+    order in the plane decides; a NaN wins over everything, the first one.
+
+    >>> median_pool(np.array([[[4.0, 1.0, 3.0, 2.0]]]), (3,), (1,), (0,), (2,))
+    (array([[[3., 2.]]]), array([[[2, 3]]]))
+    """
     y = _empty_channels_last(x.shape[:2] + output_size, x.dtype)
     indices = _empty_channels_last(y.shape, np.int64)
     for n, c, *out in _cells(y.shape):
-        largest, index = -inf, -1
-        for tap in _cells(kernel):
-            at = tuple(o * s - p + t * d for o, s, p, t, d in zip(out, stride, padding, tap, dilation))
-            if all(0 <= i < size for i, size in zip(at, spatial)):
-                value = x[(n, c, *at)]
-                if index == -1 or value > largest or isnan(value):
-                    largest, index = value, np.ravel_multi_index(at, spatial)
-        y[(n, c, *out)], indices[(n, c, *out)] = largest, index
+        window = list(_window(out, x.shape[2:], kernel, stride, padding, (1,) * len(kernel)))
+        order = sorted(window, key=lambda at: x[(n, c, *at)])  # noqa: B023
+        median = next((at for at in window if isnan(x[(n, c, *at)])), order[(len(order) - 1) // 2])
+        y[(n, c, *out)], indices[(n, c, *out)] = x[(n, c, *median)], np.ravel_multi_index(median, x.shape[2:])
     return y, indices
 
 

@@ -8,6 +8,7 @@ import warnings
 
 from . import (  # noqa: F401
     activation,
+    adaptive_pooling,
     arithmetic,
     bitwise,
     choice,
