@@ -18,9 +18,11 @@ from .pool import (
     median_pool,
 )
 from .recurrence import linear_recurrence
+from .resample import resample
 from .scatter import gather, gather_rows, scatter, scatter_add_rows
 from .selection import kth_smallest
 from .softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
+from .unfold import fold, unfold
 
 __all__ = [
     "adam_update",
@@ -36,6 +38,7 @@ __all__ = [
     "conv_forward",
     "conv_input_grad",
     "conv_weight_grad",
+    "fold",
     "gather",
     "gather_rows",
     "kth_smallest",
@@ -51,6 +54,7 @@ __all__ = [
     "nll_grad",
     "relu",
     "relu_grad",
+    "resample",
     "scatter",
     "scatter_add_rows",
     "sgd_update",
@@ -60,4 +64,5 @@ __all__ = [
     "softmax_grad",
     "tanh",
     "tanh_grad",
+    "unfold",
 ]

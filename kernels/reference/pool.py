@@ -80,7 +80,7 @@ def median_pool(x, kernel, stride, padding, output_size):
     indices = _empty_channels_last(y.shape, np.int64)
     for n, c, *out in _cells(y.shape):
         window = list(_window(out, x.shape[2:], kernel, stride, padding, (1,) * len(kernel)))
-        order = sorted(window, key=lambda at: x[(n, c, *at)])  # noqa: B023
+        order = sorted(window, key=lambda at: x[(n, c, *at)])
         median = next((at for at in window if isnan(x[(n, c, *at)])), order[(len(order) - 1) // 2])
         y[(n, c, *out)], indices[(n, c, *out)] = x[(n, c, *median)], np.ravel_multi_index(median, x.shape[2:])
     return y, indices

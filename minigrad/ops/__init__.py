@@ -43,6 +43,7 @@ from . import (  # noqa: F401
     random,
     rearranging,
     reduction,
+    resampling,
     rounding,
     sampling,
     scatter,
@@ -52,6 +53,7 @@ from . import (  # noqa: F401
     splitting,
     statistics,
     strided,
+    unfolding,
     views,
 )
 from .random import Generator, default_generator

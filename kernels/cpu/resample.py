@@ -1,0 +1,121 @@
+"""Resampling along one axis: every cell of the result is a weighted sum of cells of the input.
+
+Interpolation of any kind, its gradient and padding by copies are all such sums, one axis after the other, and the
+gradient is the same sum with the transposed table, so one kernel serves them and no two threads write to one cell. Most
+cells of a table have the same number of terms: these stand in rows as long as the axis and are worked off side by side,
+what remains follows one by one. `kernels/reference/resample.py` is the definition.
+"""
+
+from math import prod
+
+import numpy as np
+
+from ..jit import jit, pool_jit
+from ..parallel import parallel_for
+from .layout import dense, inverse, memory_order, parts
+
+__all__ = ["resample"]
+
+_FEW = 16  # elements side by side along the other axes below which the table is repeated for each of them
+_BLOCK = 1024  # elements side by side that a task works off at once
+
+
+@jit
+def _resample_part(part, count, x, y, blocks, places, weights, rows, extra_places, extra_weights):
+    """Part `part` of `count` of y (outer, cells, inner) from x (outer, size, inner), inner in `blocks` blocks.
+
+    Every cell has a term in each row of places and weights, a place of `size` standing for none; rows, extra_places and
+    extra_weights are the terms that remain, in the order of the cells.
+    """
+    size, inner = x.shape[1:]
+    cells = y.shape[1]
+    line = np.zeros(size + 1, x.dtype)
+    units = len(x) * blocks
+    for unit in range(units * part // count, units * (part + 1) // count):
+        outer, block = divmod(unit, blocks)
+        if inner == 1:
+            result = y[outer].reshape(-1)
+            line[:size] = x[outer].reshape(-1)
+            for j in range(cells):
+                result[j] = line[places[0, j]] * weights[0, j]
+            for term in range(1, len(places)):
+                at, weight = places[term], weights[term]
+                for j in range(cells):
+                    result[j] += line[at[j]] * weight[j]
+            for k in range(len(rows)):
+                result[rows[k]] += line[extra_places[k]] * extra_weights[k]
+            continue
+        low, high = inner * block // blocks, inner * (block + 1) // blocks
+        k = 0
+        for j in range(cells):
+            result = y[outer, j, low:high]
+            result[:] = 0
+            fresh = True
+            for term in range(len(places)):
+                if places[term, j] < np.uint64(size):
+                    source, weight = x[outer, places[term, j], low:high], weights[term, j]
+                    if fresh:
+                        for i in range(len(result)):
+                            result[i] = source[i] * weight
+                        fresh = False
+                    else:
+                        for i in range(len(result)):
+                            result[i] += source[i] * weight
+            while k < len(rows) and rows[k] == np.uint64(j):
+                source, weight = x[outer, extra_places[k], low:high], extra_weights[k]
+                for i in range(len(result)):
+                    result[i] += source[i] * weight
+                k += 1
+
+
+@pool_jit
+def _resample_all(count, x, y, blocks, places, weights, rows, extra_places, extra_weights):
+    arguments = count, x, y, blocks, places, weights, rows, extra_places, extra_weights
+    parallel_for(count, count > 1, _resample_part, arguments)
+
+
+def _in_rows(starts, indices, weights, size, repeats):
+    """The table in the form that `_resample_part` takes, repeated for `repeats` elements side by side."""
+    counts = np.diff(starts)
+    terms = max(1, int(np.sort(counts)[len(counts) * 9 // 10]))
+    places = np.full((terms, len(counts)), size, np.uint64)
+    dense_weights = np.zeros((terms, len(counts)), weights.dtype)
+    cell = np.repeat(np.arange(len(counts)), counts)
+    term = np.arange(len(cell)) - np.repeat(starts[:-1], counts)
+    first = term < terms
+    places[term[first], cell[first]] = indices[first]
+    dense_weights[term[first], cell[first]] = weights[first]
+    rows, extra_places, extra_weights = (v[~first] for v in (cell, indices, weights))
+    if repeats > 1:
+        beside = np.arange(repeats)
+        places = np.where(places == size, size * repeats, places * repeats)[:, :, None]
+        places = (places + np.where(places == size * repeats, 0, beside).astype(np.uint64)).reshape(terms, -1)
+        dense_weights = np.repeat(dense_weights, repeats, axis=1)
+        rows, extra_places = ((v[:, None] * repeats + beside).reshape(-1) for v in (rows, extra_places))
+        extra_weights = np.repeat(extra_weights, repeats)
+    return places, dense_weights, rows.astype(np.uint64), extra_places.astype(np.uint64), extra_weights
+
+
+def resample(x, axis, starts, indices, weights):
+    """y[..., j, ...] = sum of weights[t] * x[..., indices[t], ...] for t from starts[j] up to starts[j + 1], on `axis`.
+
+    x is an array of any rank, float32 or float64, and y has its dtype and order of memory, with len(starts) - 1 cells
+    along the axis; starts and indices are int64.
+
+    >>> table = np.array([0, 1, 3]), np.array([0, 0, 1]), np.array([1.0, 0.5, 0.5])
+    >>> resample(np.array([[2.0, 4.0]]), 1, *table)
+    array([[2., 3.]])
+    """
+    order = memory_order(x)
+    source = dense(x.transpose(order))
+    at = order.index(axis)
+    outer, size, inner = prod(source.shape[:at]), source.shape[at], prod(source.shape[at + 1 :])
+    cells = len(starts) - 1
+    y = np.empty((*source.shape[:at], cells, *source.shape[at + 1 :]), source.dtype)
+    if y.size:
+        repeats = inner if inner < _FEW else 1
+        table = _in_rows(starts, indices, weights.astype(source.dtype, copy=False), size, repeats)
+        blocks = -(-inner // repeats // _BLOCK)
+        views = source.reshape(outer, size * repeats, -1), y.reshape(outer, cells * repeats, -1)
+        _resample_all(parts(outer * blocks, x.size + y.size), *views, blocks, *table)
+    return y.transpose(inverse(order))
