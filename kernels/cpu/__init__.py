@@ -2,6 +2,7 @@
 
 from .activation import relu, relu_grad, sigmoid, sigmoid_grad, tanh, tanh_grad
 from .conv import channel_sum, conv_forward, conv_input_grad, conv_weight_grad
+from .grid_sample import grid_sample, grid_sample_grad, grid_sample_grid_grad
 from .loss import nll, nll_grad
 from .matmul import matmul
 from .norm import batch_norm, batch_norm_grad, batch_norm_stats
@@ -41,6 +42,9 @@ __all__ = [
     "fold",
     "gather",
     "gather_rows",
+    "grid_sample",
+    "grid_sample_grad",
+    "grid_sample_grid_grad",
     "kth_smallest",
     "linear_recurrence",
     "log_softmax",
