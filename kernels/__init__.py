@@ -29,8 +29,8 @@ def kernels_for(array):
 
     Raises TypeError for anything but a NumPy array.
 
-    >>> kernels_for(np.ones(3)).relu(np.array([-1.0, 2.0]))
-    array([0., 2.])
+    >>> kernels_for(np.ones(3)).softmax(np.array([0.0, 0.0]), 0)
+    array([0.5, 0.5])
     """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"no kernels for arrays of type {type(array).__name__}; expected numpy.ndarray")

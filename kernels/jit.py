@@ -25,7 +25,7 @@ from numba.core import config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.np.ufunc.parallel import _launch_threads
 
-__all__ = ["jit", "pool_jit"]
+__all__ = ["inline_jit", "jit", "pool_jit"]
 
 _OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "arcp", "nsz"}}
 
@@ -153,6 +153,11 @@ def jit(function):
     if not config.DISABLE_JIT:
         kernel._cache = _Cache(function)
     return kernel
+
+
+def inline_jit(function):
+    """Compile `function` into the kernels that call it; it is not kept on disk itself."""
+    return numba.njit(forceinline=True, **_OPTIONS)(function)
 
 
 def pool_jit(function):

@@ -1,7 +1,7 @@
 """The readable kernels: literal loops in plain Python, the definition that every fast kernel is tested against."""
 
-from .activation import relu, relu_grad, sigmoid, sigmoid_grad, tanh, tanh_grad
 from .conv import channel_sum, conv_forward, conv_input_grad, conv_weight_grad
+from .elementwise import elementwise
 from .grid_sample import grid_sample, grid_sample_grad, grid_sample_grid_grad
 from .loss import nll, nll_grad
 from .matmul import matmul
@@ -39,6 +39,7 @@ __all__ = [
     "conv_forward",
     "conv_input_grad",
     "conv_weight_grad",
+    "elementwise",
     "fold",
     "gather",
     "gather_rows",
@@ -56,17 +57,11 @@ __all__ = [
     "median_pool",
     "nll",
     "nll_grad",
-    "relu",
-    "relu_grad",
     "resample",
     "scatter",
     "scatter_add_rows",
     "sgd_update",
-    "sigmoid",
-    "sigmoid_grad",
     "softmax",
     "softmax_grad",
-    "tanh",
-    "tanh_grad",
     "unfold",
 ]

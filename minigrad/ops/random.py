@@ -6,13 +6,12 @@ import secrets
 
 import numpy as np
 
-from minigrad.autograd import Device, Operation, Tensor, get_default_dtype
+from minigrad.autograd import Device, Tensor, get_default_dtype
 from minigrad.autograd.dtypes import as_dtype, int64
 
 from .arithmetic import not_implemented
 from .creation import checked, finish, fitting, shape_of
-from .inplace import assign
-from .registry import function, functional
+from .registry import function
 
 
 class Generator:
@@ -261,42 +260,3 @@ def randperm(n, *, generator=None, dtype=int64, device=None, requires_grad=False
     (n,), dtype = checked((n.__index__(),)), as_dtype(dtype)
     fitting(max(n - 1, 0), dtype)
     return finish(stream_of(generator).permutation(n).astype(dtype), requires_grad, device)
-
-
-class Dropout(Operation):
-    """y = x · mask / (1 - p)"""
-
-    formula = "dx = dy · mask / (1 - p)"
-
-    @staticmethod
-    def forward(ctx, x, scaled_mask):
-        ctx.save_for_backward(scaled_mask)
-        return np.multiply(x, scaled_mask)
-
-    @staticmethod
-    def backward(ctx, dy):
-        (scaled_mask,) = ctx.saved_tensors
-        return dy * scaled_mask
-
-
-@functional
-@function
-def dropout(input, p=0.5, training=True, inplace=False):
-    """In training, zero each element with probability `p` and scale the rest by 1 / (1 - p)
-    (`torch.nn.functional.dropout`).
-
-    Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html.
-
-    >>> import minigrad
-    >>> dropout(minigrad.ones(3), 0.0)
-    tensor([1., 1., 1.])
-    """
-    if not 0.0 <= p <= 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    if not training or p == 0:
-        return input
-    kept = default_generator.stream.random(input._array.shape, np.float32) >= p
-    mask = kept * input._array.dtype.type(1 / (1 - p) if p < 1 else 0)
-    if inplace:
-        return assign(input, Dropout, mask)
-    return Dropout.apply(input, mask)

@@ -1,0 +1,103 @@
+"""Functions of numbers applied to arrays: one loop over the elements in memory order, vectorised by LLVM.
+
+Each function of `kernels/scalars.py` is compiled when it is first used, from the code that `kernels/reference` runs.
+Two things change on the way: its numbers get the arrays' dtype, for a float64 among them would make float32 arithmetic
+twice as slow; and the vocabulary of that file gets the meanings below, which LLVM can vectorise.
+"""
+
+import functools
+from types import FunctionType
+
+import numpy as np
+
+from .. import scalars
+from ..jit import inline_jit, jit, pool_jit
+from ..parallel import parallel_for
+from . import exponential
+from .layout import dense, inverse, memory_order, parts
+
+VOCABULARY = {
+    scalars.where: exponential.select,
+    scalars.real: exponential.identity,
+    scalars.absolute: abs,
+    scalars.exp: exponential.exp,
+    scalars.expm1: exponential.expm1,
+    scalars.log1p: exponential.log1p,
+    scalars.erf: exponential.erf,
+}
+
+
+@functools.cache
+def _compiled(function, dtype):
+    """A function of scalars for elements of one dtype, and what it calls likewise."""
+    if function in VOCABULARY:
+        return VOCABULARY[function]
+    code, names = function.__code__, {"__name__": __name__}
+    for name in code.co_names:
+        value = function.__globals__.get(name)
+        names[name] = dtype.type(value) if isinstance(value, float) else value and _compiled(value, dtype)
+    numbers = tuple(dtype.type(number) if isinstance(number, float) else number for number in code.co_consts)
+    return inline_jit(FunctionType(code.replace(co_consts=numbers), names, function.__name__))
+
+
+def _unary(part, count, parameters, result, x):
+    """Part `part` of `count` of result = function(x); `function` and `task` below are put in place by `_kernel`."""
+    first, last = len(x) * part // count, len(x) * (part + 1) // count
+    values, results = x[first:last], result[first:last]
+    for i in range(len(results)):
+        results[i] = function(values[i], *parameters)  # noqa: F821
+
+
+def _binary(part, count, parameters, result, x, y):
+    """Part `part` of `count` of result = function(x, y)."""
+    first, last = len(x) * part // count, len(x) * (part + 1) // count
+    values, others, results = x[first:last], y[first:last], result[first:last]
+    for i in range(len(results)):
+        results[i] = function(values[i], others[i], *parameters)  # noqa: F821
+
+
+def _unary_all(count, parameters, result, x):
+    parallel_for(count, count > 1, task, (count, parameters, result, x))  # noqa: F821
+
+
+def _binary_all(count, parameters, result, x, y):
+    parallel_for(count, count > 1, task, (count, parameters, result, x, y))  # noqa: F821
+
+
+@functools.cache
+def _kernel(function, dtype, operands):
+    """The entry point that applies `function` to so many flat arrays of one dtype."""
+    task, entry = ((_unary, _unary_all), (_binary, _binary_all))[operands - 1]
+    name = f"{function.__name__}_{dtype}"
+    return pool_jit(_bound(entry, f"{name}_all", task=jit(_bound(task, name, function=_compiled(function, dtype)))))
+
+
+def _bound(template, name, **names):
+    """The template with these names among its globals. Its own name is what the disk cache knows it by."""
+    kernel = FunctionType(template.__code__, {**globals(), **names}, name)
+    kernel.__qualname__ = name
+    return kernel
+
+
+def elementwise(function, parameters, *arrays):
+    """function(*elements, *parameters) for the elements of one array or of two with one shape and dtype.
+
+    `function` is one of `kernels.scalars`, `parameters` a tuple of numbers. Arrays are float32 or float64; the result
+    has the memory order of the last one, if that is dense.
+
+    >>> from minigrad.kernels import scalars
+    >>> elementwise(scalars.leaky_relu, (0.5,), np.array([-1.0, 2.0]))
+    array([-0.5,  2. ])
+    """
+    x = arrays[-1]
+    if not x.flags.c_contiguous:
+        axes = memory_order(x)
+        ordered = [*[array.transpose(axes) for array in arrays[:-1]], dense(x.transpose(axes))]
+        return elementwise(function, parameters, *ordered).transpose(inverse(axes))
+    sources = [dense(array) for array in arrays]
+    dtype = sources[-1].dtype
+    result = np.empty(x.shape, dtype)
+    kernel = _kernel(function, dtype, len(arrays))
+    numbers = tuple([dtype.type(parameter) for parameter in parameters])
+    kernel(parts(x.size, x.size), numbers, result.reshape(-1), *[source.reshape(-1) for source in sources])
+    return result
