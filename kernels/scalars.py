@@ -7,7 +7,8 @@ are the formulas that the graph shows.
 
 The functions are plain Python over floats and the few functions below. `kernels/reference` calls them as they stand,
 `kernels/cpu` compiles them, and the operations call the curvatures with tensors for the still higher derivatives: so
-they choose with `where`, which takes both sides, rather than with `if`, and every literal is a float. Where a function
+they choose with `where`, which takes both sides, rather than with `if`, and every literal is a float. What a gradient
+is at NaN, where PyTorch's vectors and its loops over remainders differ, is what its vectors give. Where a function
 is analytic, complex numbers pass too: f(x + ih).imag / h is f'(x) without any cancellation (Squire and Trapp, 1998).
 """
 
@@ -93,7 +94,7 @@ def hardtanh(x, low, high):
 
 def hardtanh_grad(dy, x, low, high):
     """dy within (low, high), else 0"""
-    return where(real(x) <= low, 0.0, where(real(x) >= high, 0.0, dy))
+    return where(real(x) > low, where(real(x) < high, dy, 0.0), 0.0)
 
 
 def hardsigmoid(x):
@@ -113,7 +114,7 @@ def hardshrink(x, bound):
 
 def hardshrink_grad(dy, x, bound):
     """dy, but 0 where |x| ≤ bound"""
-    return where(real(x) < -bound, dy, where(real(x) <= bound, 0.0, dy))
+    return where(real(x) < -bound, dy, where(real(x) > bound, dy, 0.0))
 
 
 def softshrink(x, bound):
@@ -141,7 +142,7 @@ def hardswish(x):
 
 def hardswish_grad(dy, x):
     """dy · (x / 3 + 1 / 2) where -3 < x < 3; 0 below, dy above"""
-    return where(real(x) <= -3.0, 0.0, where(real(x) < 3.0, dy * (x / 3.0 + 0.5), dy))
+    return where(real(x) <= -3.0, 0.0, where(real(x) >= 3.0, dy, dy * (x / 3.0 + 0.5)))
 
 
 def hardswish_curve(g, x):
@@ -191,13 +192,13 @@ def elu(x, alpha, scale, rate):
 
 def elu_grad(dy, x, alpha, scale, rate):
     """dy · scale where x > 0, else dy · scale · alpha · rate · e^(rate · x)"""
-    return where(real(x) <= 0.0, dy * (rate * alpha * scale) * exp(x * rate), dy * scale)
+    return where(real(x) > 0.0, dy * scale, dy * (rate * alpha * scale) * exp(x * rate))
 
 
 def elu_curve(g, x, alpha, scale, rate):
     """0 where x > 0, else g · scale · alpha · rate² · e^(rate · x)"""
-    power = exp(where(real(x) <= 0.0, x, 0.0) * rate)  # so that nothing overflows, in its derivative either
-    return where(real(x) <= 0.0, g * (rate * rate * alpha * scale) * power, 0.0)
+    power = exp(where(real(x) > 0.0, 0.0, x) * rate)  # so that nothing overflows, in its derivative either
+    return where(real(x) > 0.0, 0.0, g * (rate * rate * alpha * scale) * power)
 
 
 def silu(x):

@@ -20,6 +20,7 @@ from .pool import (
 )
 from .recurrence import linear_recurrence
 from .resample import resample
+from .row_norm import row_norm, row_norm_grad
 from .scatter import gather, gather_rows, scatter, scatter_add_rows
 from .selection import kth_smallest
 from .softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
@@ -58,6 +59,8 @@ __all__ = [
     "nll",
     "nll_grad",
     "resample",
+    "row_norm",
+    "row_norm_grad",
     "scatter",
     "scatter_add_rows",
     "sgd_update",

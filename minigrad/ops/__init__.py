@@ -47,6 +47,7 @@ from . import (  # noqa: F401
     reduction,
     resampling,
     rounding,
+    row_normalization,
     sampling,
     scatter,
     sequences,

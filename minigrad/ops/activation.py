@@ -140,6 +140,7 @@ class PReLU(Operation):
     """y = x where x > 0, else slope · x, with a tensor of slopes"""
 
     formula = "dx = dy where x > 0, else slope · dy; dslope = x · dy where x ≤ 0, else 0"
+    fused = True
 
     @staticmethod
     def forward(ctx, x, slope):
