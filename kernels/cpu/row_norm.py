@@ -102,17 +102,16 @@ def _gradient(task, chunk, groups, dy, x, dx, mean, invstd, weight, centred, par
                 products[k] += channel_product
                 total += channel_sum * weights[k]
                 product += channel_product * weights[k]
-        shift = real(total / (channels * places) if centred else 0.0) * scale
-        slope = real(product / (channels * places)) * scale * scale
+        shift = real(total / (channels * places) if centred else 0.0)
+        slope = real(product / (channels * places)) * scale
         if places == 1:
             for k in range(channels):
-                results[k] = grads[k] * (weights[k] * scale) - shift - (values[k] - center) * slope
+                results[k] = (grads[k] * weights[k] - shift - (values[k] - center) * slope) * scale
         else:
             for k in range(channels):
                 grads, values, results = dy[row, k], x[row, k], dx[row, k]
-                factor = weights[k] * scale
                 for s in range(places):
-                    results[s] = grads[s] * factor - shift - (values[s] - center) * slope
+                    results[s] = (grads[s] * weights[k] - shift - (values[s] - center) * slope) * scale
     for k in range(channels):
         partials[number, 0, first + k], partials[number, 1, first + k] = sums[k], products[k]
 
@@ -156,7 +155,7 @@ def row_norm_grad(dy, x, mean, invstd, weight, centred):
     """Gradient of `row_norm` through its statistics: `(dx, dweight, dbias)`.
 
     dy is like x, the others are those of `row_norm`; dweight and dbias are (G K,). With z = (x - mean) * invstd over
-    rows of M values: dbias = Σ dy, dweight = Σ dy z and dx = invstd (dy weight - Σ dy weight / M - z Σ dy weight z / M),
+    rows of M values: dbias = Σ dy, dweight = Σ dy z and, with g = dy weight, dx = invstd (g - Σ g / M - z Σ g z / M),
     where the first sum falls away unless `centred`.
 
     >>> dx, dweight, dbias = row_norm_grad(

@@ -44,7 +44,7 @@ def row_norm_grad(dy, x, mean, invstd, weight, centred):
     """Gradient of `row_norm` through its statistics: `(dx, dweight, dbias)`.
 
     dy is like x, the others are those of `row_norm`; dweight and dbias are (G K,). With z = (x - mean) * invstd over
-    rows of M values: dbias = Σ dy, dweight = Σ dy z and dx = invstd (dy weight - Σ dy weight / M - z Σ dy weight z / M),
+    rows of M values: dbias = Σ dy, dweight = Σ dy z and, with g = dy weight, dx = invstd (g - Σ g / M - z Σ g z / M),
     where the first sum falls away unless `centred`.
 
     >>> dx, dweight, dbias = row_norm_grad(

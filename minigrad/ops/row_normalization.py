@@ -132,8 +132,8 @@ def _last_dimensions(name, input, normalized_shape, gap, **parameters):
     shape = list(input.shape)
     if shape[-count:] != wanted:
         raise RuntimeError(
-            f"Given normalized_shape={wanted}, expected input with shape [*{gap}{', '.join(map(str, wanted))}], but got "
-            f"input of size{shape}\nhint: normalized_shape is the shape of the input's last dimensions"
+            f"Given normalized_shape={wanted}, expected input with shape [*{gap}{', '.join(map(str, wanted))}], but "
+            f"got input of size{shape}\nhint: normalized_shape is the shape of the input's last dimensions"
         )
     return int(np.prod(shape[:-count], dtype=np.int64)), 1, int(np.prod(wanted, dtype=np.int64)), 1
 
@@ -141,8 +141,8 @@ def _last_dimensions(name, input, normalized_shape, gap, **parameters):
 @functional
 @function
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05):
-    """Normalise over the last dimensions, of shape `normalized_shape`, to mean 0 and variance 1, then scale and shift by
-    element (`torch.nn.functional.layer_norm`).
+    """Normalise over the last dimensions, of shape `normalized_shape`, to mean 0 and variance 1, then scale and shift
+    by element (`torch.nn.functional.layer_norm`).
 
     Ba et al. 2016, https://arxiv.org/abs/1607.06450.
 
@@ -158,8 +158,8 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05):
 @functional
 @function
 def rms_norm(input, normalized_shape, weight=None, eps=None):
-    """Divide by the root of the mean square over the last dimensions, of shape `normalized_shape`, then scale by element
-    (`torch.nn.functional.rms_norm`).
+    """Divide by the root of the mean square over the last dimensions, of shape `normalized_shape`, then scale by
+    element (`torch.nn.functional.rms_norm`).
 
     `eps`, added to the mean square, is the dtype's machine epsilon by default. Zhang and Sennrich 2019,
     https://arxiv.org/abs/1910.07467.
