@@ -1,4 +1,8 @@
-"""Losses: one number for how far predictions are from targets."""
+"""Losses over classes, and what every loss shares: how its values become one number.
+
+Losses that compare element by element are in `pointwise_loss.py`, those of margins in `margin_loss.py`, connectionist
+temporal classification in `ctc.py`.
+"""
 
 import math
 import warnings
@@ -56,20 +60,26 @@ class NLLGrad(Operation):
 
 
 def legacy_reduction(size_average, reduce, reduction):
-    """`reduction`, or what PyTorch's two older settings say in its place, where they are given."""
+    """`reduction`, or what PyTorch's two older settings say in its place, where they are given (with a warning)."""
     if size_average is None and reduce is None:
         return reduction
-    return "none" if reduce is False else "sum" if size_average is False else "mean"
+    reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warnings.warn(
+        f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3
+    )
+    return reduction
 
 
-def _reduce(losses, reduction):
-    if reduction == "mean":
-        return losses.mean()
-    if reduction == "sum":
-        return losses.sum()
-    if reduction == "none":
-        return losses
-    raise ValueError(f"{reduction} is not a valid value for reduction\nhint: use 'mean', 'sum' or 'none'")
+def check_reduction(reduction, message="{} is not a valid value for reduction"):
+    """An error for anything but "mean", "sum" and "none"."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{message.format(reduction)}\nhint: use 'mean', 'sum' or 'none'")
+
+
+def reduced(losses, reduction):
+    """The mean or the sum of `losses`, or the losses themselves."""
+    check_reduction(reduction)
+    return losses.mean() if reduction == "mean" else losses.sum() if reduction == "sum" else losses
 
 
 def _class_input(input, target, weight):
@@ -129,7 +139,7 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     losses = NLL.apply(logp, rows.long(), weight, ignore_index)
     if reduction == "mean" and (weight is not None or (rows._array == ignore_index).any()):
         return losses.sum() / _weights(rows, weight, ignore_index, logp.dtype).sum()
-    return _reduce(losses if input.ndim > 1 else losses.reshape(shape), reduction)
+    return reduced(losses if input.ndim > 1 else losses.reshape(shape), reduction)
 
 
 def _weights(target, weight, ignore_index, dtype):
@@ -167,7 +177,7 @@ def cross_entropy(
     if reduction == "mean":
         smooth = smooth.sum() / _weights(target, weight, ignore_index, input.dtype).sum()
     else:
-        smooth = _reduce(smooth, reduction)
+        smooth = reduced(smooth, reduction)
     return (1 - label_smoothing) * hard + label_smoothing / input.shape[axis] * smooth
 
 
@@ -187,24 +197,4 @@ def _probability_loss(logp, target, weight, reduction, label_smoothing, axis):
         losses = losses * weight.reshape(*[1] * axis, -1, *[1] * (logp.ndim - axis - 1))
     if reduction == "mean":
         return losses.sum() / max(logp._array.size // classes, 1)
-    return _reduce(losses.sum(axis), reduction)
-
-
-@functional
-def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
-    """The squared difference, averaged, summed or as it is (`torch.nn.functional.mse_loss`).
-
-    >>> import minigrad
-    >>> mse_loss(minigrad.tensor([1.0, 3.0]), minigrad.tensor([1.0, 1.0]))
-    tensor(2.)
-    """
-    reduction = legacy_reduction(size_average, reduce, reduction)
-    if input._array.shape != target._array.shape:
-        warnings.warn(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
-            "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
-            stacklevel=2,
-        )
-    difference = input - target
-    losses = difference * difference
-    return _reduce(losses if weight is None else losses * weight, reduction)
+    return reduced(losses.sum(axis), reduction)
