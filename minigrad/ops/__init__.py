@@ -24,6 +24,7 @@ from . import (  # noqa: F401
     division,
     dropout,
     elementary,
+    embedding,
     extrema,
     extremes,
     grid_sampling,

@@ -8,7 +8,7 @@ from minigrad.autograd import Tensor, get_default_dtype
 from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype, int64
 
 from .creation import checked, finish, fitting
-from .registry import function, functional
+from .registry import function
 
 
 def _number(value, name=None):
@@ -159,29 +159,3 @@ def triu_indices(row, col, offset=0, *, dtype=int64, device=None):
             [0, 1, 1]])
     """
     return _triangle("triu_indices", lambda diagonal: diagonal >= offset, row, col, dtype, device)
-
-
-@functional
-def one_hot(tensor, num_classes=-1):
-    """int64 rows with a 1 at each class index, shape (*, num_classes) (`torch.nn.functional.one_hot`).
-
-    >>> one_hot(arange(3))
-    tensor([[1, 0, 0],
-            [0, 1, 0],
-            [0, 0, 1]])
-    """
-    index = tensor._array
-    if index.dtype != np.int64:
-        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
-    if index.size == 0 and num_classes <= 0:
-        raise RuntimeError("Can not infer total number of classes from empty tensor.")
-    if num_classes == -1:
-        num_classes = int(index.max()) + 1
-    if index.size and index.min() < 0:
-        raise RuntimeError(f"Class values must be non-negative.\nhint: found {index.min()}")
-    if index.size and index.max() >= num_classes:
-        raise RuntimeError(
-            f"Class values must be smaller than num_classes.\nhint: found {index.max()}, num_classes is {num_classes}"
-        )
-    checked((*index.shape, num_classes))
-    return Tensor._wrap((index[..., None] == np.arange(num_classes)).astype(np.int64))

@@ -21,8 +21,8 @@ def _vector_norm(x, p, axis, keepdim):
     if abs(p) == np.inf:
         if x._array.shape[axis : axis + 1] == (0,):
             raise RuntimeError(
-                f"linalg.vector_norm cannot compute the {p} norm on the dimension {axis}because this dimension is empty "
-                "and the operation does not have an identity"
+                f"linalg.vector_norm cannot compute the {p} norm on the dimension {axis}because this dimension is "
+                "empty and the operation does not have an identity"
             )
         return x.abs().amax(axis, keepdim) if p > 0 else x.abs().amin(axis, keepdim)
     powers = x * x if p == 2 else where(x == 0, 0.0, where(x == 0, 1.0, x.abs()) ** p) if p > 0 else x.abs() ** p
