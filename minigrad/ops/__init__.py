@@ -10,6 +10,7 @@ from . import (  # noqa: F401
     activation,
     adaptive_pooling,
     arithmetic,
+    attention,
     bitwise,
     choice,
     comparison,
