@@ -106,8 +106,8 @@ def scaled_dot_product_attention(
 
     `scale` is 1 / √E by default. `attn_mask` broadcasts to (*, L, S): numbers to add, or True for what takes part; a
     query that no key may answer gives 0. `is_causal` lets query i see keys 0 to i. `dropout_p` drops weights, always.
-    With `enable_gqa` fewer heads of keys and values (*, H, S, E) serve groups of the query's heads. Vaswani et al. 2017,
-    "Attention is all you need", https://arxiv.org/abs/1706.03762.
+    With `enable_gqa` fewer heads of keys and values (*, H, S, E) serve groups of the query's heads. Vaswani et al.
+    2017, "Attention is all you need", https://arxiv.org/abs/1706.03762.
 
     >>> import minigrad
     >>> keys = minigrad.tensor([[10.0, 0.0], [0.0, 10.0]])
@@ -207,13 +207,13 @@ def _projected_apart(tensors, weights, bias):
     """Query, key and value, each through a projection of its own to the query's width."""
     width = tensors[0].size(-1)
     biases = (None,) * 3 if bias is None else bias.chunk(3)
-    for name, x, w, b in zip(("query", "key", "value"), tensors, weights, biases):
+    names = ("query", "key", "value")
+    for name, x, w in zip(names, tensors, weights):
         expected = (width, x.size(-1))
         _expect(tuple(w.shape) == expected, f"expecting {name} weights shape of {expected}, but got {w.shape}")
-        _expect(
-            b is None or tuple(b.shape) == (width,),
-            f"expecting {name} bias shape of {(width,)}, but got {b and b.shape}",
-        )
+    for name, b in zip(names, biases):
+        if b is not None:
+            _expect(tuple(b.shape) == (width,), f"expecting {name} bias shape of {(width,)}, but got {b.shape}")
     return tuple([linear(x, w, b) for x, w, b in zip(tensors, weights, biases)])
 
 
