@@ -1,6 +1,7 @@
 """The readable kernels: literal loops in plain Python, the definition that every fast kernel is tested against."""
 
 from .conv import channel_sum, conv_forward, conv_input_grad, conv_weight_grad
+from .ctc import ctc, ctc_grad
 from .elementwise import elementwise
 from .grid_sample import grid_sample, grid_sample_grad, grid_sample_grid_grad
 from .loss import nll, nll_grad
@@ -40,6 +41,8 @@ __all__ = [
     "conv_forward",
     "conv_input_grad",
     "conv_weight_grad",
+    "ctc",
+    "ctc_grad",
     "elementwise",
     "fold",
     "gather",

@@ -19,6 +19,7 @@ from . import (  # noqa: F401
     convolution,
     counting,
     creation,
+    ctc,
     cumulative,
     diagonals,
     distance,
