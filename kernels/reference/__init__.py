@@ -20,6 +20,7 @@ from .pool import (
     median_pool,
 )
 from .recurrence import linear_recurrence
+from .recurrent import gru_step, gru_step_grad, lstm_step, lstm_step_grad
 from .resample import resample
 from .row_norm import row_norm, row_norm_grad
 from .scatter import gather, gather_rows, scatter, scatter_add_rows
@@ -50,10 +51,14 @@ __all__ = [
     "grid_sample",
     "grid_sample_grad",
     "grid_sample_grid_grad",
+    "gru_step",
+    "gru_step_grad",
     "kth_smallest",
     "linear_recurrence",
     "log_softmax",
     "log_softmax_grad",
+    "lstm_step",
+    "lstm_step_grad",
     "matmul",
     "max_pool",
     "max_pool_gather",

@@ -49,6 +49,7 @@ from . import (  # noqa: F401
     queries,
     random,
     rearranging,
+    recurrent,
     reduction,
     resampling,
     rounding,
