@@ -7,7 +7,7 @@ import numpy as np
 
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
-from .exponential import exp, expm1_negative
+from .exponential import exp, expm1
 from .layout import dense, parts
 
 WORK = 8  # a unit costs as much as so many elements elsewhere
@@ -24,7 +24,7 @@ def _sigmoid(x, one):
 def _tanh(x, one):
     """tanh x."""
     size = abs(x)
-    decay = expm1_negative(-(size + size))
+    decay = expm1(-(size + size))
     value = abs(decay) / (one + one + decay)
     return -value if x < one - one else value
 

@@ -163,7 +163,7 @@ def _is_bool(operand):
 
 def _forbid_bools(x, y):
     """PyTorch's errors for differences of bools."""
-    if _is_bool(x) and _is_bool(y) and type(x) is type(y):
+    if _is_bool(x) and _is_bool(y):
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
             "operator instead."

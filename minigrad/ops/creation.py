@@ -95,8 +95,9 @@ def _array_of(data, dtype):
 def _array_of_numbers(data, dtype):
     """Python's numbers, in nested sequences, as an array: floats of the default dtype unless NumPy's are among them."""
     floats = []  # dtypes of the NumPy and minigrad floats
+    plain = _plain(data, floats)
     try:
-        array = np.array(_plain(data, floats))
+        array = np.array(plain)
     except ValueError:
         raise _ragged(data) from None
     if array.dtype.kind == "u" or array.dtype == object:

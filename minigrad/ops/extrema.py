@@ -4,7 +4,7 @@ import numpy as np
 
 from minigrad.autograd import Operation
 
-from .arithmetic import binary, only_tensors, promote
+from .arithmetic import binary, not_implemented, only_tensors, promote
 from .choice import where
 from .creation import fitting
 from .registry import both
@@ -55,12 +55,15 @@ class Clamp(Operation):
 
     @staticmethod
     def forward(ctx, x, low, high):
-        dtype = promote(*[v for v in (x, low, high) if v is not None])
-        low, high = (v if v is None or type(v) is np.ndarray else fitting(v, dtype) for v in (low, high))
-        y = x
-        for limit, choose in ((low, np.maximum), (high, np.minimum)):
-            if limit is not None:
-                y = binary(choose, y, limit, dtype)
+        dtype = None
+        if x.dtype.kind != "f" or type(low) not in _PLAIN or type(high) not in _PLAIN:
+            dtype = promote(*[v for v in (x, low, high) if v is not None])
+            if dtype.kind == "b" and not any(isinstance(v, np.ndarray) for v in (low, high)):
+                sides = "_".join(name for name, v in (("min", low), ("max", high)) if v is not None)
+                raise not_implemented(f"clamp_{sides}_scalar_cpu".replace("min_max_", ""), dtype)
+            low, high = (v if v is None or type(v) is np.ndarray else fitting(v, dtype) for v in (low, high))
+        y = x if low is None else binary(np.maximum, x, low, dtype)
+        y = y if high is None else binary(np.minimum, y, high, dtype)
         if any(ctx.needs_input_grad):
             ctx.save_for_backward(*_passed(x, low, high, ctx.needs_input_grad))
         return y

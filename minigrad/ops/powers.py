@@ -44,15 +44,16 @@ class Pow(Operation):
         whole = dtype.kind != "f"
         if whole and type(p) is not np.ndarray and p < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.\nhint: use x.float() ** exponent")
-        if dtype.kind == "b":
+        if dtype.kind == "b" and type(p) is np.ndarray:
             raise not_implemented("pow", dtype, "convert the base first, for example with .long()")
-        with np.errstate(all="ignore"):
-            if whole:
-                z = _integer_power(x, p, dtype)
-            elif type(p) is not np.ndarray and p in _BY_HAND:
-                z = _BY_HAND[p](cast(x, dtype))
-            else:
-                z = binary(np.power, x, p, dtype)
+        if dtype.kind == "b":
+            z = x | (not p)
+        elif whole:
+            z = _integer_power(x, p, dtype)
+        elif type(p) is not np.ndarray and p in _BY_HAND:
+            z = _BY_HAND[p](cast(x, dtype))
+        else:
+            z = binary(np.power, x, p, dtype)
         z = np.asarray(z)
         keep(ctx, x, p, *((z,) if ctx.needs_input_grad[1] else ()))
         return z

@@ -40,7 +40,7 @@ def _check_std(std):
         if (std._array < 0).any():
             raise RuntimeError(f"normal expects all elements of std >= 0.0\nhint: the smallest is {std._array.min()}")
     elif not std >= 0:
-        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
 
 
 @function
@@ -90,7 +90,7 @@ def _ones_of(tensor, p, generator):
     """An array like `tensor`: 1 with probability `p`, a number or a tensor, else 0."""
     probability = p._array if isinstance(p, Tensor) else p
     if not np.all((np.greater_equal(probability, 0)) & np.less_equal(probability, 1)):
-        found = "" if isinstance(p, Tensor) else f", but got p={p}"
+        found = "" if isinstance(p, Tensor) else f", but got p={p:g}"
         raise RuntimeError(
             f"bernoulli_ expects p to be in [0, 1]{found}"
             if found
@@ -181,7 +181,7 @@ def uniform_(self, a=0.0, b=1.0, *, generator=None):
     """Fill with numbers drawn evenly from [a, b), in place (`torch.Tensor.uniform_`)."""
     dtype = floating(self._array.dtype, "check_uniform_bounds")
     if not a <= b:
-        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}")
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a:g} > to={b:g}")
     drawn = np.asarray(stream_of(generator).random(self._array.shape, dtype))
     return _fill(self, drawn * dtype.type(b - a) + dtype.type(a))
 
@@ -209,7 +209,7 @@ def exponential_(self, lambd=1.0, *, generator=None):
     """
     dtype = _floats(self, "Exponential")
     if not lambd > 0:
-        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
+        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
     return _fill(
         self, np.asarray(stream_of(generator).standard_exponential(self._array.shape, dtype)) / dtype.type(lambd)
     )
@@ -219,7 +219,7 @@ def exponential_(self, lambd=1.0, *, generator=None):
 def geometric_(self, p, *, generator=None):
     """Fill with the number of trials to the first success of probability `p`, in place (`torch.Tensor.geometric_`)."""
     if not 0 < p < 1:
-        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
     return _fill(self, np.asarray(stream_of(generator).geometric(p, self._array.shape)).astype(self._array.dtype))
 
 
@@ -228,7 +228,7 @@ def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
     """Fill with e to the power of normally distributed numbers, in place (`torch.Tensor.log_normal_`)."""
     dtype = _floats(self, "LogNormal")
     if not std > 0:
-        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
     return _fill(self, np.asarray(stream_of(generator).lognormal(mean, std, self._array.shape)).astype(dtype))
 
 
@@ -237,7 +237,7 @@ def cauchy_(self, median=0.0, sigma=1.0, *, generator=None):
     """Fill with numbers drawn from a Cauchy distribution, in place (`torch.Tensor.cauchy_`)."""
     dtype = _floats(self, "Cauchy")
     if not sigma > 0:
-        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
     drawn = np.asarray(stream_of(generator).standard_cauchy(self._array.shape))
     return _fill(self, (median + sigma * drawn).astype(dtype))
 
