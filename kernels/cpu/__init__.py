@@ -26,6 +26,7 @@ from .row_norm import row_norm, row_norm_grad
 from .scatter import gather, gather_rows, scatter, scatter_add_rows
 from .selection import kth_smallest
 from .softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
+from .topk import top_k
 from .unfold import fold, unfold
 
 __all__ = [
@@ -74,5 +75,6 @@ __all__ = [
     "sgd_update",
     "softmax",
     "softmax_grad",
+    "top_k",
     "unfold",
 ]

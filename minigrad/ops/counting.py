@@ -13,7 +13,7 @@ from .registry import both
 def _given(values, inverse, counts, return_inverse, return_counts):
     """The results that were asked for: a tensor, or a tuple of several."""
     results = [values] + [inverse] * bool(return_inverse) + [counts] * bool(return_counts)
-    tensors = tuple([Tensor._wrap(np.ascontiguousarray(x)) for x in results])
+    tensors = tuple([Tensor._wrap(np.asarray(x, order="C")) for x in results])
     return tensors if len(tensors) > 1 else tensors[0]
 
 

@@ -1,11 +1,13 @@
 """Order: sorting, the largest elements, and places in a sorted sequence. NaN counts as the largest value."""
 
+import math
 from collections import namedtuple
 
 import numpy as np
 
 from minigrad.autograd import Tensor, check_dim, get_default_dtype
 from minigrad.autograd.dtypes import TORCH_NAMES, promote_types
+from minigrad.kernels import kernels_for
 
 from .registry import both, function
 from .scatter import Gather
@@ -22,15 +24,30 @@ def _order(x, axis, descending):
     return x.shape[axis] - 1 - np.flip(backwards, axis)
 
 
-def _sorted(input, dim, descending, count=None):
-    """(values, indices) of the first `count` elements along `dim` in the given order, all by default."""
+def _keys(x):
+    """int64 numbers in the order of x, NaN the largest."""
+    if x.dtype.kind != "f":
+        return x.astype(np.int64)
+    bits = (x + x.dtype.type(0)).view(f"int{8 * x.itemsize}")  # the sum makes 0 of -0
+    keys = np.where(bits < 0, bits ^ np.iinfo(bits.dtype).max, bits)
+    keys[np.isnan(x)] = np.iinfo(bits.dtype).max
+    return keys.astype(np.int64, copy=False)
+
+
+def _largest(x, k, axis, largest, ordered):
+    """The indices of the k largest (or smallest) elements of an array along an axis."""
+    keys = np.moveaxis(_keys(x), axis, -1)
+    rows = keys.reshape(math.prod(keys.shape[:-1]), keys.shape[-1])
+    found = kernels_for(x).top_k(rows if largest else ~rows, k, ordered)
+    return np.moveaxis(found.reshape(*keys.shape[:-1], k), -1, axis)
+
+
+def _sorted(input, dim, descending):
+    """(values, indices) of the elements along `dim` in the given order."""
     axis = check_dim(dim, input.ndim)
     if input.ndim == 0:
         return input.clone(), Tensor._wrap(np.zeros((), np.int64))
-    order = _order(input._array, axis, descending)
-    if count is not None:
-        order = order[(*(slice(None),) * axis, slice(count))]
-    indices = Tensor._wrap(np.ascontiguousarray(order))
+    indices = Tensor._wrap(np.ascontiguousarray(_order(input._array, axis, descending)))
     return Gather.apply(input, axis, indices), indices
 
 
@@ -72,9 +89,9 @@ def msort(input):
 
 @both()
 def topk(input, k, dim=-1, largest=True, sorted=True):
-    """`(values, indices)` of the `k` largest (or smallest) elements along `dim`, in order; the first of equals first.
+    """`(values, indices)` of the `k` largest (or smallest) elements along `dim`, in order unless `sorted` is False.
 
-    Source: `torch.topk`.
+    Among equals, PyTorch's choice and order are matched. Source: `torch.topk`.
 
     >>> import minigrad
     >>> minigrad.topk(minigrad.tensor([3, 1, 2]), 2).values
@@ -86,7 +103,10 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
             f"selected index k out of range\nhint: k is {k}, the dimension has "
             f"{input._array.shape[axis] if input.ndim else 1} elements"
         )
-    return TopKResult(*_sorted(input, dim, largest, k))
+    if input.ndim == 0:
+        return TopKResult(input.clone(), Tensor._wrap(np.zeros((), np.int64)))
+    indices = Tensor._wrap(_largest(input._array, k, axis, largest, sorted))
+    return TopKResult(Gather.apply(input, axis, indices), indices)
 
 
 def _places(rows, values, right):
