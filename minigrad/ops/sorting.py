@@ -11,6 +11,7 @@ from minigrad.kernels import kernels_for
 
 from .registry import both, function
 from .scatter import Gather
+from .views import wide
 
 SortResult = namedtuple("SortResult", ["values", "indices"])
 TopKResult = namedtuple("TopKResult", ["values", "indices"])
@@ -24,22 +25,11 @@ def _order(x, axis, descending):
     return x.shape[axis] - 1 - np.flip(backwards, axis)
 
 
-def _keys(x):
-    """int64 numbers in the order of x, NaN the largest."""
-    if x.dtype.kind != "f":
-        return x.astype(np.int64)
-    bits = (x + x.dtype.type(0)).view(f"int{8 * x.itemsize}")  # the sum makes 0 of -0
-    keys = np.where(bits < 0, bits ^ np.iinfo(bits.dtype).max, bits)
-    keys[np.isnan(x)] = np.iinfo(bits.dtype).max
-    return keys.astype(np.int64, copy=False)
-
-
 def _largest(x, k, axis, largest, ordered):
     """The indices of the k largest (or smallest) elements of an array along an axis."""
-    keys = np.moveaxis(_keys(x), axis, -1)
-    rows = keys.reshape(math.prod(keys.shape[:-1]), keys.shape[-1])
-    found = kernels_for(x).top_k(rows if largest else ~rows, k, ordered)
-    return np.moveaxis(found.reshape(*keys.shape[:-1], k), -1, axis)
+    last = np.moveaxis(wide(x), axis, -1)
+    found = kernels_for(x).top_k(last.reshape(math.prod(last.shape[:-1]), last.shape[-1]), k, largest, ordered)
+    return np.moveaxis(found.reshape(*last.shape[:-1], k), -1, axis)
 
 
 def _sorted(input, dim, descending):
