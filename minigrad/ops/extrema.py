@@ -48,6 +48,9 @@ class NumericExtremum(Operation):
         return where(chosen, dz, 0.0), where(chosen, 0.0, dz)
 
 
+_PLAIN = (float, int, type(None))  # limits that leave a floating dtype as it is
+
+
 class Clamp(Operation):
     """x limited to [low, high], numbers, tensors or None; the limits let a gradient pass"""
 
