@@ -12,7 +12,7 @@ from minigrad.autograd.dtypes import TORCH_NAMES, native
 
 from .registry import both
 
-_PLAIN = (float, int)
+PLAIN = (float, int)
 _NUMBERS = (int, float, np.number, np.bool_)
 
 
@@ -66,15 +66,17 @@ def only_tensors(name, **operands):
             )
 
 
+def alike(x, y):
+    """Whether NumPy promotes the two as PyTorch does: arrays of one dtype, or a floating one and a Python number."""
+    if type(x) is np.ndarray:
+        return x.dtype is y.dtype if type(y) is np.ndarray else x.dtype.kind == "f" and type(y) in PLAIN
+    return type(x) in PLAIN and type(y) is np.ndarray and y.dtype.kind == "f"
+
+
 def binary(ufunc, x, y, dtype=None):
     """`ufunc(x, y)` computed in `dtype`, by default the operands' common one."""
-    if dtype is None:
-        if type(x) is np.ndarray:
-            direct = x.dtype is y.dtype if type(y) is np.ndarray else x.dtype.kind == "f" and type(y) in _PLAIN
-        else:
-            direct = type(x) in _PLAIN and type(y) is np.ndarray and y.dtype.kind == "f"
-        if not direct:
-            dtype = promote(x, y)
+    if dtype is None and not alike(x, y):
+        dtype = promote(x, y)
     if dtype is not None:
         x, y = cast(x, dtype), cast(y, dtype)
     try:

@@ -4,7 +4,7 @@ import numpy as np
 
 from minigrad.autograd import Operation, Tensor
 
-from .arithmetic import cast, no_broadcast, promote
+from .arithmetic import alike, cast, no_broadcast, promote
 from .registry import function, method
 
 
@@ -16,9 +16,11 @@ class Where(Operation):
     @staticmethod
     def forward(ctx, condition, x, y):
         ctx.save_for_backward(condition)
-        dtype = promote(x, y)
+        if not alike(x, y):
+            dtype = promote(x, y)
+            x, y = cast(x, dtype), cast(y, dtype)
         try:
-            return np.where(condition, cast(x, dtype), cast(y, dtype))
+            return np.where(condition, x, y)
         except ValueError:
             raise _apart(condition, x, y) from None
 

@@ -16,18 +16,16 @@ class Div(Operation):
 
     @staticmethod
     def forward(ctx, x, y):
-        keep(ctx, x if ctx.needs_input_grad[1] else None, y)
-        return binary(np.true_divide, x, y, true_dtype(x, y) if _whole(x, y) else None)
+        needs_x, needs_y = ctx.needs_input_grad
+        if needs_x or needs_y:
+            keep(ctx, x if needs_y else None, y)
+        floats = (type(x) is np.ndarray and x.dtype.kind == "f") or (type(y) is np.ndarray and y.dtype.kind == "f")
+        return binary(np.true_divide, x, y, None if floats else true_dtype(x, y))
 
     @staticmethod
     def backward(ctx, dz):
         x, y = kept(ctx)
         return (dz / y if ctx.needs_input_grad[0] else None), (-dz * (x / y / y) if ctx.needs_input_grad[1] else None)
-
-
-def _whole(x, y):
-    """Whether x / y needs another dtype than the operands' common one, because that is not floating."""
-    return not any(type(v) is np.ndarray and v.dtype.kind == "f" for v in (x, y))
 
 
 class Reciprocal(Operation):

@@ -77,7 +77,7 @@ def exp(x):
 
     >>> import minigrad
     >>> minigrad.exp(minigrad.tensor([0.0, 1.0]))
-
+    tensor([1.0000, 2.7183])
     """
     return np.exp(x)
 
@@ -88,7 +88,7 @@ def exp2(x):
 
     >>> import minigrad
     >>> minigrad.exp2(minigrad.tensor([0.0, 3.0]))
-
+    tensor([1., 8.])
     """
     return np.exp2(x)
 
@@ -99,7 +99,7 @@ def expm1(x):
 
     >>> import minigrad
     >>> minigrad.expm1(minigrad.tensor([0.0, 1.0]))
-
+    tensor([0.0000, 1.7183])
     """
     return np.expm1(x)
 
@@ -110,7 +110,7 @@ def log(x):
 
     >>> import minigrad
     >>> minigrad.log(minigrad.tensor([1.0, 2.0]))
-
+    tensor([0.0000, 0.6931])
     """
     return np.log(x)
 
@@ -121,7 +121,7 @@ def log2(x):
 
     >>> import minigrad
     >>> minigrad.log2(minigrad.tensor([1.0, 8.0]))
-
+    tensor([0., 3.])
     """
     return np.log2(x)
 
@@ -132,7 +132,7 @@ def log10(x):
 
     >>> import minigrad
     >>> minigrad.log10(minigrad.tensor([1.0, 1000.0]))
-
+    tensor([0., 3.])
     """
     return np.log10(x)
 
@@ -143,7 +143,7 @@ def log1p(x):
 
     >>> import minigrad
     >>> minigrad.log1p(minigrad.tensor([0.0, 1.0]))
-
+    tensor([0.0000, 0.6931])
     """
     return np.log1p(x)
 
@@ -154,7 +154,7 @@ def sqrt(x):
 
     >>> import minigrad
     >>> minigrad.sqrt(minigrad.tensor([4.0, 9.0]))
-
+    tensor([2., 3.])
     """
     return np.sqrt(x)
 
@@ -165,7 +165,7 @@ def rsqrt(x):
 
     >>> import minigrad
     >>> minigrad.rsqrt(minigrad.tensor([4.0]))
-
+    tensor([0.5000])
     """
     return np.reciprocal(np.sqrt(x))
 
@@ -176,7 +176,7 @@ def sin(x):
 
     >>> import minigrad
     >>> minigrad.sin(minigrad.tensor([0.0]))
-
+    tensor([0.])
     """
     return np.sin(x)
 
@@ -187,7 +187,7 @@ def cos(x):
 
     >>> import minigrad
     >>> minigrad.cos(minigrad.tensor([0.0]))
-
+    tensor([1.])
     """
     return np.cos(x)
 
@@ -198,7 +198,7 @@ def tan(x):
 
     >>> import minigrad
     >>> minigrad.tan(minigrad.tensor([0.0, 1.0]))
-
+    tensor([0.0000, 1.5574])
     """
     return np.tan(x)
 
@@ -209,7 +209,7 @@ def asin(x):
 
     >>> import minigrad
     >>> minigrad.asin(minigrad.tensor([0.0, 1.0]))
-
+    tensor([0.0000, 1.5708])
     """
     return np.arcsin(x)
 
@@ -220,7 +220,7 @@ def acos(x):
 
     >>> import minigrad
     >>> minigrad.acos(minigrad.tensor([0.0, 1.0]))
-
+    tensor([1.5708, 0.0000])
     """
     return np.arccos(x)
 
@@ -231,7 +231,7 @@ def atan(x):
 
     >>> import minigrad
     >>> minigrad.atan(minigrad.tensor([0.0, 1.0]))
-
+    tensor([0.0000, 0.7854])
     """
     return np.arctan(x)
 
@@ -242,7 +242,7 @@ def sinh(x):
 
     >>> import minigrad
     >>> minigrad.sinh(minigrad.tensor([0.0, 1.0]))
-
+    tensor([0.0000, 1.1752])
     """
     return np.sinh(x)
 
@@ -253,7 +253,7 @@ def cosh(x):
 
     >>> import minigrad
     >>> minigrad.cosh(minigrad.tensor([0.0, 1.0]))
-
+    tensor([1.0000, 1.5431])
     """
     return np.cosh(x)
 
@@ -264,7 +264,7 @@ def asinh(x):
 
     >>> import minigrad
     >>> minigrad.asinh(minigrad.tensor([0.0, 1.0]))
-
+    tensor([0.0000, 0.8814])
     """
     return np.arcsinh(x)
 
@@ -275,7 +275,7 @@ def acosh(x):
 
     >>> import minigrad
     >>> minigrad.acosh(minigrad.tensor([1.0, 2.0]))
-
+    tensor([0.0000, 1.3170])
     """
     return np.arccosh(x)
 
@@ -286,7 +286,7 @@ def atanh(x):
 
     >>> import minigrad
     >>> minigrad.atanh(minigrad.tensor([0.0, 0.5]))
-
+    tensor([0.0000, 0.5493])
     """
     return np.arctanh(x)
 
@@ -297,7 +297,7 @@ def erf(x):
 
     >>> import minigrad
     >>> minigrad.erf(minigrad.tensor([0.0, 1.0]))
-
+    tensor([0.0000, 0.8427])
     """
     return _special("erf")(x)
 
@@ -308,7 +308,7 @@ def erfc(x):
 
     >>> import minigrad
     >>> minigrad.erfc(minigrad.tensor([0.0, 1.0]))
-
+    tensor([1.0000, 0.1573])
     """
     return _special("erfc")(x)
 
@@ -319,7 +319,7 @@ def erfinv(x):
 
     >>> import minigrad
     >>> minigrad.erfinv(minigrad.tensor([0.0, 0.5]))
-
+    tensor([0.0000, 0.4769])
     """
     return _special("erfinv")(x)
 
@@ -330,7 +330,7 @@ def lgamma(x):
 
     >>> import minigrad
     >>> minigrad.lgamma(minigrad.tensor([1.0, 5.0]))
-
+    tensor([0.0000, 3.1781])
     """
     return np.where(np.isneginf(x), np.inf, _special("gammaln")(x))
 
@@ -341,7 +341,7 @@ def digamma(x):
 
     >>> import minigrad
     >>> minigrad.digamma(minigrad.tensor([1.0, 2.0]))
-
+    tensor([-0.5772,  0.4228])
     """
     return _special("psi")(x)
 
@@ -352,7 +352,7 @@ def sinc(x):
 
     >>> import minigrad
     >>> minigrad.sinc(minigrad.tensor([0.0, 0.5]))
-    X
+    tensor([1.0000, 0.6366])
     """
     angle = x * x.dtype.type(np.pi)
     return np.where(angle == 0, x.dtype.type(1), np.sin(angle) / angle)
@@ -443,6 +443,6 @@ def logit(input, eps=None):
 
     >>> import minigrad
     >>> minigrad.logit(minigrad.tensor([0.5, 1.0]), eps=0.1)
-    X
+    tensor([0.0000, 2.1972])
     """
     return Logit.apply(input, eps)

