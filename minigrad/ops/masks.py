@@ -13,7 +13,7 @@ from .shape import broadcast_shapes, expand, reshape
 
 def _together(input, mask):
     """Both expanded to the shape they broadcast to."""
-    shape = broadcast_shapes(input._array.shape, mask._array.shape)
+    shape = broadcast_shapes(mask._array.shape, input._array.shape)
     return tuple([x if x._array.shape == shape else expand(x, shape) for x in (input, mask)])
 
 

@@ -250,7 +250,7 @@ def take_along_dim(input, indices, dim=None):
             f"torch.take_along_dim(): dtype of indices should be Long but got {TORCH_NAMES[indices.dtype]}"
         )
     if dim is None:
-        return gather(reshape(input, -1), 0, _from_front(reshape(indices, -1), input.numel()))
+        return gather(reshape(input, -1), 0, reshape(indices, -1))
     if input.ndim != indices.ndim:
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor, check_dim
+from minigrad.autograd import Operation, Tensor, check_dim, contiguous_format
 
+from .conversion import clone
 from .index import Pick
 from .registry import both, method
 from .shape import distinct_dims, expand, reshape, sizes_of
@@ -128,7 +129,8 @@ def _repeat(input, repeats):
     shape = input._array.shape
     apart = [size for n in shape for size in (1, n)]
     together = [size for r, n in zip(repeats, shape) for size in (r, n)]
-    return reshape(expand(reshape(input, apart), together), [r * n for r, n in zip(repeats, shape)])
+    copy = clone(expand(reshape(input, apart), together), memory_format=contiguous_format)
+    return reshape(copy, [r * n for r, n in zip(repeats, shape)])
 
 
 def _lead(input, count):

@@ -408,7 +408,7 @@ def expand(self, *sizes, size=None):
             f"provided ({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     target = []
-    for i, n in enumerate(size):
+    for i, n in reversed(list(enumerate(size))):
         have = 1 if i < lead else shape[i - lead]
         if n < 0 and i < lead:
             raise RuntimeError(
@@ -421,6 +421,7 @@ def expand(self, *sizes, size=None):
                 f"Target sizes: {list(size)}.  Tensor sizes: {list(shape)}"
             )
         target.append(have if n == -1 else n)
+    target.reverse()
     if math.prod([n for n in target if n]) * self._array.itemsize >= 2**63:
         raise RuntimeError(f"numel: integer multiplication overflow\nhint: the sizes are {target}")
     return Expand.apply(self, tuple(target))
