@@ -3,7 +3,7 @@
 import itertools
 import math
 
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd.dtypes import TORCH_NAMES, promote_types
 
 from .linear_systems import cross as linalg_cross
 from .matrix import MatMul, c_name, matmul
@@ -188,9 +188,9 @@ def _permuted(x, names, order):
 
 
 def _sum_out(x, names, needed):
-    """`x` summed over the dimensions whose names nobody needs."""
+    """`x` summed over the dimensions whose names nobody needs; small integers become int64, as in every sum."""
     axes = tuple([d for d, name in enumerate(names) if name not in needed])
-    return (x.sum(axes, dtype=x.dtype), [name for name in names if name in needed]) if axes else (x, names)
+    return (x.sum(axes), [name for name in names if name in needed]) if axes else (x, names)
 
 
 def _contract(x, x_names, y, y_names, needed):
@@ -214,6 +214,10 @@ def _contract(x, x_names, y, y_names, needed):
         x = x.reshape([*[shapes[name] for name in [*batch, *rows]], *[1] * len(columns)]) if columns else x
         y = y.reshape([*[shapes[name] for name in batch], *[1] * len(rows), *[shapes[name] for name in columns]])
         return x * y, result
+    dtype = promote_types(x._array.dtype, y._array.dtype)
+    if dtype.kind == "b":
+        raise NotImplementedError("\"bmm\" not implemented for 'Bool'\nhint: convert the operands with .long()")
+    x, y = x.to(dtype), y.to(dtype)
     if not rows and not columns and batch:
         y = _permuted(y, y_names, [*batch, *summed])
         return (x * y).sum(tuple(range(len(batch), x.ndim)), dtype=x.dtype), result
@@ -274,7 +278,7 @@ def tensordot(a, b, dims=2):
                 f"size {sizes[1]} in dim {shown_b}"
             )
         if sizes[0] != sizes[1]:  # one of them broadcasts: the other is summed by itself
-            a, b = (a.sum(axis_a, True), b) if sizes[1] == 1 else (a, b.sum(axis_b, True))
+            a, b = (a.sum(axis_a, True, dtype=a.dtype), b) if sizes[1] == 1 else (a, b.sum(axis_b, True, dtype=b.dtype))
     a_names, b_names = [f"a{d}" for d in range(a.ndim)], [f"b{d}" for d in range(b.ndim)]
     for axis_a, axis_b in zip(axes_a, axes_b):
         b_names[axis_b] = a_names[axis_a]

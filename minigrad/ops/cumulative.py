@@ -144,11 +144,11 @@ class LogCumSumExp(Operation):
         if x.ndim == 0:
             return dy
 
-        def sums(part):  # Σ part · eˣ⁻ʸ for a part that is nowhere negative, in logarithms
-            terms = where(part > 0, part.log() - y, -np.inf)
+        def sums(part):  # Σ part · eˣ⁻ʸ over the positive parts, in logarithms
+            terms = where(part > 0, where(part > 0, part, 1.0).log() - y, -np.inf)
             return (LogCumSumExp.apply(terms, ctx.axis, not ctx.reverse) + x).exp()
 
-        return sums(where(dy > 0, dy, 0.0)) - sums(where(dy < 0, -dy, 0.0))
+        return sums(dy) - sums(-dy)
 
 
 @both(inplace=True)

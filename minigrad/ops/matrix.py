@@ -79,11 +79,10 @@ class WeightedSum(Operation):
         if p.dtype.kind != "f":
             beta, alpha = int(beta), int(alpha)
         ctx.beta, ctx.alpha = beta, alpha
-        with np.errstate(all="ignore"):
-            z = p.copy() if alpha == 1 else np.multiply(p, p.dtype.type(alpha))
-            if beta == 0:
-                return z
-            return np.add(z, x if beta == 1 else np.multiply(x, x.dtype.type(beta)), out=z)
+        z = p.copy() if alpha == 1 else np.multiply(p, p.dtype.type(alpha))
+        if beta == 0:
+            return z
+        return np.add(z, x if beta == 1 else np.multiply(x, x.dtype.type(beta)), out=z)
 
     @staticmethod
     def backward(ctx, dz):
@@ -238,13 +237,9 @@ def mv(input, vec):
     >>> minigrad.mv(minigrad.tensor([[1.0, 2.0], [3.0, 4.0]]), minigrad.tensor([1.0, 1.0]))
     tensor([3., 7.])
     """
-    _matrix_and_vector(1, input, vec)
+    if input.ndim != 2 or vec.ndim != 1:
+        raise RuntimeError(f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}")
     return matmul(input, vec)
-
-
-def _matrix_and_vector(rank, mat, vec):
-    if mat.ndim != 2 or vec.ndim != 1:
-        raise RuntimeError(f"vector + matrix @ vector expected, got {rank}, {mat.ndim}, {vec.ndim}")
 
 
 @both()
@@ -452,6 +447,8 @@ def linear(input, weight, bias=None):
             f"{TORCH_NAMES[input._array.dtype]}"
         )
     if rank != 2 or input._array.dtype.kind != "f" or (bias is not None and bias._array.shape != weight.shape[:1]):
+        if rank == 1 and bias is not None:
+            raise RuntimeError("mat2 must be a matrix, got 1-D tensor")
         result = matmul(input, weight.t())
         return result if bias is None else result + bias.expand(*result.shape)
     _same_dtype(input, weight)
