@@ -21,6 +21,7 @@ from . import (  # noqa: F401
     creation,
     ctc,
     cumulative,
+    decompositions,
     diagonals,
     distance,
     division,

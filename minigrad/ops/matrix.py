@@ -79,10 +79,10 @@ class WeightedSum(Operation):
         if p.dtype.kind != "f":
             beta, alpha = int(beta), int(alpha)
         ctx.beta, ctx.alpha = beta, alpha
-        z = p.copy() if alpha == 1 else np.multiply(p, p.dtype.type(alpha))
+        z = p.copy() if alpha == 1 else np.multiply(p, np.asarray(alpha).astype(p.dtype))
         if beta == 0:
             return z
-        return np.add(z, x if beta == 1 else np.multiply(x, x.dtype.type(beta)), out=z)
+        return np.add(z, x if beta == 1 else np.multiply(x, np.asarray(beta).astype(x.dtype)), out=z)
 
     @staticmethod
     def backward(ctx, dz):

@@ -8,7 +8,7 @@ from minigrad.autograd import Operation, check_dim
 from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype, promote_types
 
 from .choice import where
-from .linear_systems import svdvals
+from .decompositions import svdvals
 from .reduction import add_up, axes_of, kept_shape
 from .registry import linear_algebra, numpy_names
 
