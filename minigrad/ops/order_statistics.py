@@ -74,11 +74,19 @@ def _median(input, dim, keepdim, ignore_nan, result):
 
 def _middle_positions(rows, ignore_nan):
     """Position of the lower median of every row once it is (stably) sorted; of the first NaN unless NaN is ignored."""
-    nans = np.count_nonzero(rows != rows, axis=1)
-    numbers = rows.shape[1] - nans
-    middle = np.maximum(numbers - 1, 0) // 2
-    place = middle if ignore_nan else np.where(nans > 0, numbers, middle)  # NaN is sorted to the end
-    return np.take_along_axis(np.argsort(rows, axis=1, kind="stable"), place[:, None], 1)
+    nan = rows != rows
+    numbers = rows.shape[1] - np.count_nonzero(nan, axis=1, keepdims=True)
+    place = np.maximum(numbers - 1, 0) // 2
+    if nan.any():  # NaN is sorted to the end
+        place = place if ignore_nan else np.where(numbers < rows.shape[1], numbers, place)
+        ordered = np.sort(rows, axis=1)
+    else:
+        ordered = np.partition(rows, (rows.shape[1] - 1) // 2, axis=1)
+    value = np.take_along_axis(ordered, place, 1)
+    lost = value != value
+    rank = np.where(lost, 0, place - np.count_nonzero(rows < value, axis=1, keepdims=True))
+    equal = np.where(lost, nan, rows == value)
+    return np.argmax(np.cumsum(equal, axis=1) > rank, axis=1)
 
 
 @both()
