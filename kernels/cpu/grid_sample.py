@@ -21,40 +21,31 @@ _CHANNELS = 8  # channels of an image that a task of the adjoint takes
 
 
 @jit
-def _reflect(place, size, align_corners):
-    """(place, its derivative): the place thrown back at the borders of the image, as often as it takes."""
-    low = 0.0 if align_corners else -0.5
-    span = size - 1.0 if align_corners else size * 1.0
-    if span == 0:
-        return place * 0, place * 0
-    slope = 1.0
-    beyond = place - low
-    if beyond < 0:
-        beyond, slope = -beyond, -1.0
-    flips = np.floor(beyond / span)
-    beyond -= flips * span
-    if flips % 2 == 0:
-        return beyond + low, place * 0 + slope
-    return span - beyond + low, place * 0 - slope
-
-
-@jit
 def _inside(place, size, padding, align_corners):
-    """(place, its derivative) as the padding has it: unchanged, at the border, or thrown back."""
-    slope = place * 0 + 1
+    """(place, its derivative) as the padding has it: unchanged, at the border, or thrown back as often as it takes."""
+    slope = 1.0
     if padding == 0:
         return place, slope
     if padding == 2:
-        place, slope = _reflect(place, size, align_corners)
+        low = 0.0 if align_corners else -0.5
+        span = size - 1.0 if align_corners else size * 1.0
+        beyond = place - low
+        if beyond < 0:
+            beyond, slope = -beyond, -1.0
+        flips = np.floor(beyond / span) if span > 0 else 0.0
+        beyond = beyond - flips * span if span > 0 else 0.0
+        odd = flips % 2 != 0
+        place, slope = (span - beyond if odd else beyond) + low, -slope if odd else slope
     if place > 0 and place < size - 1:
         return place, slope
-    return place * 0 if not place > 0 else place * 0 + (size - 1), slope * 0
+    return (size - 1.0 if place > 0 else 0.0), 0.0
 
 
 @jit
-def _axis(coordinate, size, mode, padding, align_corners, order, cells, weights):
-    """Fill in the cells next to a coordinate from -1 to 1, -1 for none, and their weights differentiated; their number.
+def _axis(coordinate, size, mode, padding, align_corners, order, polynomials, cells, weights):
+    """Fill in the cells next to a coordinate from -1 to 1, -1 for none, and their weights, `order` times differentiated.
 
+    polynomials[k] holds the coefficients of neighbour k's weight, in how far the place lies beyond the cell before it.
     A coordinate that is no number stands at the border where there is padding.
     """
     real = weights.dtype.type
@@ -67,79 +58,53 @@ def _axis(coordinate, size, mode, padding, align_corners, order, cells, weights)
     if mode != 2:
         moved, factor = _inside(place, size, padding, align_corners)
         place, slope = real(moved), slope * real(factor)
-    if mode == 1:
-        count, first = 1, np.rint(place)
-        weights[0] = real(1) if order == 0 else real(0)
-    else:
-        first = np.floor(place)
-        t = place - first
-        one, two, three, a = real(1), real(2), real(3), real(-0.75)
-        if mode == 0:
-            count = 2
-            if order == 0:
-                weights[0], weights[1] = one - t, t
-            elif order == 1:
-                weights[0], weights[1] = -slope, slope
-            else:
-                weights[0], weights[1] = real(0), real(0)
-        else:
-            count = 4
-            first -= one
-            for k in range(4):
-                d = abs(t + one - real(k))
-                sign = -slope if k > 1 else slope
-                near = k == 1 or k == 2
-                if order == 0:
-                    near_weight = ((a + two) * d - (a + three)) * d * d + one
-                    weights[k] = near_weight if near else ((a * d - real(5) * a) * d + real(8) * a) * d - real(4) * a
-                elif order == 1:
-                    near_weight = (three * (a + two) * d - two * (a + three)) * d
-                    weights[k] = (near_weight if near else (three * a * d - real(10) * a) * d + real(8) * a) * sign
-                elif order == 2:
-                    near_weight = real(6) * (a + two) * d - two * (a + three)
-                    weights[k] = (near_weight if near else real(6) * a * d - real(10) * a) * slope * slope
-                elif order == 3:
-                    weights[k] = (real(6) * (a + two) if near else real(6) * a) * sign * slope * slope
-                else:
-                    weights[k] = real(0)
-    for k in range(count):
+    first = np.rint(place) if mode == 1 else np.floor(place)
+    t = real(0) if mode == 1 else place - first
+    if mode == 2:
+        first -= real(1)
+    scale = real(1)
+    for _ in range(order):
+        scale *= slope
+    for k in range(len(polynomials)):
+        p = polynomials[k]
+        weights[k] = (((p[3] * t + p[2]) * t + p[1]) * t + p[0]) * scale
         cell = first + real(k)
         if mode == 2:
             moved, _ = _inside(cell, size, padding, align_corners)
             cell = real(moved)
+        if padding > 0:  # the neighbour beyond the border of a place on it, whose weight is 0
+            cell = min(cell, real(size - 1))
         cells[k] = np.int64(cell) if cell >= 0 and cell < size else -1
-        if cells[k] < 0 and padding > 0:  # the neighbour beyond the border of a place on it, whose weight is 0
-            cells[k] = size - 1
-    return count
 
 
 @jit
-def _terms(place, sizes, mode, padding, align_corners, orders, cells, weights, counts):
-    """Fill in `_axis` for the three axes (D, H, W) of a place, whose coordinates stand in the order (x, y, z)."""
-    for axis in range(3):
-        at = 2 - axis
-        if at < len(place):
-            counts[axis] = _axis(
-                place[at], sizes[axis], mode, padding, align_corners, orders[at], cells[axis], weights[axis]
-            )
-        else:
-            counts[axis], cells[axis, 0], weights[axis, 0] = 1, 0, 1
+def _terms(place, sizes, mode, padding, align_corners, orders, polynomials, cells, weights):
+    """Fill in `_axis` for the axes of a place; coordinates stand in the opposite order of the axes (D, H, W)."""
+    for at in range(len(place)):
+        axis = 2 - at
+        _axis(
+            place[at], sizes[axis], mode, padding, align_corners, orders[at], polynomials[at], cells[axis],
+            weights[axis],
+        )  # fmt: skip
+    if len(place) == 2:
+        cells[0, 0], weights[0, 0] = 0, 1
 
 
 @jit
-def _sample_part(part, count, x, grid, y, sizes, mode, padding, align_corners, orders):
+def _sample_part(part, count, x, grid, y, sizes, mode, padding, align_corners, orders, polynomials):
     """Part `part` of `count` of the places of y (N, places, C) from x (N, cells, C) and grid (N, places, rank)."""
-    cells, weights, counts = np.empty((3, 4), np.int64), np.empty((3, 4), x.dtype), np.empty(3, np.int64)
+    cells, weights = np.empty((3, 4), np.int64), np.empty((3, 4), x.dtype)
     places = grid.shape[1]
-    total = len(grid) * places
+    total, terms = len(grid) * places, polynomials.shape[1]
     for unit in range(total * part // count, total * (part + 1) // count):
         image, p = divmod(unit, places)
-        _terms(grid[image, p], sizes, mode, padding, align_corners, orders, cells, weights, counts)
+        _terms(grid[image, p], sizes, mode, padding, align_corners, orders, polynomials, cells, weights)
         result = y[image, p]
-        result[:] = 0
-        for i in range(counts[0]):
-            for j in range(counts[1]):
-                for k in range(counts[2]):
+        for c in range(len(result)):
+            result[c] = 0
+        for i in range(terms if grid.shape[2] == 3 else 1):
+            for j in range(terms):
+                for k in range(terms):
                     weight = weights[0, i] * weights[1, j] * weights[2, k]
                     if cells[0, i] < 0 or cells[1, j] < 0 or cells[2, k] < 0:
                         weight *= x.dtype.type(0)  # a zero beyond the border, or NaN where the place is none
@@ -152,21 +117,23 @@ def _sample_part(part, count, x, grid, y, sizes, mode, padding, align_corners, o
 
 
 @jit
-def _spread_part(part, count, dy, grid, dx, blocks, sizes, mode, padding, align_corners, orders):
+def _spread_part(part, count, dy, grid, dx, blocks, sizes, mode, padding, align_corners, orders, polynomials):
     """Part `part` of `count` of dx, the adjoint of `_sample_part`: images, in `blocks` blocks of channels each."""
-    cells, weights, counts = np.empty((3, 4), np.int64), np.empty((3, 4), dy.dtype), np.empty(3, np.int64)
-    channels = dx.shape[2]
+    cells, weights = np.empty((3, 4), np.int64), np.empty((3, 4), dy.dtype)
+    channels, terms = dx.shape[2], polynomials.shape[1]
     units = len(dx) * blocks
     for unit in range(units * part // count, units * (part + 1) // count):
         image, block = divmod(unit, blocks)
         low, high = channels * block // blocks, channels * (block + 1) // blocks
-        dx[image, :, low:high] = 0
+        for cell in range(dx.shape[1]):
+            for c in range(low, high):
+                dx[image, cell, c] = 0
         for p in range(grid.shape[1]):
-            _terms(grid[image, p], sizes, mode, padding, align_corners, orders, cells, weights, counts)
+            _terms(grid[image, p], sizes, mode, padding, align_corners, orders, polynomials, cells, weights)
             source = dy[image, p, low:high]
-            for i in range(counts[0]):
-                for j in range(counts[1]):
-                    for k in range(counts[2]):
+            for i in range(terms if grid.shape[2] == 3 else 1):
+                for j in range(terms):
+                    for k in range(terms):
                         if cells[0, i] >= 0 and cells[1, j] >= 0 and cells[2, k] >= 0:
                             weight = weights[0, i] * weights[1, j] * weights[2, k]
                             cell = (cells[0, i] * sizes[1] + cells[1, j]) * sizes[2] + cells[2, k]
@@ -176,24 +143,24 @@ def _spread_part(part, count, dy, grid, dx, blocks, sizes, mode, padding, align_
 
 
 @jit
-def _grid_part(part, count, dy, x, grid, dgrid, sizes, mode, padding, align_corners, orders):
+def _grid_part(part, count, dy, x, grid, dgrid, sizes, mode, padding, align_corners, orders, polynomials, steeper):
     """Part `part` of `count` of the places of dgrid (N, places, rank): along each axis the weights once more
     differentiated, times the products of dy and x summed over the channels."""
-    cells, weights, counts = np.empty((3, 4), np.int64), np.empty((3, 4), x.dtype), np.empty(3, np.int64)
-    slopes, steeper = np.empty((3, 4), x.dtype), np.empty(3, np.int64)
+    cells, weights = np.empty((3, 4), np.int64), np.empty((3, 4), x.dtype)
+    slopes = np.empty((3, 4), x.dtype)
     places, rank = dgrid.shape[1:]
     total = len(grid) * places
-    for at in range(3):
-        steeper[at] = orders[at] + 1
+    terms = polynomials.shape[1]
     for unit in range(total * part // count, total * (part + 1) // count):
         image, p = divmod(unit, places)
-        _terms(grid[image, p], sizes, mode, padding, align_corners, steeper, cells, slopes, counts)
-        _terms(grid[image, p], sizes, mode, padding, align_corners, orders, cells, weights, counts)
+        _terms(grid[image, p], sizes, mode, padding, align_corners, orders + 1, steeper, cells, slopes)
+        _terms(grid[image, p], sizes, mode, padding, align_corners, orders, polynomials, cells, weights)
         result, given = dgrid[image, p], dy[image, p]
-        result[:] = 0
-        for i in range(counts[0]):
-            for j in range(counts[1]):
-                for k in range(counts[2]):
+        for c in range(len(result)):
+            result[c] = 0
+        for i in range(terms if grid.shape[2] == 3 else 1):
+            for j in range(terms):
+                for k in range(terms):
                     product = x.dtype.type(0)
                     if cells[0, i] >= 0 and cells[1, j] >= 0 and cells[2, k] >= 0:
                         source = x[image, (cells[0, i] * sizes[1] + cells[1, j]) * sizes[2] + cells[2, k]]
@@ -206,26 +173,46 @@ def _grid_part(part, count, dy, x, grid, dgrid, sizes, mode, padding, align_corn
 
 
 @pool_jit
-def _sample_all(count, x, grid, y, sizes, mode, padding, align_corners, orders):
-    parallel_for(count, count > 1, _sample_part, (count, x, grid, y, sizes, mode, padding, align_corners, orders))
+def _sample_all(count, x, grid, y, sizes, mode, padding, align_corners, orders, polynomials):
+    arguments = count, x, grid, y, sizes, mode, padding, align_corners, orders, polynomials
+    parallel_for(count, count > 1, _sample_part, arguments)
 
 
 @pool_jit
-def _spread_all(count, dy, grid, dx, blocks, sizes, mode, padding, align_corners, orders):
-    arguments = count, dy, grid, dx, blocks, sizes, mode, padding, align_corners, orders
+def _spread_all(count, dy, grid, dx, blocks, sizes, mode, padding, align_corners, orders, polynomials):
+    arguments = count, dy, grid, dx, blocks, sizes, mode, padding, align_corners, orders, polynomials
     parallel_for(count, count > 1, _spread_part, arguments)
 
 
 @pool_jit
-def _grid_all(count, dy, x, grid, dgrid, sizes, mode, padding, align_corners, orders):
-    arguments = count, dy, x, grid, dgrid, sizes, mode, padding, align_corners, orders
+def _grid_all(count, dy, x, grid, dgrid, sizes, mode, padding, align_corners, orders, polynomials, steeper):
+    arguments = count, dy, x, grid, dgrid, sizes, mode, padding, align_corners, orders, polynomials, steeper
     parallel_for(count, count > 1, _grid_part, arguments)
 
 
-def _settings(sizes, mode, padding_mode, align_corners, orders):
+_POLYNOMIALS = {  # the weight of each neighbour by its coefficients, the constant one first; the cubic one is Keys'
+    "bilinear": [[1, -1, 0, 0], [0, 1, 0, 0]],
+    "nearest": [[1, 0, 0, 0]],
+    "bicubic": [[0, -0.75, 1.5, -0.75], [1, 0, -2.25, 1.25], [0, 0.75, 1.5, -1.25], [0, 0, -0.75, 0.75]],
+}
+
+
+def _polynomials(mode, orders, dtype):
+    """(rank, neighbours, 4) coefficients of the weights, differentiated `orders` times along each coordinate."""
+    result = []
+    for order in orders:
+        coefficients = np.array(_POLYNOMIALS[mode], dtype)
+        for _ in range(order):
+            coefficients = np.pad(coefficients[:, 1:] * np.arange(1, 4), ((0, 0), (0, 1)))
+        result.append(coefficients.astype(dtype))
+    return np.array(result)
+
+
+def _settings(sizes, mode, padding_mode, align_corners, orders, dtype):
+    """The arguments of the kernels from sizes to polynomials."""
     sizes = np.array((1,) * (3 - len(sizes)) + tuple(sizes))
-    orders = np.array(tuple(orders) + (0,) * (3 - len(orders)))
-    return sizes, _MODES[mode], _PADDINGS[padding_mode], align_corners, orders
+    polynomials = _polynomials(mode, orders, dtype.newbyteorder("="))
+    return sizes, _MODES[mode], _PADDINGS[padding_mode], align_corners, np.array(orders), polynomials
 
 
 def _flat(x):
@@ -255,7 +242,7 @@ def grid_sample(x, grid, mode, padding_mode, align_corners, orders):
     n, places, c = len(x), grid.shape[1:-1], x.shape[1]
     y = np.empty((n, *places, c), x.dtype.newbyteorder("="))
     if y.size:
-        settings = _settings(x.shape[2:], mode, padding_mode, align_corners, orders)
+        settings = _settings(x.shape[2:], mode, padding_mode, align_corners, orders, x.dtype)
         source, at = _flat(x), _places(grid)
         _sample_all(parts(n * at.shape[1], 4 * y.size), source, at, y.reshape(n, -1, c), *settings)
     return channels_first(y)
@@ -273,7 +260,7 @@ def grid_sample_grad(dy, grid, input_shape, mode, padding_mode, align_corners, o
     n, c, *spatial = input_shape
     dx = np.empty((n, *spatial, c), dy.dtype.newbyteorder("="))
     if dx.size:
-        settings = _settings(spatial, mode, padding_mode, align_corners, orders)
+        settings = _settings(spatial, mode, padding_mode, align_corners, orders, dy.dtype)
         blocks = -(-c // _CHANNELS)
         source, at = _flat(dy), _places(grid)
         _spread_all(parts(n * blocks, dx.size + 4 * dy.size), source, at, dx.reshape(n, -1, c), blocks, *settings)
@@ -290,8 +277,9 @@ def grid_sample_grid_grad(dy, x, grid, mode, padding_mode, align_corners, orders
     """
     dgrid = np.zeros(grid.shape, x.dtype.newbyteorder("="))
     if dgrid.size and x.size:
-        settings = _settings(x.shape[2:], mode, padding_mode, align_corners, orders)
+        settings = _settings(x.shape[2:], mode, padding_mode, align_corners, orders, x.dtype)
+        steeper = _polynomials(mode, [order + 1 for order in orders], dgrid.dtype)
         given, source, at = _flat(dy), _flat(x), _places(grid)
         count = parts(len(grid) * at.shape[1], 4 * dy.size)
-        _grid_all(count, given, source, at, dgrid.reshape(at.shape), *settings)
+        _grid_all(count, given, source, at, dgrid.reshape(at.shape), *settings, steeper)
     return dgrid

@@ -8,6 +8,7 @@ over the channels of a pixel, with few over all pixels and channels of a row, th
 """
 
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 
@@ -110,14 +111,14 @@ def _max_taps(windows, channels, dilation):
         return *windows, dilation, starts, np.empty((0, 0), np.uintp), np.empty((0, 0), np.int32)
     # a tap outside the input repeats its neighbour inside, which changes neither the maximum nor its index
     last = (stop - 1 - first) // dilation[2]
-    taps = first + np.minimum(np.arange(last.max() + 1)[:, None], last) * dilation[2]
+    taps = first + np.minimum(np.arange(last.max(initial=0) + 1)[:, None], last) * dilation[2]
     return *windows, dilation, starts, _positions(taps, channels), np.repeat(taps, channels, axis=1).astype(np.int32)
 
 
 def _positions(pixels, channels):
     """Positions in a row of memory of every channel of the given (taps, pixels)."""
     positions = pixels[:, :, None] * channels + np.arange(channels)
-    return positions.reshape(len(pixels), -1).astype(np.uintp)
+    return positions.reshape(len(pixels), pixels.shape[1] * channels).astype(np.uintp)
 
 
 def max_pool(x, kernel, stride, padding, dilation, output_size):
@@ -165,13 +166,13 @@ def adaptive_max_pool(x, output_size):
 
 
 @jit
-def _median_rows(part, count, x, y, indices, depths, heights, widths, shape):
-    """Part `part` of `count` of the output rows of median pooling; arguments as of `_max_rows`, windows not empty."""
+def _median_rows(part, count, x, y, indices, depths, heights, widths, most, shape):
+    """Part `part` of `count` of the output rows of median pooling, arguments as of `_max_rows`.
+
+    No window is empty, and none has more than `most` cells.
+    """
     depth, height, width, channels = shape
     output_row = widths.shape[1] * channels
-    most = 1
-    for window in (depths, heights, widths):
-        most *= (window[1] - window[0]).max()
     values, places = np.empty(most, x.dtype), np.empty(most, np.int64)
     rows = len(y) // output_row
     for row in range(rows * part // count, rows * (part + 1) // count):
@@ -198,8 +199,8 @@ def _median_rows(part, count, x, y, indices, depths, heights, widths, shape):
 
 
 @pool_jit
-def _median_all(count, x, y, indices, depths, heights, widths, shape):
-    parallel_for(count, count > 1, _median_rows, (count, x, y, indices, depths, heights, widths, shape))
+def _median_all(count, x, y, indices, depths, heights, widths, most, shape):
+    parallel_for(count, count > 1, _median_rows, (count, x, y, indices, depths, heights, widths, most, shape))
 
 
 def median_pool(x, kernel, stride, padding, output_size):
@@ -219,8 +220,9 @@ def median_pool(x, kernel, stride, padding, output_size):
             spatial, _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0), (1, 1, 1), _volume(output_size, 1)
         )
         source, result, where = channels_last(x).reshape(-1), y.reshape(-1), indices.reshape(-1)
-        count = parts(y.size // (channels * output_size[-1]), y.size * int(np.prod(kernel)))
-        _median_all(count, source, result, where, *windows, (*spatial, channels))
+        most = prod(int((stop - start).max()) for start, stop in windows)
+        count = parts(y.size // (channels * output_size[-1]), y.size * most)
+        _median_all(count, source, result, where, *windows, most, (*spatial, channels))
     return channels_first(y), channels_first(indices)
 
 
@@ -390,7 +392,7 @@ def _sum_tables(spatial, channels, windows, extents, gradient):
     if channels >= FEW_CHANNELS:
         return *windows, divisors, across, np.empty((0, 0), np.uintp)
     first, stop = windows[2]
-    taps = first + np.arange((stop - first).max())[:, None]
+    taps = first + np.arange((stop - first).max(initial=0))[:, None]
     return *windows, divisors, across, _positions(np.where(taps < stop, taps, sizes[2]), channels)
 
 

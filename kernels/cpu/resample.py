@@ -1,9 +1,10 @@
 """Resampling along one axis: every cell of the result is a weighted sum of cells of the input.
 
 Interpolation of any kind, its gradient and padding by copies are all such sums, one axis after the other, and the
-gradient is the same sum with the transposed table, so one kernel serves them and no two threads write to one cell. Most
-cells of a table have the same number of terms: these stand in rows as long as the axis and are worked off side by side,
-what remains follows one by one. `kernels/reference/resample.py` is the definition.
+gradient is the same sum with the transposed table, so no two threads write to one cell. Where other axes lie within the
+axis, their elements are worked off side by side. Along the last axis the cells are: most of them have the same number of
+terms, which stand in rows as long as the axis; what remains follows one by one. `kernels/reference/resample.py` is the
+definition.
 """
 
 from math import prod
@@ -21,61 +22,63 @@ _BLOCK = 1024  # elements side by side that a task works off at once
 
 
 @jit
-def _resample_part(part, count, x, y, blocks, places, weights, rows, extra_places, extra_weights):
-    """Part `part` of `count` of y (outer, cells, inner) from x (outer, size, inner), inner in `blocks` blocks.
-
-    Every cell has a term in each row of places and weights, a place of `size` standing for none; rows, extra_places and
-    extra_weights are the terms that remain, in the order of the cells.
-    """
-    size, inner = x.shape[1:]
-    cells = y.shape[1]
-    line = np.zeros(size + 1, x.dtype)
-    units = len(x) * blocks
+def _beside_part(part, count, x, y, blocks, size, inner, starts, indices, weights):
+    """Part `part` of `count` of y (outer, cells, inner) from x (outer, size, inner), both flat, inner in `blocks`."""
+    cells = len(starts) - 1
+    units = len(y) // (cells * inner) * blocks
     for unit in range(units * part // count, units * (part + 1) // count):
         outer, block = divmod(unit, blocks)
-        if inner == 1:
-            result = y[outer].reshape(-1)
-            line[:size] = x[outer].reshape(-1)
-            for j in range(cells):
-                result[j] = line[places[0, j]] * weights[0, j]
-            for term in range(1, len(places)):
-                at, weight = places[term], weights[term]
-                for j in range(cells):
-                    result[j] += line[at[j]] * weight[j]
-            for k in range(len(rows)):
-                result[rows[k]] += line[extra_places[k]] * extra_weights[k]
-            continue
         low, high = inner * block // blocks, inner * (block + 1) // blocks
-        k = 0
         for j in range(cells):
-            result = y[outer, j, low:high]
-            result[:] = 0
-            fresh = True
-            for term in range(len(places)):
-                if places[term, j] < np.uint64(size):
-                    source, weight = x[outer, places[term, j], low:high], weights[term, j]
-                    if fresh:
-                        for i in range(len(result)):
-                            result[i] = source[i] * weight
-                        fresh = False
-                    else:
-                        for i in range(len(result)):
-                            result[i] += source[i] * weight
-            while k < len(rows) and rows[k] == np.uint64(j):
-                source, weight = x[outer, extra_places[k], low:high], extra_weights[k]
+            begin = (outer * cells + j) * inner
+            result = y[begin + low : begin + high]
+            for i in range(len(result)):
+                result[i] = 0
+            for term in range(starts[j], starts[j + 1]):
+                begin, weight = (outer * size + indices[term]) * inner, weights[term]
+                source = x[begin + low : begin + high]
                 for i in range(len(result)):
                     result[i] += source[i] * weight
-                k += 1
+
+
+@jit
+def _along_part(part, count, x, y, size, places, weights, rows, extra_places, extra_weights):
+    """Part `part` of `count` of y (outer, cells) from x (outer, size), both flat.
+
+    Every cell has a term in each row of places and weights, a place of `size` standing for none; rows, extra_places and
+    extra_weights are the terms that remain.
+    """
+    cells = places.shape[1]
+    units = len(y) // cells
+    line = np.zeros(size + 1, x.dtype)
+    for unit in range(units * part // count, units * (part + 1) // count):
+        result = y[unit * cells : (unit + 1) * cells]
+        source = x[unit * size : (unit + 1) * size]
+        for i in range(size):
+            line[i] = source[i]
+        for j in range(cells):
+            result[j] = 0
+        for term in range(len(places)):
+            at, weight = places[term], weights[term]
+            for j in range(cells):
+                result[j] += line[at[j]] * weight[j]
+        for k in range(len(rows)):
+            result[rows[k]] += line[extra_places[k]] * extra_weights[k]
 
 
 @pool_jit
-def _resample_all(count, x, y, blocks, places, weights, rows, extra_places, extra_weights):
-    arguments = count, x, y, blocks, places, weights, rows, extra_places, extra_weights
-    parallel_for(count, count > 1, _resample_part, arguments)
+def _beside_all(count, x, y, blocks, size, inner, starts, indices, weights):
+    parallel_for(count, count > 1, _beside_part, (count, x, y, blocks, size, inner, starts, indices, weights))
+
+
+@pool_jit
+def _along_all(count, x, y, size, places, weights, rows, extra_places, extra_weights):
+    arguments = count, x, y, size, places, weights, rows, extra_places, extra_weights
+    parallel_for(count, count > 1, _along_part, arguments)
 
 
 def _in_rows(starts, indices, weights, size, repeats):
-    """The table in the form that `_resample_part` takes, repeated for `repeats` elements side by side."""
+    """The table in the form that `_along_part` takes, repeated for `repeats` elements side by side."""
     counts = np.diff(starts)
     terms = max(1, int(np.sort(counts)[len(counts) * 9 // 10]))
     places = np.full((terms, len(counts)), size, np.uint64)
@@ -113,9 +116,12 @@ def resample(x, axis, starts, indices, weights):
     cells = len(starts) - 1
     y = np.empty((*source.shape[:at], cells, *source.shape[at + 1 :]), source.dtype)
     if y.size:
-        repeats = inner if inner < _FEW else 1
-        table = _in_rows(starts, indices, weights.astype(source.dtype, copy=False), size, repeats)
-        blocks = -(-inner // repeats // _BLOCK)
-        views = source.reshape(outer, size * repeats, -1), y.reshape(outer, cells * repeats, -1)
-        _resample_all(parts(outer * blocks, x.size + y.size), *views, blocks, *table)
+        flat, result, weights = source.reshape(-1), y.reshape(-1), weights.astype(source.dtype, copy=False)
+        if inner < _FEW:
+            table = _in_rows(starts, indices, weights, size, inner)
+            _along_all(parts(outer, x.size + y.size), flat, result, size * inner, *table)
+        else:
+            blocks = -(-inner // _BLOCK)
+            count = parts(outer * blocks, x.size + y.size)
+            _beside_all(count, flat, result, blocks, size, inner, starts, indices, weights)
     return y.transpose(inverse(order))

@@ -31,15 +31,12 @@ def _unfold_part(part, count, x, y, kernel, stride, padding, dilation):
         above, left = r * dilation[0] - padding[0], s * dilation[1] - padding[1]
         top, bottom = _reach(rows, height, stride[0], above)
         first, stop = _reach(columns, width, stride[1], left)
-        block = y[plane, r, s]
-        block[:top] = 0
-        block[bottom:] = 0
-        for o in range(top, bottom):
-            line, source = block[o], x[plane, o * stride[0] + above]
-            line[:first] = 0
-            line[stop:] = 0
-            for p in range(first, stop):
-                line[p] = source[p * stride[1] + left]
+        for o in range(rows):
+            line = y[plane, r, s, o]
+            inside = top <= o < bottom
+            source = x[plane, o * stride[0] + above if inside else 0]
+            for p in range(columns):
+                line[p] = source[p * stride[1] + left] if inside and first <= p < stop else 0
 
 
 @jit
@@ -48,7 +45,9 @@ def _fold_part(part, count, y, x, kernel, stride, padding, dilation):
     height, width = x.shape[1:]
     rows, columns = y.shape[3:]
     for plane in range(len(x) * part // count, len(x) * (part + 1) // count):
-        x[plane] = 0
+        for o in range(height):
+            for p in range(width):
+                x[plane, o, p] = 0
         for r in range(kernel[0]):
             above = r * dilation[0] - padding[0]
             top, bottom = _reach(rows, height, stride[0], above)

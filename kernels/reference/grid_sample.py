@@ -50,19 +50,10 @@ def _neighbours(coordinate, size, mode, padding_mode, align_corners, order):
     if mode != "bicubic":
         place, factor = _inside(place, size, padding_mode, align_corners)
         slope *= factor
-    if not abs(place) < inf:
-        polynomials = {"nearest": [[1]], "bilinear": _LINEAR, "bicubic": _CUBIC}[mode]
-        weights = [
-            0.0 if order >= len(p) else (1.0 if mode == "nearest" else nan) if order == 0 or mode == "bicubic" else 0.0
-            for p in polynomials
-        ]
-        if mode == "bilinear" and order == 1:
-            weights = [-slope, slope]
-        if mode == "bicubic" and order == 3:
-            weights = [_polynomial(p, 0.0, 3) * slope**3 for p in polynomials]
-        return [(None, weight) for weight in weights]
-    first = round(place) if mode == "nearest" else floor(place) - (mode == "bicubic")
     polynomials = {"nearest": [[1]], "bilinear": _LINEAR, "bicubic": _CUBIC}[mode]
+    if not abs(place) < inf:
+        return [(None, 0.0 if mode == "nearest" else nan) for _ in polynomials]
+    first = round(place) if mode == "nearest" else floor(place) - (mode == "bicubic")
     pairs = []
     for k, coefficients in enumerate(polynomials):
         weight = _polynomial(coefficients, place - floor(place), order) * slope**order

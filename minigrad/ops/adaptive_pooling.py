@@ -70,7 +70,8 @@ class MaxUnpool(Operation):
     def forward(ctx, x, indices, output_size):
         ctx.save_for_backward(indices)
         y = np.zeros((*x.shape[:2], prod(output_size)), x.dtype)
-        np.put_along_axis(y, indices.reshape(*x.shape[:2], -1), x.reshape(*x.shape[:2], -1), -1)
+        planes = (*x.shape[:2], prod(x.shape[2:]))
+        np.put_along_axis(y, indices.reshape(planes), x.reshape(planes), -1)
         return y.reshape(*x.shape[:2], *output_size)
 
     @staticmethod

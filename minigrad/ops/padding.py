@@ -34,6 +34,7 @@ class PadWithCopies(Resample):
     """x within a larger tensor of copies of its own cells"""
 
     formula = "dx = dy, added over the copies"
+    fused = True
 
     @staticmethod
     def forward(ctx, x, taps):

@@ -165,7 +165,7 @@ def _setting(name, rank, setting, value):
 def _refuse_settings(name, kernel, stride, padding, dilation):
     """Errors for windows that make no sense, in PyTorch's words, which are others for `max_pool1d`."""
     if name == "max_pool1d":
-        settings = (("stride", stride), ("kernel_size", kernel), ("dilation", dilation))
+        settings = (("kernel_size", kernel), ("stride", stride), ("dilation", dilation))
         for setting, (value,) in settings:
             if value <= 0:
                 raise RuntimeError(f"max_pool1d() {setting} must be greater than zero, but got {value}")
@@ -272,7 +272,7 @@ def _avg_pool(name, rank, input, kernel_size, stride, padding, ceil_mode, count_
         raise RuntimeError("divisor must be not zero")
     x, unbatched = _batched(name, rank, input)
     kernel, stride, padding, _, sizes = _windows(name, rank, x, kernel_size, stride, padding, 1, ceil_mode)
-    refuse_dtype(name, x, "fi")
+    refuse_dtype(name, x, "fi" if x.dtype == np.int64 else "f")
     y = AvgPool.apply(x, sizes, kernel, stride, padding, bool(count_include_pad), divisor_override)
     return y.squeeze(0) if unbatched else y
 

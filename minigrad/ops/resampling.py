@@ -61,6 +61,8 @@ class Resample(Operation):
     @staticmethod
     def forward(ctx, x, taps):
         ctx.taps = taps
+        if x.dtype == np.uint8:
+            return _resample_bytes(x, taps)
         kernels = kernels_for(x)
         # the axes that shrink go first, then those at the end, which are the slowest to work on
         order = sorted(taps, key=lambda item: (item[1].cells / max(item[1].size, 1), -item[0]))
@@ -73,11 +75,25 @@ class Resample(Operation):
         return Resample.apply(dy, tuple([(axis, table.transposed) for axis, table in ctx.taps]))
 
 
+def _resample_bytes(x, taps):
+    """Resampling of numbers from 0 to 255: in float32, rounded after each axis, the last one first, as in PyTorch."""
+    for axis, table in reversed(taps):
+        y = kernels_for(x).resample(x.astype(np.float32), axis, table.starts, table.indices, table.weights)
+        x = np.floor(y + 0.5).clip(0, 255).astype(np.uint8)
+    return x
+
+
 def _scale(size, cells, factor, align_corners, real):
     """How far apart neighbours of the result stand in the input."""
     if align_corners:
         return real(size - 1) / real(cells - 1) if cells > 1 else real(0)
     return real(1 / factor) if factor is not None and factor > 0 else real(size) / real(cells)
+
+
+def _nearest_of_images(size, cells, factor, align_corners, real):
+    if cells in (size, 2 * size):  # PyTorch passes over the factor here, though not in one dimension
+        return Taps.copies(np.arange(cells) * size // cells, size)
+    return _nearest(size, cells, factor, align_corners, real)
 
 
 def _nearest(size, cells, factor, align_corners, real):
@@ -163,7 +179,8 @@ def _smoothed(filter, reach, size, cells, factor, align_corners, real):
 
 
 _TABLES = {
-    "nearest": _nearest,
+    "nearest": _nearest_of_images,
+    "nearest of lines": _nearest,
     "nearest-exact": _nearest_exact,
     "linear": _linear,
     "bilinear": _linear,
@@ -304,26 +321,15 @@ def interpolate(
     if mode == "area":
         return _AREA[input.ndim](input, cells)
     _refuse_sizes(input, sizes, cells)
-    if input.dtype == np.uint8:
-        return _interpolate_bytes(input, cells, factors, mode, align_corners, antialias)
-    if input.dtype.kind != "f":
+    if input.dtype.kind != "f" and input.dtype != np.uint8:
         raise NotImplementedError(f'"interpolate" not implemented for {input.dtype}\nhint: use x.float()')
-    real = np.dtype(input.dtype).type
+    mode = "nearest of lines" if mode == "nearest" and input.ndim == 3 else mode
+    real = np.float64 if input.dtype == np.float64 else np.float32
     tables = [
         (axis + 2, _taps(mode, bool(antialias), n, m, factor, bool(align_corners), real))
         for axis, (n, m, factor) in enumerate(zip(sizes, cells, factors))
     ]
     return Resample.apply(input, tuple(tables))
-
-
-def _interpolate_bytes(input, cells, factors, mode, align_corners, antialias):
-    """`interpolate` for numbers from 0 to 255: computed in float32, rounded."""
-    x = input.float()
-    tables = [
-        (axis + 2, _taps(mode, bool(antialias), n, m, factor, bool(align_corners), np.float32))
-        for axis, (n, m, factor) in enumerate(zip(input._array.shape[2:], cells, factors))
-    ]
-    return (Resample.apply(x, tuple(tables)) + 0.5).floor().clamp(0, 255).to(np.uint8)
 
 
 @functional
