@@ -171,6 +171,48 @@ def test_adaptive_avg_pool_agrees_with_reference_and_torch(data, dtype, batch, c
         assert_same(dx, leaf.grad.numpy(), **TOLERANCE[dtype])
 
 
+@given(
+    data=st.data(), dtype=DTYPES, batch=st.integers(0, 2), channels=st.sampled_from([1, 3, 16]), ties=st.booleans(),
+    sizes=st.lists(st.tuples(st.integers(1, 7), st.integers(0, 9)), min_size=1, max_size=3),
+)  # fmt: skip
+def test_adaptive_max_pool_agrees_with_reference_and_torch(data, dtype, batch, channels, ties, sizes):
+    torch = pytest.importorskip("torch")
+    spatial, output_size = zip(*sizes)
+    x = data.draw(arrays((batch, channels, *spatial), dtype))
+    x = values_with_ties(x) if ties else x
+    with unchanged(x):
+        results = cpu.adaptive_max_pool(x, output_size)
+    theirs = torch_function("adaptive_max_pool", len(sizes))(
+        torch.from_numpy(np.array(x, dtype)), output_size, return_indices=True
+    )
+    for result, expected, other in zip(results, reference.adaptive_max_pool(x, output_size), theirs):
+        assert_same(result, expected)
+        assert_same(result, other.numpy())
+
+
+@given(data=st.data(), geometry=geometries(dilated=False), dtype=DTYPES, ties=st.booleans())
+def test_median_pool_agrees_with_reference_and_median(data, geometry, dtype, ties):
+    shape, kernel, stride, padding, _, _ = geometry
+    geometry = geometry._replace(ceil_mode=False)
+    x = data.draw(arrays(shape, dtype))
+    x = values_with_ties(x) if ties else x
+    with unchanged(x):
+        y, indices = cpu.median_pool(x, kernel, stride, padding, geometry.output_size)
+    expected = reference.median_pool(x, kernel, stride, padding, geometry.output_size)
+    assert_same(y, expected[0])
+    assert_same(indices, expected[1])
+    assert_same(cpu.max_pool_gather(x, indices), y)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8"])
+def test_whole_numbers_have_maxima_too(dtype):
+    x = np.random.default_rng(0).integers(-9 if dtype[0] == "i" else 0, 9, (2, 3, 5, 6)).astype(dtype)
+    x[0, 0] = np.iinfo(dtype).min
+    window = (3, 2), (2, 2), (1, 1), (1, 1), (3, 4)
+    for result, expected in zip(cpu.max_pool(x, *window), reference.max_pool(x, *window)):
+        assert_same(result, expected)
+
+
 @pytest.mark.parametrize("layout", ["contiguous", *LAYOUTS])
 @pytest.mark.parametrize("channels", [6, 64])
 def test_large_inputs_agree_with_torch(layout, channels):
@@ -244,6 +286,8 @@ def test_any_number_of_threads_gives_the_same_bits(channels):
     one_and_two_threads(cpu.max_pool_grad, dy, indices, x.shape)
     one_and_two_threads(cpu.max_pool_gather, x, indices)
     one_and_two_threads(cpu.avg_pool, x, *window, (17, 16), True, None)
+    one_and_two_threads(cpu.median_pool, x, *window, (17, 16))
+    one_and_two_threads(cpu.adaptive_max_pool, x, (17, 16))
     one_and_two_threads(cpu.avg_pool_grad, dy, x.shape, *window, True, None)
 
 
