@@ -11,7 +11,7 @@ import sys
 import numba
 import numpy as np
 import torch
-from minigrad.kernels import cpu
+from minigrad.kernels import cpu, scalars
 from torch.nn import functional as F
 
 from .timing import interleave, machine
@@ -26,6 +26,7 @@ POOLS = [
 NORMS = [(128, 16, 32, 32), (128, 32, 16, 16), (128, 64, 8, 8), (8, 64, 112, 112)]
 SOFTMAXES = [((64, 10), 1), ((1024, 1000), 1), ((64, 64, 64), 2), ((8, 21, 128, 128), 1)]
 ELEMENTS = [64 * 6 * 28 * 28, 128 * 16 * 32 * 32]
+ACTIVATIONS = {"relu": (), "tanh": (), "sigmoid": (), "silu": (), "gelu": (), "softplus": (1.0, 20.0)}
 PARAMETERS = [850, 48_000, 270_000]
 
 
@@ -125,12 +126,16 @@ def softmaxes():
 def activations():
     for size in ELEMENTS:
         x, dy = normal(size), normal(size)
-        for name in ("relu", "tanh", "sigmoid"):
-            y = getattr(cpu, name)(x)
+        for name, parameters in ACTIVATIONS.items():
+            function, gradient = getattr(scalars, name), getattr(scalars, f"{name}_grad")
+            y = cpu.elementwise(function, parameters, x)
+            v = y if gradient.__code__.co_varnames[1] == "y" else x
             forward, backward = forward_and_backward(
-                lambda name=name, x=x: getattr(cpu, name)(x),
-                lambda name=name, dy=dy, y=y: getattr(cpu, f"{name}_grad")(dy, y),
-                lambda x, name=name: getattr(torch, name)(x),
+                lambda function=function, parameters=parameters, x=x: cpu.elementwise(function, parameters, x),
+                lambda gradient=gradient, parameters=parameters, dy=dy, v=v: cpu.elementwise(
+                    gradient, parameters, dy, v
+                ),
+                lambda x, name=name: getattr(F, name)(x),
                 x, dy,
             )  # fmt: skip
             yield name, f"{size:,}", 2 * x.nbytes, forward

@@ -183,6 +183,10 @@ def batch_norm_stats(x):
     if mean.size:
         chunk, partials = _chunks(x)
         _stats(x.size >= SERIAL, flat, chunk, partials, mean, var)
+        lost = np.isnan(mean)
+        if x.size and lost.any():  # differences of infinities; the mean itself may be infinite
+            with np.errstate(invalid="ignore"):
+                mean[lost] = flat.reshape(-1, len(mean))[:, lost].mean(0)
     return mean, var
 
 

@@ -41,13 +41,19 @@ class RowNorm(Operation):
 class LayerNorm(RowNorm):
     """y = (x - mean) / √(var + eps) · weight + bias over the last dimensions"""
 
+    formula = RowNorm.formula
+
 
 class GroupNorm(RowNorm):
     """y = (x - mean) / √(var + eps) · weight + bias over groups of channels of a sample"""
 
+    formula = RowNorm.formula
+
 
 class InstanceNorm(RowNorm):
     """y = (x - mean) / √(var + eps) · weight + bias over each channel of a sample"""
+
+    formula = RowNorm.formula
 
 
 class RMSNorm(RowNorm):
@@ -259,7 +265,7 @@ def instance_norm(
     if not use_input_stats:
         return ChannelScale.of(input, weight, bias, running_mean, running_var, eps)
     result = InstanceNorm.apply(input, weight, bias, eps, (samples, channels, 1, places))
-    if running_mean is not None:
+    if running_mean is not None and input._array.size:
         every = input._array.reshape(1, samples * channels, places)
         mean, var = [s.reshape(samples, channels) for s in kernels_for(every).batch_norm_stats(every)]
         with np.errstate(all="ignore"):
