@@ -171,7 +171,7 @@ def sigmoid_curve(g, y):
 def tanh(x):
     """The hyperbolic tangent, by e^(-2|x|) - 1"""
     decay = expm1(-2.0 * absolute(x))
-    size = -decay / (2.0 + decay)
+    size = absolute(decay) / (2.0 + decay)  # not -decay, which makes 0 to -0
     return where(real(x) < 0.0, -size, size)
 
 
