@@ -1,5 +1,5 @@
-"""Activations as functions: arguments checked, dtypes and in-place forms as PyTorch has them. What they compute stands in
-`kernels/scalars.py`, how it is differentiated in `activation_operations.py`.
+"""Activations as functions: arguments checked, dtypes and in-place forms as PyTorch has them. What they compute stands
+in `kernels/scalars.py`, how it is differentiated in `activation_operations.py`.
 """
 
 import numpy as np
