@@ -156,7 +156,8 @@ def conv_forward(x, weight, bias, stride, padding, dilation, groups):
 
     x is (N, C, *spatial), weight (K, C/groups, *kernel), bias (K,) or None, y (N, K, *output) in channels-last memory,
     all float32 or float64; one, two or three spatial axes. stride and dilation hold an int per spatial axis, padding a
-    pair (before, after) of zeros; a negative `after` leaves the last pixels unread. Output channel k reads the channels of its own group. PyTorch's `conv1d` to `conv3d`.
+    pair (before, after) of zeros; a negative `after` leaves the last pixels unread. Output channel k reads the channels
+    of its own group. PyTorch's `conv1d` to `conv3d`.
 
     >>> conv_forward(np.array([[[1.0, 2.0, 4.0]]]), np.array([[[1.0, -1.0]]]), None, (1,), ((0, 0),), (1,), 1)
     array([[[-1., -2.]]])

@@ -43,7 +43,7 @@ def _inside(place, size, padding, align_corners):
 
 @jit
 def _axis(coordinate, size, mode, padding, align_corners, order, polynomials, cells, weights):
-    """Fill in the cells next to a coordinate from -1 to 1, -1 for none, and their weights, `order` times differentiated.
+    """Fill in the cells beside a coordinate from -1 to 1, -1 for none, and their weights, differentiated `order` times.
 
     polynomials[k] holds the coefficients of neighbour k's weight, in how far the place lies beyond the cell before it.
     A coordinate that is no number stands at the border where there is padding.
@@ -229,8 +229,8 @@ def _places(grid):
 def grid_sample(x, grid, mode, padding_mode, align_corners, orders):
     """y[n, c, p] = sum over the neighbours q of grid[n, p] of their weights times x[n, c, q].
 
-    x is (N, C, *spatial) with two or three spatial axes, grid (N, *places, rank) with coordinates in the order (x, y) or
-    (x, y, z), from -1 to 1 over the image; both are float32 or both float64; y is (N, C, *places). mode is "bilinear",
+    x is (N, C, *spatial) with two or three spatial axes, grid (N, *places, rank) with coordinates in the order (x, y)
+    or (x, y, z), from -1 to 1 over the image; both are float32 or both float64; y is (N, C, *places). mode is "bilinear",
     "nearest" or "bicubic", padding_mode "zeros", "border" or "reflection". The weights are differentiated `orders`
     times, one int for each coordinate. Rules: PyTorch's `torch.nn.functional.grid_sample`. A coordinate that is no
     number gives NaN with "zeros", else the border.

@@ -83,8 +83,8 @@ def _terms(place, sizes, mode, padding_mode, align_corners, orders):
 def grid_sample(x, grid, mode, padding_mode, align_corners, orders):
     """y[n, c, p] = sum over the neighbours q of grid[n, p] of their weights times x[n, c, q].
 
-    x is (N, C, *spatial) with two or three spatial axes, grid (N, *places, rank) with coordinates in the order (x, y) or
-    (x, y, z), from -1 to 1 over the image; both are float32 or both float64; y is (N, C, *places). mode is "bilinear",
+    x is (N, C, *spatial) with two or three spatial axes, grid (N, *places, rank) with coordinates in the order (x, y)
+    or (x, y, z), from -1 to 1 over the image; both are float32 or both float64; y is (N, C, *places). mode is "bilinear",
     "nearest" or "bicubic", padding_mode "zeros", "border" or "reflection". The weights are differentiated `orders`
     times, one int for each coordinate. Rules: PyTorch's `torch.nn.functional.grid_sample`. A coordinate that is no
     number gives NaN with "zeros", else the border.

@@ -1,7 +1,8 @@
 """Index: picking, placing and ordering elements."""
 
-import minigrad as mg
 from gradient_cases import Index, Mask, X, case
+
+import minigrad as mg
 
 AB = X(("a", "b"))
 ROWS = Index(("k",), "a")

@@ -1,7 +1,8 @@
 """Shape: the same elements elsewhere, several times, or only some of them."""
 
-import minigrad as mg
 from gradient_cases import X, case
+
+import minigrad as mg
 
 ABC = X(("a", "b", "k"))
 SQUARE = X((3, 4))
