@@ -30,8 +30,8 @@ def _max_rows(part, count, x, y, indices, lowest, depths, heights, widths, dilat
     """Part `part` of `count` of the output rows of max pooling, all arrays flat; a row is one (n, depth, height).
 
     lowest is the smallest number of the dtype. depths, heights and widths hold the first and the stop coordinate of
-    every window, starts the first column of every element's window, -1 if it is empty. columns is (taps, output row) positions in an input row and pixels the columns
-    these stand for, or both are empty to walk pixel by pixel.
+    every window, starts the first column of every element's window, -1 if it is empty. columns is (taps, output row)
+    positions in an input row and pixels the columns these stand for, or both are empty to walk pixel by pixel.
     """
     depth, height, width, channels = shape
     input_row, output_row = width * channels, len(starts)
@@ -126,8 +126,8 @@ def max_pool(x, kernel, stride, padding, dilation, output_size):
 
     x is (N, C, *spatial), of floating or whole numbers; kernel, stride, padding, dilation and output_size hold one int
     per spatial axis. indices are int64 and flat in the input's spatial plane. The first of equal maxima wins, a NaN
-    wins over everything, the last NaN over the others. A window that holds no cell of x, which a large dilation can bring
-    about, gives the lowest number and the index -1. Rules: PyTorch's `torch.nn.MaxPool2d`.
+    wins over everything, the last NaN over the others. A window that holds no cell of x, which a large dilation can
+    bring about, gives the lowest number and the index -1. Rules: PyTorch's `torch.nn.MaxPool2d`.
 
     >>> x = np.array([[[1.0, 5.0, 5.0, 2.0]]])
     >>> max_pool(x, (2,), (2,), (0,), (1,), (2,))

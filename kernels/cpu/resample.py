@@ -1,10 +1,10 @@
 """Resampling along one axis: every cell of the result is a weighted sum of cells of the input.
 
 Interpolation of any kind, its gradient and padding by copies are all such sums, one axis after the other, and the
-gradient is the same sum with the transposed table, so no two threads write to one cell. Where other axes lie within
-the axis, their elements are worked off side by side. Along the last axis the cells are: most of them have the same number of
-terms, which stand in rows as long as the axis; what remains follows one by one. `kernels/reference/resample.py` is the
-definition.
+gradient is the same sum with the transposed table, so no two threads write to one cell. Where other axes lie within the
+axis, their elements are worked off side by side. Along the last axis the cells are: most of them have the same number
+of terms, which stand in rows as long as the axis; what remains follows one by one. `kernels/reference/resample.py` is
+the definition.
 """
 
 from math import prod

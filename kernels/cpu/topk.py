@@ -156,37 +156,55 @@ def _sort(keys, index, last):
 
 
 @jit
-def _top_rows(part, count, keys, ordered, result):
+def _read_keys(bits, infinity, limit, largest, keys):
+    """int64 keys in the order of a row, NaN the largest; floats come as bits, of which `limit` are their size."""
+    for i in range(len(keys)):
+        key = np.int64(bits[i])
+        if infinity > 0:
+            size = key & limit
+            key = limit if size > infinity else -size if key < 0 else size
+        keys[i] = key if largest else ~key
+
+
+@jit
+def _top_rows(part, count, bits, infinity, limit, largest, ordered, result):
     """Part `part` of `count` of the rows of the result."""
-    rows, size = keys.shape
+    rows, size = bits.shape
     k = result.shape[1]
+    keys = np.empty(size, np.int64)
     for r in range(rows * part // count, rows * (part + 1) // count):
-        row, index = keys[r].copy(), np.arange(size)
+        index = np.arange(size)
+        _read_keys(bits[r], infinity, limit, largest, keys)
         if k * FEW <= size:
-            _heap_select(row, index, 0, k, size)
-            _heap_sort(row, index, 0, k)
+            _heap_select(keys, index, 0, k, size)
+            _heap_sort(keys, index, 0, k)
         else:
-            _select(row, index, k - 1, size)
+            _select(keys, index, k - 1, size)
             if ordered:
-                _sort(row, index, k - 1)
+                _sort(keys, index, k - 1)
         for i in range(k):
             result[r, i] = index[i]
 
 
 @pool_jit
-def _top_all(count, keys, ordered, result):
-    parallel_for(count, count > 1, _top_rows, (count, keys, ordered, result))
+def _top_all(count, bits, infinity, limit, largest, ordered, result):
+    parallel_for(count, count > 1, _top_rows, (count, bits, infinity, limit, largest, ordered, result))
 
 
-def top_k(keys, k, ordered):
-    """Indices of the k largest of every row, the largest first if ordered; which of equals, and their order, is open.
+def top_k(x, k, largest, ordered):
+    """Indices of the k largest (or smallest) of every row, the extreme one first if ordered.
 
-    keys is (R, N) int64, 0 <= k <= N; the result is (R, k) int64.
+    x is (R, N), float32, float64 or int64, 0 <= k <= N; the result is (R, k) int64. NaN is larger than all else, NaNs
+    are equal, as are 0 and -0; which of equals, and their order, is open.
 
-    >>> top_k(np.array([[5, 7, 6]]), 2, True)
-    array([[1, 2]])
+    >>> top_k(np.array([[5.0, 7.0, np.nan]]), 2, True, True)
+    array([[2, 1]])
     """
-    result = np.empty((len(keys), k), np.int64)
+    result = np.empty((len(x), k), np.int64)
     if result.size:
-        _top_all(parts(len(keys), keys.size), dense(keys), ordered, result)
+        source = dense(x)
+        bits = source.view(f"int{8 * source.itemsize}")
+        infinity = int(np.asarray(np.inf, source.dtype).view(bits.dtype)) if source.dtype.kind == "f" else 0
+        limit = np.iinfo(bits.dtype).max
+        _top_all(parts(len(x), x.size), bits, infinity, int(limit), largest, ordered, result)
     return result

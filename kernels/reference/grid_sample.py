@@ -84,10 +84,10 @@ def grid_sample(x, grid, mode, padding_mode, align_corners, orders):
     """y[n, c, p] = sum over the neighbours q of grid[n, p] of their weights times x[n, c, q].
 
     x is (N, C, *spatial) with two or three spatial axes, grid (N, *places, rank) with coordinates in the order (x, y)
-    or (x, y, z), from -1 to 1 over the image; both are float32 or both float64; y is (N, C, *places). mode is "bilinear",
-    "nearest" or "bicubic", padding_mode "zeros", "border" or "reflection". The weights are differentiated `orders`
-    times, one int for each coordinate. Rules: PyTorch's `torch.nn.functional.grid_sample`. A coordinate that is no
-    number gives NaN with "zeros", else the border.
+    or (x, y, z), from -1 to 1 over the image; both are float32 or both float64; y is (N, C, *places). mode is
+    "bilinear", "nearest" or "bicubic", padding_mode "zeros", "border" or "reflection". The weights are differentiated
+    `orders` times, one int for each coordinate. Rules: PyTorch's `torch.nn.functional.grid_sample`. A coordinate that
+    is no number gives NaN with "zeros", else the border.
 
     >>> x = np.array([[[[1.0, 3.0]]]])
     >>> grid_sample(x, np.array([[[[0.0, 0.0]]]]), "bilinear", "zeros", True, (0, 0))

@@ -24,8 +24,8 @@ def max_pool(x, kernel, stride, padding, dilation, output_size):
 
     x is (N, C, *spatial), of floating or whole numbers; kernel, stride, padding, dilation and output_size hold one int
     per spatial axis. indices are int64 and flat in the input's spatial plane. The first of equal maxima wins, a NaN
-    wins over everything, the last NaN over the others. A window that holds no cell of x, which a large dilation can bring
-    about, gives the lowest number and the index -1. Rules: PyTorch's `torch.nn.MaxPool2d`.
+    wins over everything, the last NaN over the others. A window that holds no cell of x, which a large dilation can
+    bring about, gives the lowest number and the index -1. Rules: PyTorch's `torch.nn.MaxPool2d`.
 
     >>> x = np.array([[[1.0, 5.0, 5.0, 2.0]]])
     >>> max_pool(x, (2,), (2,), (0,), (1,), (2,))
