@@ -24,7 +24,7 @@ class VectorNorm(Operation):
         with np.errstate(all="ignore"):
             if p == 0:
                 y = np.add.reduce(x != 0, axis=axes, keepdims=keepdim, dtype=x.dtype)
-            elif math.isinf(p):
+            elif math.isinf(p) or math.prod([x.shape[axis] for axis in axes]) == 1:  # of one element: no overflow
                 extreme = np.maximum if p > 0 else np.minimum
                 y = extreme.reduce(np.absolute(x), axis=axes, keepdims=keepdim) if axes else np.absolute(x)
             elif p == 1:
