@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from minigrad.autograd import Operation
+
 from .choice import where
 from .extrema import minimum
 from .loss import check_reduction, legacy_reduction, reduced
@@ -229,6 +231,40 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     return reduced(losses if input.ndim == 2 else losses.reshape(()), reduction)
 
 
+class SoftMargin(Operation):
+    """log(1 + eᵘ), which overflows where eᵘ does, as PyTorch's"""
+
+    formula = "du = dy · eᵘ / (1 + eᵘ)"
+
+    @staticmethod
+    def forward(ctx, u):
+        ctx.save_for_backward(u)
+        return np.log1p(np.exp(u))
+
+    @staticmethod
+    def backward(ctx, dy):
+        (u,) = ctx.saved_tensors
+        return dy * SoftMarginSlope.apply(u)
+
+
+class SoftMarginSlope(Operation):
+    """eᵘ / (1 + eᵘ)"""
+
+    formula = "du = dy · y / (1 + eᵘ)"
+
+    @staticmethod
+    def forward(ctx, u):
+        power = np.exp(u)
+        y = np.asarray(power / (1 + power))
+        ctx.save_for_backward(u, y)
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        u, y = ctx.saved_tensors
+        return dy * y / (1 + u.exp())
+
+
 @functional
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + e^(-target · input)) with targets of 1 and -1 (`torch.nn.functional.soft_margin_loss`).
@@ -240,7 +276,7 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
     tensor([0.6931, 0.1269])
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
-    return reduced((-target * input).exp().log1p(), reduction)
+    return reduced(SoftMargin.apply(-target * input), reduction)
 
 
 @functional
