@@ -43,7 +43,7 @@ def _inside(place, size, padding, align_corners):
 
 @jit
 def _axis(coordinate, size, mode, padding, align_corners, order, polynomials, cells, weights):
-    """Fill in the cells beside a coordinate from -1 to 1, -1 for none, and their weights, differentiated `order` times.
+    """Fill in the cells next to a coordinate (-1 for none) and their weights differentiated `order` times.
 
     polynomials[k] holds the coefficients of neighbour k's weight, in how far the place lies beyond the cell before it.
     A coordinate that is no number stands at the border where there is padding.

@@ -41,7 +41,7 @@ def _unfold_part(part, count, x, y, kernel, stride, padding, dilation):
 
 @jit
 def _fold_part(part, count, y, x, kernel, stride, padding, dilation):
-    """Part `part` of `count` of the planes of x: zeros, and what `_unfold_part` would read added where it stood."""
+    """Part `part` of `count` of the planes of x, the adjoint of `_unfold_part`: what it reads added where it stands."""
     height, width = x.shape[1:]
     rows, columns = y.shape[3:]
     for plane in range(len(x) * part // count, len(x) * (part + 1) // count):

@@ -275,22 +275,18 @@ def _check(name, rank, input, weight, bias, groups, transposed):
                 f"input with .to({other.dtype}) or the module with .to({input.dtype})"
             )
     if input.dtype.kind == "b":
-        raise NotImplementedError(f'"{name}" not implemented for \'Bool\'\nhint: use x.float()')
+        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'\nhint: use x.float()")
 
 
 def _refuse_empty(sizes, shape):
     if 0 in sizes:
-        raise RuntimeError(
-            f"Only zero batch or zero channel inputs are supported, but got input shape: {list(shape)}"
-        )
+        raise RuntimeError(f"Only zero batch or zero channel inputs are supported, but got input shape: {list(shape)}")
 
 
 def _convolution(name, rank, input, weight, bias, stride, padding, dilation, groups):
     """The convolution of `rank` spatial dimensions, batched or not."""
     if input.ndim == rank + 1:
-        return _convolution(
-            name, rank, input.unsqueeze(0), weight, bias, stride, padding, dilation, groups
-        ).squeeze(0)
+        return _convolution(name, rank, input.unsqueeze(0), weight, bias, stride, padding, dilation, groups).squeeze(0)
     _check(name, rank, input, weight, bias, groups, False)
     stride = tuple_of(stride, rank, "stride", 1)
     dilation = tuple_of(dilation, rank, "dilation", 1)

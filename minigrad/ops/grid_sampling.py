@@ -119,7 +119,8 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
 
     The grid holds coordinates (x, y) or (x, y, z) from -1 to 1: the centres of the outermost cells with
     `align_corners`, else their outer edges. Modes: "bilinear", "nearest", and "bicubic" in two dimensions. Beyond the
-    image there are "zeros", its "border" or its "reflection". A NaN in the grid gives NaN with "zeros", or the border.
+    image there are "zeros", its "border" or its "reflection". A NaN in the grid gives NaN with "zeros", else a
+    border.
     Differentiable in both tensors, to every order. Shapes that disagree raise a RuntimeError.
 
     >>> import minigrad
@@ -129,8 +130,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     """
     if mode not in _MODES:
         raise ValueError(
-            "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: "
-            f"'{mode}'"
+            f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'"
         )
     if padding_mode not in _PADDINGS:
         raise ValueError(

@@ -150,7 +150,7 @@ def _check_copies(input, length, pairs, mode, value):
         )
     if input.dtype.kind == "b":
         name = {"reflect": "reflection", "replicate": "replication"}[mode]
-        raise NotImplementedError(f'"{name}_pad{rank}d" not implemented for \'Bool\'')
+        raise NotImplementedError(f"\"{name}_pad{rank}d\" not implemented for 'Bool'")
     for place, axis in enumerate(range(input.ndim - 1, input.ndim - 1 - rank, -1)):
         (a, b), n = pairs[axis], shape[axis]
         if mode == "reflect" and max(a, b) >= n:

@@ -284,7 +284,8 @@ def _refuse_sizes(input, sizes, cells):
         letters = "DHW"[3 - len(sizes) :]
         given, wanted = (", ".join(f"{a}: {n}" for a, n in zip(letters, shape)) for shape in (sizes, cells))
         raise RuntimeError(
-            f"Input and output sizes should be greater than 0, but got input ({given}) output ({wanted})"
+            f"Input and output sizes should be greater than 0, but got input ({given})"
+            f"{' and' if len(sizes) == 1 else ''} output ({wanted})"
         )
     if input._array.shape[1] == 0:
         raise RuntimeError(

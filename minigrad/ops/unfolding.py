@@ -128,18 +128,17 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     size = _pair(output_size, "output_size")
     kernel, stride, padding, dilation = _geometry(kernel_size, dilation, padding, stride)
     rows, columns = input._array.shape[-2:]
-    axis = input.ndim - 2
     if rows % (kernel[0] * kernel[1]):
         raise RuntimeError(
-            f"Expected size of input's dimension {axis} to be divisible by the product of kernel_size, but got "
-            f"input.size({axis})={rows} and kernel_size={kernel}."
+            f"Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
+            f"input.size(1)={rows} and kernel_size={kernel}."
         )
     windows = _windows(size, kernel, stride, padding, dilation)
     if windows[0] * windows[1] != columns or min(windows) < 1:
         raise RuntimeError(
             f"Given output_size={size}, kernel_size={kernel}, dilation={dilation}, padding={padding}, stride={stride}, "
-            f"expected size of input's dimension {axis + 1} to match the calculated number of sliding blocks "
-            f"{windows[0]} * {windows[1]} = {windows[0] * windows[1]}, but got input.size({axis + 1})={columns}."
+            f"expected size of input's dimension 2 to match the calculated number of sliding blocks "
+            f"{windows[0]} * {windows[1]} = {windows[0] * windows[1]}, but got input.size(2)={columns}."
         )
     refuse_absurd([n + 2 * p for n, p in zip(size, padding)])
     _refuse_dtype("col2im_out_cpu", input)

@@ -45,8 +45,9 @@ def unfoldings(draw):
     for _ in range(2):
         kernel, stride, padding, dilation = (draw(st.integers(low, 3)) for low in (1, 1, 0, 1))
         size = draw(st.integers(max(1, dilation * (kernel - 1) + 1 - 2 * padding), 9))
-        windows = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-        axes.append((size, kernel, stride, padding, dilation, windows))
+        axes.append(
+            (size, kernel, stride, padding, dilation, (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1)
+        )
     return tuple(zip(*axes))
 
 

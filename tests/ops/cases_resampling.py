@@ -54,5 +54,7 @@ CASES = [
     sampling("nearest", "zeros", False),
     sampling("bicubic", "zeros", False),
     sampling("bicubic", "reflection", True),
-    case("affine_grid", lambda t: F.affine_grid(t, (2, 1, 2, 3), align_corners=False), X((2, 2, 3)), linear=True),
+    case(
+        "affine_grid", lambda theta: F.affine_grid(theta, (2, 1, 2, 3), align_corners=False), X((2, 2, 3)), linear=True
+    ),
 ]

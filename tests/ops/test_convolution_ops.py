@@ -1,4 +1,4 @@
-"""conv2d: against torch and scipy, in every geometry, to second order, and the properties that define it."""
+"""Convolutions of every rank: against torch and scipy, to second order, and the properties that define them."""
 
 import time
 import tracemalloc
@@ -63,6 +63,91 @@ def test_any_geometry_agrees_with_torch(data, geometry, dtype, bias):
     inputs = [data.draw(arrays(shape, dtype)) for shape in (geometry.input_shape, geometry.weight_shape)]
     inputs += [data.draw(arrays((geometry.weight_shape[0],), dtype))] if bias else []
     agree(lambda m, *xs: conv(m, *xs, **geometry.settings), *inputs)
+
+
+RANKS = {
+    "conv1d": ("conv1d", (2, 4, 7), (6, 2, 3), 6, {"stride": 2, "padding": 1, "dilation": 2, "groups": 2}),
+    "conv1d, same": ("conv1d", (2, 2, 5), (3, 2, 4), 3, {"padding": "same", "dilation": 2}),
+    "conv1d, unbatched": ("conv1d", (2, 5), (3, 2, 2), 3, {}),
+    "conv3d": ("conv3d", (2, 2, 3, 4, 5), (3, 2, 2, 1, 3), 3, {"stride": (1, 2, 2), "padding": (1, 0, 2)}),
+    "conv3d, grouped": ("conv3d", (1, 4, 2, 3, 3), (4, 2, 1, 2, 2), 4, {"groups": 2, "padding": "valid"}),
+    "conv3d, unbatched": ("conv3d", (2, 2, 3, 3), (1, 2, 2, 2, 2), 1, {}),
+    "conv_transpose1d": ("conv_transpose1d", (2, 3, 4), (3, 2, 3), 2, {"stride": 2, "padding": 1, "output_padding": 1}),
+    "conv_transpose1d, dilated further": (
+        "conv_transpose1d",
+        (1, 2, 4),
+        (2, 1, 3),
+        1,
+        {"output_padding": 2, "dilation": 3},
+    ),
+    "conv_transpose1d, unbatched": ("conv_transpose1d", (3, 4), (3, 2, 3), 2, {}),
+    "conv_transpose2d": (
+        "conv_transpose2d",
+        (2, 4, 3, 4),
+        (4, 3, 3, 2),
+        6,
+        {"stride": (3, 1), "padding": (2, 1), "output_padding": (1, 0), "groups": 2, "dilation": (1, 2)},
+    ),
+    "conv_transpose2d, much padding": ("conv_transpose2d", (1, 2, 4, 4), (2, 1, 2, 2), 1, {"padding": 2}),
+    "conv_transpose2d, no samples": ("conv_transpose2d", (0, 2, 4, 4), (2, 1, 2, 2), 1, {}),
+    "conv_transpose3d": (
+        "conv_transpose3d",
+        (1, 2, 2, 3, 2),
+        (2, 2, 2, 1, 3),
+        2,
+        {"stride": (1, 2, 2), "padding": (0, 0, 1)},
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+@pytest.mark.parametrize("name, shape, weight_shape, channels, settings", RANKS.values(), ids=RANKS)
+def test_every_rank_agrees_with_torch(name, shape, weight_shape, channels, settings):
+    inputs = [draw(shape, seed=1), draw(weight_shape, seed=2), draw((channels,), seed=3)]
+    agree(lambda m, x, w, b: getattr(m.nn.functional, name)(x, w, b, **settings), *inputs)
+    agree(lambda m, x, w: getattr(m, name)(x, w, **settings), *inputs[:2])
+    whole = [np.round(10 * a).astype("int64") for a in inputs]
+    agree(lambda m, x, w, b: getattr(m.nn.functional, name)(x, w, b, **settings), *whole)
+
+
+@given(st.data(), conv2d_geometries(), st.integers(0, 2))
+def test_a_transposed_convolution_is_the_adjoint_of_the_convolution(data, geometry, extra):
+    settings = dict(geometry.settings)
+    if isinstance(settings.get("padding"), str):
+        return
+    x, w = (mg.from_numpy(draw(shape, seed=1)) for shape in (geometry.input_shape, geometry.weight_shape))
+    y = F.conv2d(x, w, **settings)
+    dy = mg.from_numpy(draw(tuple(y.shape), seed=2))
+    pairs = (
+        np.broadcast_to(settings.get(name, default), 2)
+        for name, default in (("stride", 1), ("padding", 0), ("dilation", 1))
+    )
+    lost = [(n + 2 * p - d * (k - 1) - 1) % s for n, k, s, p, d in zip(x.shape[-2:], w.shape[-2:], *pairs)]
+    dx = F.conv_transpose2d(dy, w, output_padding=tuple(map(int, lost)), **settings)
+    assert_close((y * dy).sum(), (x * dx).sum(), rtol=1e-9, atol=1e-9)
+
+
+UNFOLDINGS = {
+    "plain": ((2, 3, 4, 5), (2, 3), {}),
+    "all together": ((1, 2, 7, 6), (3, 2), {"dilation": (2, 1), "padding": (1, 2), "stride": (1, 2)}),
+    "unbatched": ((2, 4, 4), 2, {"stride": 2}),
+    "no samples": ((0, 2, 4, 4), 2, {}),
+}
+
+
+@pytest.mark.parametrize("shape, kernel, settings", UNFOLDINGS.values(), ids=UNFOLDINGS)
+def test_unfold_and_fold_agree_with_torch(shape, kernel, settings):
+    agree(lambda m, x: m.nn.functional.unfold(x, kernel, **settings), draw(shape))
+    columns = F.unfold(mg.from_numpy(draw(shape)), kernel, **settings)
+    agree(lambda m, y: m.nn.functional.fold(y, shape[-2:], kernel, **settings), draw(tuple(columns.shape)))
+    bools = draw(shape) > 0
+    agree(lambda m, x: m.nn.functional.unfold(x, kernel, **settings), bools)
+
+
+def test_a_convolution_is_a_product_with_unfolded_windows():
+    columns = F.unfold(X, (3, 2), padding=1)
+    y = (W.reshape(6, -1) @ columns).reshape(2, 6, 7, 9)
+    assert_close(F.conv2d(X, W, padding=1), y, atol=1e-12)
 
 
 def test_third_order_agrees_with_torch():
@@ -176,18 +261,61 @@ def test_same_error_as_torch(misuse):
     same_error(misuse)
 
 
+def of(name, *shapes, **settings):
+    return lambda m: getattr(m.nn.functional, name)(*[m.ones(*shape) for shape in shapes], **settings)
+
+
+RANK_MISUSE = {
+    "conv1d rank": of("conv1d", (4,), (1, 1, 2)),
+    "conv3d rank": of("conv3d", (4, 4), (1, 1, 2, 2, 2)),
+    "weight rank": of("conv1d", (1, 1, 4), (2, 2)),
+    "conv3d kernel": of("conv3d", (1, 1, 2, 2, 2), (1, 1, 3, 3, 3)),
+    "conv1d stride": of("conv1d", (1, 1, 4), (1, 1, 2), stride=0),
+    "no filters": of("conv1d", (1, 1, 4), (0, 1, 2)),
+    "padded nothing": of("conv2d", (1, 1, 0, 0), (1, 1, 2, 2), padding=1),
+    "transposed rank": of("conv_transpose2d", (4, 4), (1, 1, 2, 2)),
+    "transposed channels": of("conv_transpose2d", (1, 2, 4, 4), (3, 2, 2, 2)),
+    "transposed bias": of("conv_transpose2d", (1, 1, 4, 4), (1, 2, 2, 2), (3,)),
+    "transposed groups": of("conv_transpose1d", (1, 4, 4), (3, 2, 2), groups=2),
+    "transposed stride": of("conv_transpose1d", (1, 1, 4), (1, 1, 2), stride=-1),
+    "transposed padding": of("conv_transpose1d", (1, 1, 4), (1, 1, 2), padding=-1),
+    "too much padding": of("conv_transpose2d", (1, 1, 4, 4), (1, 1, 2, 2), padding=3),
+    "negative output padding": of("conv_transpose1d", (1, 1, 4), (1, 1, 2), output_padding=-1),
+    "output paddings": of("conv_transpose1d", (1, 1, 4), (1, 1, 2), output_padding=(0, 0)),
+    "unfold, kernel": of("unfold", (1, 1, 4, 4), kernel_size=5),
+    "unfold, zero kernel": of("unfold", (1, 1, 4, 4), kernel_size=0),
+    "unfold, zero dilation": of("unfold", (1, 1, 4, 4), kernel_size=2, dilation=0),
+    "unfold, zero stride": of("unfold", (1, 1, 4, 4), kernel_size=2, stride=0),
+    "unfold, negative padding": of("unfold", (1, 1, 4, 4), kernel_size=2, padding=-1),
+    "unfold, three kernel sizes": of("unfold", (1, 1, 4, 4), kernel_size=(2, 2, 2)),
+    "unfold, rank": of("unfold", (1, 1, 4, 4, 4), kernel_size=2),
+    "unfold, no channels": of("unfold", (1, 0, 4, 4), kernel_size=2),
+    "fold, rank": of("fold", (4,), output_size=4, kernel_size=2),
+    "fold, windows": of("fold", (1, 4, 8), output_size=4, kernel_size=2),
+    "fold, channels": of("fold", (1, 5, 9), output_size=4, kernel_size=2),
+    "fold, unbatched windows": of("fold", (4, 8), output_size=4, kernel_size=2),
+}
+
+
+@pytest.mark.parametrize("misuse", RANK_MISUSE.values(), ids=RANK_MISUSE)
+def test_every_rank_raises_the_same_error_as_torch(misuse):
+    same_error(misuse)
+
+
+def test_output_padding_is_smaller_than_stride_or_dilation():
+    same_error(
+        of("conv_transpose2d", (1, 1, 4, 4), (1, 1, 2, 2), output_padding=1),
+        "output padding must be smaller than either stride or dilation, but got output_padding",
+    )
+
+
 def float64_input_for_float32_weights(m):
     m.nn.functional.conv2d(m.ones(1, 1, 4, 4, dtype=m.float64), m.ones(1, 1, 2, 2))
 
 
-def integers(m):
-    m.nn.functional.conv2d(m.ones(1, 1, 4, 4, dtype=m.int64), m.ones(1, 1, 2, 2, dtype=m.int64))
-
-
-def test_dtypes_must_be_floating_and_equal():
+def test_dtypes_must_be_equal():
     same_error(float64_input_for_float32_weights, "")
-    with pytest.raises(RuntimeError, match="conv2d needs floating-point tensors, but got int64"):
-        integers(mg)
+    same_error(lambda m: m.nn.functional.conv2d(m.ones(1, 1, 4, 4).bool(), m.ones(1, 1, 2, 2).bool()), "")
 
 
 HUGE = {
@@ -199,6 +327,27 @@ HUGE = {
     "pooling dilation": lambda: F.max_pool2d(mg.ones(1, 1, 4, 4), 2, dilation=2**62),
     "pooling kernel": lambda: F.avg_pool2d(mg.ones(1, 1, 4, 4), 2**62),
     "adaptive size": lambda: F.adaptive_avg_pool2d(mg.ones(1, 1, 4, 4), 2**40),
+    "line": lambda: F.conv1d(mg.ones(1, 1, 4), mg.ones(1, 1, 2), padding=2**40),
+    "volume": lambda: F.conv3d(mg.ones(1, 1, 4, 4, 4), mg.ones(1, 1, 2, 2, 2), padding=2**20),
+    "transposed stride": lambda: F.conv_transpose2d(mg.ones(1, 1, 4, 4), mg.ones(1, 1, 2, 2), stride=2**62),
+    "transposed dilation": lambda: F.conv_transpose1d(mg.ones(1, 1, 4), mg.ones(1, 1, 2), dilation=2**62),
+    "transposed padding": lambda: F.conv_transpose1d(mg.ones(1, 1, 4), mg.ones(1, 1, 2), padding=2**62),
+    "unfolded padding": lambda: F.unfold(mg.ones(1, 1, 4, 4), 2, padding=2**40),
+    "unfolded kernel": lambda: F.unfold(mg.ones(1, 1, 4, 4), 2**40),
+    "unfolded to too much": lambda: F.unfold(mg.ones(1, 1, 4, 4), 2**15, padding=2**15),
+    "folded size": lambda: F.fold(mg.ones(1, 1, 9), 2**40, 1),
+    "folded padding": lambda: F.fold(mg.ones(1, 4, 9), 4, 2, padding=2**40),
+    "unpooled size": lambda: F.max_unpool2d(mg.ones(1, 1, 2, 2), mg.zeros(1, 1, 2, 2).long(), 2**40),
+    "line pooling": lambda: F.max_pool1d(mg.ones(1, 1, 4), 2**62, padding=2**61),
+    "volume pooling": lambda: F.avg_pool3d(mg.ones(1, 1, 4, 4, 4), 2**40),
+    "adaptive maxima": lambda: F.adaptive_max_pool2d(mg.ones(1, 1, 4, 4), 2**40),
+    "median": lambda: F.median_pool2d(mg.ones(1, 1, 4, 4), 2**40, padding=2**39),
+    "interpolated size": lambda: F.interpolate(mg.ones(1, 1, 4, 4), 2**40),
+    "interpolated scale": lambda: F.interpolate(mg.ones(1, 1, 4, 4), scale_factor=1e30),
+    "interpolated area": lambda: F.interpolate(mg.ones(1, 1, 4, 4), 2**40, mode="area"),
+    "reflection": lambda: F.pad(mg.ones(1, 1, 4), (2**40, 0), "reflect"),
+    "replication": lambda: F.pad(mg.ones(1, 1, 4), (2**40, 0), "replicate"),
+    "affine grid": lambda: F.affine_grid(mg.ones(1, 2, 3), (1, 1, 2**40, 2), align_corners=True),
     "explicit padding": lambda: F.pad(mg.ones(1, 1, 4, 4), (2**40, 0)),
 }
 
@@ -208,7 +357,7 @@ def test_absurd_geometry_is_refused_before_anything_is_allocated(call):
     tracemalloc.start()
     try:
         start = time.perf_counter()
-        with pytest.raises(RuntimeError, match=r"size|large|pad"):
+        with pytest.raises(RuntimeError, match=r"(?i)size|large|pad|small|overflow"):
             call()
         elapsed, (_, peak) = time.perf_counter() - start, tracemalloc.get_traced_memory()
     finally:
