@@ -206,6 +206,12 @@ def refuse_absurd(*shapes):
         )
 
 
+def _by_axis(name, values):
+    """`values` under the names of their axes; one dimension is an image of height 1, as in PyTorch."""
+    values = (0 if name == "output_padding" else 1, *values) if len(values) == 1 else values
+    return " ".join(f"{name}_{axis}: {v}" for axis, v in zip(("depth", "height", "width")[-len(values) :], values))
+
+
 def _per_channel(sizes):
     return " x ".join(map(str, sizes))
 
@@ -261,7 +267,7 @@ def _check(name, rank, input, weight, bias, groups, transposed):
             f"channels, but got {channels} channels instead"
         )
     if 0 in kernel:
-        raise RuntimeError(f"kernel size should be greater than zero, but got kernel size {tuple(kernel)}")
+        raise RuntimeError(f"kernel size should be greater than zero, but got {_by_axis('kernel', kernel)}")
     if bias is not None and tuple(bias.shape) != (out,):
         given = "transposed=1, weight" if transposed else "weight"
         raise RuntimeError(
@@ -317,8 +323,9 @@ def _transposed_convolution(name, rank, input, weight, bias, stride, padding, ou
     ]
     if any(extra >= s and extra >= d for extra, s, d in zip(output_padding, stride, dilation)):
         raise RuntimeError(
-            f"output padding must be smaller than either stride or dilation, but got output_padding={output_padding}, "
-            f"stride={stride}, dilation={dilation}"
+            "output padding must be smaller than either stride or dilation, but got "
+            f"{_by_axis('output_padding', output_padding)} {_by_axis('stride', stride)} "
+            f"{_by_axis('dilation', dilation)}"
         )
     if any(size < 1 for size in output):
         raise RuntimeError(
