@@ -5,7 +5,7 @@ depends on the geometry alone, tables and plans, is worked out once and kept.
 """
 
 from functools import lru_cache
-from math import lcm, prod
+from math import isfinite, lcm, prod
 
 import numpy as np
 
@@ -151,6 +151,56 @@ def _roomy(x, weight_shape, padding, dilation):
     return wide, (*padding[:-1], (0, 0))
 
 
+def _finite(x):
+    """Whether all of x are finite numbers whose sum is one."""
+    with np.errstate(all="ignore"):
+        return isfinite(np.add.reduce(x, axis=None))
+
+
+def _taps(output, kernel, stride, dilation):
+    """Each tap of a kernel, and the part of a padded image that its products read."""
+    for tap in np.ndindex(*kernel):
+        starts = [t * d for t, d in zip(tap, dilation)]
+        yield tap, tuple(slice(t, t + (o - 1) * s + 1, s) for t, o, s in zip(starts, output, stride))
+
+
+def _tap_by_tap(x, weight, bias, output, stride, padding, dilation, groups):
+    """`conv_forward` for numbers that are not finite, which must not meet zeros that the kernels multiply along.
+
+    As in PyTorch, zeros of the padding are multiplied: with an infinite weight they give NaN.
+    """
+    n, c, *size = x.shape
+    k, channels, *kernel = weight.shape
+    padded = np.zeros((n, c, *[m + before + max(after, 0) for m, (before, after) in zip(size, padding)]), x.dtype)
+    padded[(..., *[slice(before, before + m) for m, (before, _) in zip(size, padding)])] = x
+    y = np.zeros((n, groups, k // groups, *output), x.dtype)
+    for tap, part in _taps(output, kernel, stride, dilation):
+        cells, factors = padded[(..., *part)], weight[(..., *tap)].reshape(groups, k // groups, channels)
+        y += np.einsum("ngc...,gkc->ngk...", cells.reshape(n, groups, channels, *output), factors)
+    y = y.reshape(n, k, *output)
+    return y if bias is None else y + bias.reshape(-1, *(1,) * len(output))
+
+
+def _grad_tap_by_tap(dy, weight, input_shape, stride, padding, dilation, groups):
+    """`conv_input_grad` for numbers that are not finite; the zeros beyond the output are no products here."""
+    n, k, *output = dy.shape
+    _, channels, *kernel = weight.shape
+    cells = dy.reshape(n, groups, k // groups, *output)
+    reach = [(o - 1) * s + d * (m - 1) + 1 for o, s, d, m in zip(output, stride, dilation, kernel)]
+    size = [max(m, m + before) for m, (before, _) in zip(input_shape[2:], padding)]
+    padded = np.zeros((n, groups, channels, *map(max, reach, size)), dy.dtype)
+    for tap, part in _taps(output, kernel, stride, dilation):
+        factors = weight[(..., *tap)].reshape(groups, k // groups, channels)
+        padded[(..., *part)] += np.einsum("ngk...,gkc->ngc...", cells, factors)
+    inner = padded[(..., *[slice(before, before + m) for m, (before, _) in zip(input_shape[2:], padding)])]
+    return inner.reshape(input_shape)
+
+
+def _channels_last_copy(x):
+    """A copy of (N, C, *spatial) in channels-last memory."""
+    return channels_first(np.array(channels_last(x)))
+
+
 def conv_forward(x, weight, bias, stride, padding, dilation, groups):
     """y[n, k, o] = bias[k] + sum over c and taps t of x[n, c, o*stride - before + t*dilation] * weight[k, c, t].
 
@@ -166,6 +216,9 @@ def conv_forward(x, weight, bias, stride, padding, dilation, groups):
     shape, table, out, plan = _forward_geometry(
         x.itemsize, x.shape, weight.shape, stride, padding, dilation, groups
     )  # fmt: skip
+    padded = any(edges != (0, 0) for edges in padding)
+    if plan is not None and not ((_finite(weight) or not padded) and (plan.spread == 1 or _finite(x))):
+        return _channels_last_copy(_tap_by_tap(x, weight, bias, shape[1:-1], stride, padding, dilation, groups))
     y = np.empty(shape, x.dtype)
     bias = _NONE[x.itemsize] if bias is None else dense(bias)
     if plan is None:
@@ -191,6 +244,8 @@ def conv_input_grad(dy, weight, input_shape, stride, padding, dilation, groups):
     )
     if plan is None:
         return channels_first(np.zeros(shape, dy.dtype))
+    if not (_finite(weight) and (plan.spread == 1 or _finite(dy))):
+        return _channels_last_copy(_grad_tap_by_tap(dy, weight, input_shape, stride, padding, dilation, groups))
     dx = np.empty(shape, dy.dtype)
     indirect_product(
         channels_last(dy).reshape(-1), table, out, dense(weight).reshape(-1), _NONE[dy.itemsize], dx.reshape(-1), plan

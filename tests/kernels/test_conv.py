@@ -249,3 +249,27 @@ def run_python(code, **environment):
 @pytest.mark.parametrize(("name", "size"), [("haswell", 32), ("generic", 16)])
 def test_tiles_of_other_processors(name, size, tmp_path):
     run_python(SMOKE.format(bytes=size), NUMBA_CPU_NAME=name, MINIGRAD_CACHE=str(tmp_path))
+
+
+@given(st.data(), DTYPES)
+def test_numbers_that_are_not_finite_stay_where_they_belong(data, dtype):
+    geometry = data.draw(geometries(most_channels=20, most_size=6, least_batch=1))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+
+    def special(shape):
+        values, where = rng.standard_normal(shape).astype(dtype), rng.random(shape)
+        for place, value in enumerate((np.nan, np.inf, -np.inf)):
+            values[(where >= 0.02 * place) & (where < 0.02 * (place + 1))] = value
+        return values
+
+    x, weight, dy = special(geometry.x_shape), special(geometry.weight_shape), special(geometry.y_shape)
+    with np.errstate(all="ignore"):
+        assert_close(
+            cpu.conv_input_grad(dy, weight, x.shape, *geometry.arguments),
+            reference.conv_input_grad(dy, weight, x.shape, *geometry.arguments),
+        )
+        finite = np.nan_to_num(weight, posinf=1, neginf=1)
+        assert_close(
+            cpu.conv_forward(x, finite, None, *geometry.arguments),
+            reference.conv_forward(x, finite, None, *geometry.arguments),
+        )
