@@ -64,9 +64,7 @@ def _lengths(lengths, name, batch, highest):
     if (lengths < 0).any():
         raise RuntimeError(f"Expected {name} to have value at least 0, but got value {lengths.min()} {checked}")
     if highest is not None and (lengths > highest).any():
-        raise RuntimeError(
-            f"Expected {name} to have value at most {highest}, but got value {lengths.max()} {checked}"
-        )
+        raise RuntimeError(f"Expected {name} to have value at most {highest}, but got value {lengths.max()} {checked}")
     return lengths
 
 

@@ -60,9 +60,10 @@ def _starts(lengths):
 
 def _check_indices(index, kernel):
     if index.dtype not in (np.int64, np.int32):
+        name = "CPUBoolType" if index.dtype == bool else f"torch.{TORCH_NAMES[index.dtype]}Tensor"
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-            f"torch.{TORCH_NAMES[index.dtype]}Tensor instead (while checking arguments for {kernel})\nhint: indices "
+            f"{name} instead (while checking arguments for {kernel})\nhint: indices "
             "are whole numbers; use index.long()"
         )
 

@@ -141,7 +141,7 @@ def _write(tensor, values):
             f"{TORCH_NAMES[array.dtype]}"
             f"\nhint: the tensor is {array.dtype}, the result {values.dtype}; write x = x + y instead of x += y"
         )
-    if array.size and any(n > 1 and s == 0 for n, s in zip(array.shape, array.strides)):
+    if array.size and 0 in array.strides and any(n > 1 and s == 0 for n, s in zip(array.shape, array.strides)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."

@@ -290,6 +290,8 @@ def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, r
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
     check_reduction(reduction, "{} is not valid")
+    if input.ndim == 0:
+        raise IndexError("Dimension specified as -1 but tensor has no dimensions\nhint: the input is (*, C)")
     losses = target * softplus_of_minus(input) + (1 - target) * softplus_of_minus(-input)
     if weight is not None:
         losses = losses * weight

@@ -52,8 +52,8 @@ class Huber(Operation):
     def backward(ctx, dz):
         x, y = ctx.saved_tensors
         difference = x - y
-        inside = (difference.abs() < ctx.bend) | difference.isnan()
-        dx = dz * where(inside, difference * (ctx.slope / ctx.bend), difference.sign() * ctx.slope)
+        outside = difference.detach().clamp(-ctx.bend, ctx.bend)
+        dx = dz * (ctx.slope / ctx.bend) * where(difference.abs() < ctx.bend, difference, outside)
         return dx, (-dx if ctx.needs_input_grad[1] else None)
 
 
@@ -393,8 +393,8 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     """
     if not isinstance(var, (float, Tensor)):
         raise TypeError(
-            f"any() received an invalid combination of arguments - got ({type(var).__name__}), but expected one of:"
-            "\nhint: var is a tensor or a float"
+            "any() received an invalid combination of arguments - got (bool), but expected one of:\nhint: var is a "
+            f"tensor or a float, but got {type(var).__name__}"
         )
     if (var < 0).any() if isinstance(var, Tensor) else var < 0:
         raise ValueError("var has negative entry/entries")
