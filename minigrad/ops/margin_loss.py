@@ -7,8 +7,7 @@ from minigrad.autograd import Operation
 from .choice import where
 from .extrema import minimum
 from .loss import check_reduction, legacy_reduction, reduced
-from .picking import index_select
-from .pointwise_loss import need_floats, softplus_of_minus
+from .pointwise_loss import Softplus, need_floats
 from .registry import functional
 from .similarity import pairwise_distance
 
@@ -292,7 +291,7 @@ def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, r
     check_reduction(reduction, "{} is not valid")
     if input.ndim == 0:
         raise IndexError("Dimension specified as -1 but tensor has no dimensions\nhint: the input is (*, C)")
-    losses = target * softplus_of_minus(input) + (1 - target) * softplus_of_minus(-input)
+    losses = target * Softplus.apply(-input) + (1 - target) * Softplus.apply(input)
     if weight is not None:
         losses = losses * weight
     return reduced(losses.sum(-1) / input.shape[-1], reduction)

@@ -8,8 +8,8 @@ import numpy as np
 from minigrad.autograd import Operation, Tensor, no_grad
 from minigrad.autograd.dtypes import TORCH_NAMES, result_type
 
-from .arithmetic import binary
-from .choice import where
+from .arithmetic import _no_broadcast as no_broadcast
+from .arithmetic import binary, where
 from .creation import full_like
 from .loss import check_reduction, legacy_reduction, reduced
 from .registry import functional
@@ -99,34 +99,52 @@ class BCEGrad(Operation):
         )
 
 
-class BCEWithLogits(Operation):
-    """(1 - y) · x + w · log(1 + e⁻ˣ): the binary cross entropy of sigmoid(x), without overflow"""
+def _softplus(x):
+    with np.errstate(over="ignore"):
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.absolute(x)))
 
-    formula = "dx = dz · (w · sigmoid(x) - (w - (1 - y))), dy = -dz · x, dw = dz · log(1 + e⁻ˣ)"
+
+class Softplus(Operation):
+    """log(1 + eˣ), without overflow"""
+
+    formula = "dx = dy · sigmoid(x)"
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return _softplus(x)
+
+    @staticmethod
+    def backward(ctx, dy):
+        (x,) = ctx.saved_tensors
+        return dy * x.sigmoid()
+
+
+class BCEWithLogits(Operation):
+    """(1 - y) · x + (1 + (p - 1) · y) · log(1 + e⁻ˣ): the binary cross entropy of sigmoid(x), without overflow"""
+
+    formula = (
+        "dx = dz · ((1 + (p - 1) · y) · sigmoid(x) - p · y), dy = dz · (p · log(1 + e⁻ˣ) - log(1 + eˣ)), "
+        "dp = dz · y · log(1 + e⁻ˣ)"
+    )
     fused = True
 
     @staticmethod
-    def forward(ctx, x, y, w):
-        ctx.y = None if isinstance(y, np.ndarray) else y
-        ctx.save_for_backward(x, y if ctx.y is None else None, w)
+    def forward(ctx, x, y, p):
+        ctx.save_for_backward(x, y, p)
         with np.errstate(all="ignore"):
-            softplus = np.log1p(np.exp(-np.absolute(x))) - np.minimum(x, 0)  # of -x
-            return (1 - y) * x + (softplus if w is None else w * softplus)
+            return (1 - y) * x + (_softplus(-x) if p is None else ((p - 1) * y + 1) * _softplus(-x))
 
     @staticmethod
     def backward(ctx, dz):
-        x, y, w = ctx.saved_tensors
-        y = ctx.y if y is None else y
-        return (
-            dz * (x.sigmoid() - y if w is None else w * x.sigmoid() - (w - (1 - y))),
-            -dz * x if ctx.needs_input_grad[1] else None,
-            dz * softplus_of_minus(x) if ctx.needs_input_grad[2] else None,
-        )
-
-
-def softplus_of_minus(x):
-    """log(1 + e⁻ˣ) = -log(sigmoid(x)), without overflow."""
-    return BCEWithLogits.apply(x, 1, None)
+        x, y, p = ctx.saved_tensors
+        dx = dz * (x.sigmoid() - y if p is None else (p * y + 1 - y) * x.sigmoid() - p * y)
+        dy = dp = None
+        if ctx.needs_input_grad[1]:
+            dy = -dz * x if p is None else dz * (p * Softplus.apply(-x) - Softplus.apply(x))
+        if ctx.needs_input_grad[2]:
+            dp = dz * y * Softplus.apply(-x)
+        return dx, dy, dp
 
 
 class KLDivergence(Operation):
@@ -180,18 +198,18 @@ def _reduced_with_weight(losses, input, weight, reduction, over_weights=True):
     return losses.sum() / weight.sum() if over_weights and reduction == "mean" else reduced(losses, reduction)
 
 
-def _into_losses(losses, weight):
-    """`losses · weight`, the weight broadcast to the losses' shape but never the other way round."""
+def _repeatable(weight, losses):
+    """`weight`, if it can be repeated to the shape of the losses; the losses are never repeated to that of a weight."""
     try:
         shape = np.broadcast_shapes(losses._array.shape, weight._array.shape)
     except ValueError:
-        shape = losses._array.shape  # the product itself says what is wrong
+        raise no_broadcast(losses._array, weight._array) from None
     if shape != losses._array.shape:
         raise RuntimeError(
             f"output with shape {list(losses.shape)} doesn't match the broadcast shape {list(shape)}\nhint: a weight "
             f"of shape {tuple(weight.shape)} cannot be repeated to the input's {tuple(losses.shape)}"
         )
-    return losses * weight
+    return weight.to(losses.dtype)
 
 
 @functional
@@ -295,7 +313,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
                 f"{values.max()}; probabilities come from sigmoid(), scores go to binary_cross_entropy_with_logits"
             )
     losses = BCE.apply(input, target)
-    return reduced(losses if weight is None else _into_losses(losses, weight), reduction)
+    return reduced(losses if weight is None else losses * _repeatable(weight, losses), reduction)
 
 
 @functional
@@ -321,9 +339,9 @@ def binary_cross_entropy_with_logits(
             f"result type Float can't be cast to the desired output type {TORCH_NAMES[target.dtype]}\nhint: convert "
             "the target with .to(input.dtype)"
         )
-    positive = None if pos_weight is None else _into_losses(target, pos_weight - 1) + 1
+    positive = None if pos_weight is None else _repeatable(pos_weight, input)
     losses = BCEWithLogits.apply(input, target, positive)
-    return reduced(losses if weight is None else _into_losses(losses, weight), reduction)
+    return reduced(losses if weight is None else losses * _repeatable(weight, losses), reduction)
 
 
 @functional

@@ -8,6 +8,8 @@ from torch_oracle import agree, draw, same_error, same_program, tensor, torch
 
 import minigrad as mg
 
+pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")  # infinities on purpose
+
 X, Y, Z = (draw((4, 3), seed=seed) for seed in range(3))
 P, Q = draw((4, 3), seed=3, low=0.0, high=1.0), draw((4, 3), seed=4, low=0.0, high=1.0)
 SIGNS = np.array([[1.0, -1, 1], [-1, 1, 1], [0, 1, -1], [1, 1, -1]])
