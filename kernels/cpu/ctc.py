@@ -1,15 +1,27 @@
 """Connectionist temporal classification: one task for each sequence of the batch.
 
-`kernels/reference/ctc.py` is the definition.
+Logarithms of probabilities grow with the length of a sequence while their differences decide, so sums are rounded in
+the order in which they are written (which is PyTorch's). `kernels/reference/ctc.py` is the definition.
 """
 
 import math
 
 import numpy as np
+from numba.extending import intrinsic
 
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .layout import SERIAL, dense
+
+
+@intrinsic
+def _plus(typingctx, a, b):
+    """a + b for scalars of one float type, not reordered with other sums."""
+
+    def codegen(context, builder, signature, args):
+        return builder.fadd(*args, flags=("contract",))  # some flag, for Numba gives those of `jit` to sums without
+
+    return a(a, b), codegen
 
 
 @jit
@@ -22,7 +34,8 @@ def _add(a, b, c):
         largest = c
     if largest == -np.inf:
         return largest
-    return largest + math.log(math.exp(a - largest) + math.exp(b - largest) + math.exp(c - largest))
+    total = _plus(_plus(math.exp(a - largest), math.exp(b - largest)), math.exp(c - largest))
+    return _plus(math.log(total), largest)
 
 
 @jit
@@ -51,7 +64,7 @@ def _forward(n, count, logp, labels, input_lengths, target_lengths, blank, losse
         for s in range(states):
             step = before[s - 1] if s > 0 else never
             skip = before[s - 2] if _skips(own, s) else never
-            now[s] = _add(before[s], step, skip) + logp[t, n, _emitted(own, s, blank)]
+            now[s] = _plus(_add(before[s], step, skip), logp[t, n, _emitted(own, s, blank)])
     last = alpha[n, steps - 1]
     losses[n] = -_add(last[states - 1], last[states - 2] if states > 1 else never, never)
 
@@ -60,29 +73,31 @@ def _forward(n, count, logp, labels, input_lengths, target_lengths, blank, losse
 def _backward(
     n, count, dlosses, logp, labels, input_lengths, target_lengths, losses, alpha, blank, zero_infinity, grad
 ):
-    """The gradient of sequence n; beta, the backward variables, is kept for one step."""
+    """The gradient of sequence n; beta, the backward variables, is kept for two steps."""
     steps, states, own, never = input_lengths[n], 2 * target_lengths[n] + 1, labels[n], logp.dtype.type(-np.inf)
     for t in range(len(logp)):
         for c in range(logp.shape[2]):
             grad[t, n, c] = 0
     if zero_infinity and losses[n] == np.inf:
         return
-    beta = np.full(states + 2, never, logp.dtype)  # two states that no alignment reaches
+    betas = np.full((2, states + 2), never, logp.dtype)  # of two steps; two states more that no alignment reaches
     for t in range(steps - 1, -1, -1):
-        posterior, source = grad[t, n], logp[t, n]
+        posterior, source, beta, later = grad[t, n], logp[t, n], betas[t % 2], betas[1 - t % 2]
         for c in range(len(source)):
             posterior[c] = never
-        for s in range(states):  # upwards: what state s needs of the next step lies above it
+        for s in range(states - 1, -1, -1):
             if t == steps - 1:
                 after = logp.dtype.type(0) if s >= states - 2 else never
             else:
-                skip = beta[s + 2] if s + 2 < states and _skips(own, s + 2) else never
-                after = _add(beta[s], beta[s + 1], skip)
+                skip = later[s + 2] if s + 2 < states and _skips(own, s + 2) else never
+                after = _add(later[s], later[s + 1], skip)
             c = _emitted(own, s, blank)
-            beta[s] = after + source[c]
-            posterior[c] = _add(posterior[c], alpha[n, t, s] + beta[s], never)
+            beta[s] = _plus(after, source[c])
+            posterior[c] = _add(posterior[c], _plus(alpha[n, t, s], beta[s]), never)
         for c in range(len(source)):
-            posterior[c] = (math.exp(source[c]) - math.exp(posterior[c] + losses[n] - source[c])) * dlosses[n]
+            posterior[c] = (
+                math.exp(source[c]) - math.exp(_plus(_plus(posterior[c], losses[n]), -source[c]))
+            ) * dlosses[n]
 
 
 @pool_jit
