@@ -272,7 +272,7 @@ def multi_head_attention_forward(
     Vaswani et al. 2017, https://arxiv.org/abs/1706.03762.
 
     >>> import minigrad
-    >>> x, w, b = minigrad.ones(2, 1, 4), minigrad.eye(4).repeat(3, 1), minigrad.zeros(12)
+    >>> x, w, b = minigrad.ones(2, 1, 4), minigrad.cat([minigrad.eye(4)] * 3), minigrad.zeros(12)
     >>> y, weights = multi_head_attention_forward(
     ...     x, x, x, 4, 2, w, b, None, None, False, 0.0, minigrad.eye(4), minigrad.zeros(4))
     >>> y.shape, weights

@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor
+from minigrad.autograd.dtypes import TORCH_NAMES
 from minigrad.kernels import kernels_for
 
 from .registry import functional
@@ -84,32 +85,64 @@ def reduced(losses, reduction):
 
 def _class_input(input, target, weight):
     """(input (N, C, *), target (N, *), the losses' shape) of class-index losses; errors for shapes that disagree."""
-    shape = input._array.shape
-    if input.ndim == 0:
-        raise RuntimeError("input tensor should be 1D or more, but got 0D")
+    shape, labels = input._array.shape, target._array.shape
+    if len(shape) == 0:
+        raise ValueError("Expected 1 or more dimensions (got 0)")
+    if len(shape) > 1 and shape[0] != (labels[0] if labels else 0):
+        raise ValueError(
+            f"Expected input batch_size ({shape[0]}) to match target batch_size ({labels[0] if labels else 0})."
+        )
+    _check_class_shapes(shape, labels)
+    if target.dtype not in (np.int64, np.uint8):
+        raise RuntimeError(
+            f"expected target dtype to be Long or Byte, but got {TORCH_NAMES[target.dtype]}\nhint: class indices are "
+            "int64; for probabilities the target has the input's shape"
+        )
     if input.ndim == 1:
-        input, rows, wanted = input.unsqueeze(0), target.reshape(1), ()
+        input, target, losses = input.unsqueeze(0), target.reshape(1), ()
     else:
-        rows, wanted = target, (shape[0], *shape[2:])
-    if target._array.dtype.kind not in "iu":
+        losses = labels
+    if input.dtype.kind != "f":
+        name = "nll_loss2d_forward" if input.ndim > 2 else "nll_loss"
+        raise NotImplementedError(f"\"{name}_out_frame\" not implemented for '{TORCH_NAMES[input.dtype]}'")
+    if weight is not None:
+        _check_weight(weight, input.shape[1], input.dtype, input.ndim > 2)
+    return input, target, losses
+
+
+def _check_class_shapes(shape, labels):
+    """Errors for targets of shape `labels` that do not fit scores of shape `shape`, of one sample or (N, C, *)."""
+    wanted = (shape[0], *shape[2:]) if len(shape) > 1 else labels
+    hint = f"\nhint: the input is (N, C, ...) = {shape}, so the target is (N, ...) = {wanted}"
+    if len(shape) < 3 and len(labels) > 1:
+        raise RuntimeError(f"0D or 1D target tensor expected, multi-target not supported{hint}")
+    if len(shape) == 1 and math.prod(labels) != 1:
+        raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {labels[0]}")
+    if labels == wanted:
+        return
+    if len(shape) == 4 and len(labels) != 3:
         raise RuntimeError(
-            f"expected scalar type Long but found {target.dtype}\nhint: class indices are int64; for probabilities the "
-            "target has the input's shape"
+            f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {len(labels)}{hint}"
         )
-    if tuple(target.shape) != wanted:
-        if target.ndim and input.ndim > 1 and target.shape[0] != shape[0]:
-            raise ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({target.shape[0]}).")
+    if len(shape) == 4:
+        raise RuntimeError(f"size mismatch (got input: {list(shape)} , target: {list(labels)}{hint}")
+    raise RuntimeError(f"Expected target size {list(wanted)}, got {list(labels)}{hint}")
+
+
+def _check_weight(weight, classes, dtype, spatial=False, where=""):
+    """Errors for class weights that are not one for each class, or of another dtype than the scores."""
+    if tuple(weight.shape) != (classes,):
+        counts = "" if spatial else f" {classes} classes"
+        got = "" if spatial else f" but got weight tensor of shape: {list(weight.shape)}"
         raise RuntimeError(
-            f"Expected target size {list(wanted)}, got {list(target.shape)}\nhint: the input is (N, C, ...) = "
-            f"{tuple(shape)}, so the target is (N, ...)"
+            f"{where}weight tensor should be defined either for all{counts} or no classes{got}\nhint: there are "
+            f"{classes} classes, the weight is {tuple(weight.shape)}"
         )
-    classes = input._array.shape[1]
-    if weight is not None and tuple(weight.shape) != (classes,):
+    if weight.dtype != dtype and not where:
         raise RuntimeError(
-            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
-            f"shape: {list(weight.shape)}"
+            f"expected scalar type {TORCH_NAMES[dtype]} but found {TORCH_NAMES[weight.dtype]}\nhint: the weights are "
+            "of the input's dtype; use weight.to(input.dtype)"
         )
-    return input, rows, wanted
 
 
 def _check_classes(target, classes, ignore_index):
@@ -162,12 +195,23 @@ def cross_entropy(
     tensor(1.3863)
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
-    if not 0.0 <= label_smoothing <= 1.0:
+    if label_smoothing > 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    label_smoothing = max(label_smoothing, 0.0)
     axis = 0 if input.ndim == 1 else 1
+    if target._array.shape == input._array.shape:
+        if target.dtype.kind != "f":
+            raise RuntimeError(
+                "Expected floating point type for target with class probabilities, got "
+                f"{TORCH_NAMES[target.dtype]}\nhint: a target of the input's shape holds probabilities; class indices "
+                "have no dimension for the classes"
+            )
+        if ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
+        if input.ndim == 0:
+            raise IndexError("Dimension specified as 1 but tensor has no dimensions\nhint: the input is (C,) or (N, C)")
+        return _probability_loss(input.log_softmax(axis), target, weight, reduction, label_smoothing, axis)
     logp = input.log_softmax(axis)
-    if target._array.dtype.kind == "f":
-        return _probability_loss(logp, target, weight, reduction, label_smoothing, axis)
     hard = nll_loss(logp, target, weight, ignore_index=ignore_index, reduction=reduction)
     if label_smoothing == 0:
         return hard
@@ -183,18 +227,14 @@ def cross_entropy(
 
 def _probability_loss(logp, target, weight, reduction, label_smoothing, axis):
     """Cross entropy against a distribution over the classes."""
-    if tuple(target.shape) != tuple(logp.shape):
-        raise RuntimeError(
-            "Expected floating point type for target with class probabilities to have the input's shape "
-            f"{list(logp.shape)}, got "
-            f"{list(target.shape)}"
-        )
     classes = logp.shape[axis]
+    if weight is not None:
+        _check_weight(weight, classes, logp.dtype, where="cross_entropy: ")
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / classes
     losses = -(logp * target)
     if weight is not None:
         losses = losses * weight.reshape(*[1] * axis, -1, *[1] * (logp.ndim - axis - 1))
     if reduction == "mean":
-        return losses.sum() / max(logp._array.size // classes, 1)
+        return losses.sum() / (logp._array.size // max(classes, 1))
     return reduced(losses.sum(axis), reduction)

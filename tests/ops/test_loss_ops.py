@@ -283,6 +283,55 @@ MISUSE = {
 }
 
 
+def classes(shape, labels, weight=None, dtype="int64", **settings):
+    """cross_entropy and nll_loss of labels of a shape."""
+
+    def run(m, name="cross_entropy"):
+        given = None if weight is None else m.ones(weight)
+        target = m.zeros(labels).to(getattr(m, dtype))
+        getattr(m.nn.functional, name)(m.ones(shape), target, given, **settings)
+
+    return run
+
+
+CLASSES_MISUSE = {
+    "batch": classes((2, 3), 3),
+    "0-d target": classes((2, 3), ()),
+    "matrix of targets": classes((2, 3), (2, 1)),
+    "sequence": classes((2, 3, 4), (2, 3)),
+    "image": classes((2, 3, 4, 5), (2, 4)),
+    "image sizes": classes((2, 3, 4, 5), (2, 4, 4)),
+    "volume": classes((2, 3, 4, 5, 6), (2, 4, 5)),
+    "one sample": classes((3,), (2,)),
+    "floats": classes((2, 3), (2,), dtype="float32"),
+    "int32": classes((2, 3), (2,), dtype="int32"),
+    "bools": classes((2, 3), (2,), dtype="bool"),
+    "weight": classes((2, 3), (2,), weight=(2,)),
+    "weight of images": classes((2, 3, 4, 5), (2, 4, 5), weight=(2,)),
+    "weight matrix": classes((2, 3), (2,), weight=(2, 3)),
+}
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "nll_loss"])
+@pytest.mark.parametrize("misuse", CLASSES_MISUSE.values(), ids=CLASSES_MISUSE)
+def test_errors_of_class_losses_are_those_of_torch(misuse, name):
+    same_error(lambda m: misuse(m, name))
+
+
+PROBABILITIES_MISUSE = {
+    "integers": classes((2, 3), (2, 3)),
+    "ignore_index": classes((2, 3), (2, 3), dtype="float32", ignore_index=0),
+    "weight": classes((2, 3), (2, 3), dtype="float32", weight=(2,)),
+    "smoothing": classes((2, 3), (2, 3), dtype="float32", label_smoothing=1.1),
+    "0-d": classes((), (), dtype="float32"),
+}
+
+
+@pytest.mark.parametrize("misuse", PROBABILITIES_MISUSE.values(), ids=PROBABILITIES_MISUSE)
+def test_errors_of_probabilities_are_those_of_torch(misuse):
+    same_error(misuse)
+
+
 @pytest.mark.parametrize("misuse", MISUSE.values(), ids=MISUSE)
 def test_errors_are_those_of_torch(misuse):
     same_error(misuse)
