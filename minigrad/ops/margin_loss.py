@@ -7,6 +7,7 @@ from minigrad.autograd import Operation
 from .choice import where
 from .extrema import minimum
 from .loss import check_reduction, legacy_reduction, reduced
+from .picking import index_select
 from .pointwise_loss import Softplus, need_floats
 from .registry import functional
 from .similarity import pairwise_distance

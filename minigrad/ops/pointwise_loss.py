@@ -8,8 +8,8 @@ import numpy as np
 from minigrad.autograd import Operation, Tensor, no_grad
 from minigrad.autograd.dtypes import TORCH_NAMES, result_type
 
-from .arithmetic import _no_broadcast as no_broadcast
-from .arithmetic import binary, where
+from .arithmetic import binary, no_broadcast
+from .choice import where
 from .creation import full_like
 from .loss import check_reduction, legacy_reduction, reduced
 from .registry import functional
