@@ -72,8 +72,6 @@ def _axis(coordinate, size, mode, padding, align_corners, order, polynomials, ce
         if mode == 2:
             moved, _ = _inside(cell, size, padding, align_corners)
             cell = real(moved)
-        if padding > 0:  # the neighbour beyond the border of a place on it, whose weight is 0
-            cell = min(cell, real(size - 1))
         cells[k] = np.int64(cell) if cell >= 0 and cell < size else -1
 
 
@@ -276,7 +274,7 @@ def grid_sample_grid_grad(dy, x, grid, mode, padding_mode, align_corners, orders
     array([[[[2., 0.]]]])
     """
     dgrid = np.zeros(grid.shape, x.dtype.newbyteorder("="))
-    if dgrid.size and x.size:
+    if dgrid.size and x.size and mode != "nearest":
         settings = _settings(x.shape[2:], mode, padding_mode, align_corners, orders, x.dtype)
         steeper = _polynomials(mode, [order + 1 for order in orders], dgrid.dtype)
         given, source, at = _flat(dy), _flat(x), _places(grid)

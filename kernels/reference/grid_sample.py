@@ -60,8 +60,6 @@ def _neighbours(coordinate, size, mode, padding_mode, align_corners, order):
         cell = first + k
         if mode == "bicubic":
             cell = int(_inside(float(cell), size, padding_mode, align_corners)[0])
-        if padding_mode != "zeros":
-            cell = min(cell, size - 1)
         pairs.append((cell if 0 <= cell < size else None, weight))
     return pairs
 
@@ -129,7 +127,7 @@ def grid_sample_grid_grad(dy, x, grid, mode, padding_mode, align_corners, orders
     array([[[[2., 0.]]]])
     """
     dgrid = np.zeros(grid.shape, x.dtype)
-    for coordinate in range(grid.shape[-1]):
+    for coordinate in range(grid.shape[-1] if mode != "nearest" else 0):  # which has no slope, whatever x holds
         steeper = tuple(order + (at == coordinate) for at, order in enumerate(orders))
         samples = grid_sample(x, grid, mode, padding_mode, align_corners, steeper)
         dgrid[..., coordinate] = (dy.astype(np.float64) * samples).sum(1)

@@ -73,7 +73,7 @@ def test_unfolding_is_the_same_for_any_number_of_threads():
     one_and_two_threads(cpu.fold, cpu.unfold(x, *geometry), (40, 41), *geometry)
 
 
-SPECIAL = [np.nan, np.inf, -np.inf, 1e30, -1.0, 1.0, 0.0]
+SPECIAL = [1e30, np.nan, np.inf, -np.inf, -1.0, 1.0, 0.0]  # where in a reflection 1e30 lies, rounding alone decides
 
 
 @given(
@@ -89,7 +89,7 @@ def test_grid_sampling_agrees_with_reference(data, dtype, spatial, n, c, mode, p
     rng = np.random.default_rng(cells)
     places = (rng.integers(-30, 30, (n, *[2] * rank, rank)) + 0.37) / 17
     if special:
-        places[rng.random(places.shape) < 0.2] = SPECIAL[rng.integers(len(SPECIAL))]
+        places[rng.random(places.shape) < 0.2] = SPECIAL[rng.integers(padding_mode == "reflection", len(SPECIAL))]
     grid = places.astype(dtype)
     orders = tuple(data.draw(st.sampled_from([0, 0, 1, 2, 3])) for _ in range(rank)) if not special else (0,) * rank
     settings = mode, padding_mode, align_corners, orders
