@@ -122,6 +122,17 @@ class Operation(Node):
         if self._saved:
             self._saved = None
 
+    def result_lies_in(self, tensor, result):
+        """The array `result` has been written into `tensor`, which takes its place among what is saved."""
+        if self._saved and tensor._array.dtype == result.dtype:
+            storage = tensor.storage
+            self._saved = [
+                (tensor._array, storage, storage.version, item[3])
+                if type(item) is tuple and item[0] is result
+                else item
+                for item in self._saved
+            ]
+
     @classmethod
     def apply(cls, *args):
         """Run the operation on tensors and settings, and record it if any argument needs a gradient."""

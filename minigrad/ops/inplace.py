@@ -1,8 +1,8 @@
 """Writing into a tensor under autograd.
 
 An in-place operation computes its result out of place and copies it into the tensor's memory; the tensor then takes the
-result's place in the graph. So what an operation saved of its own result stays right, and the version counter tells
-every operation that saved the tensor's old value. A write through a view changes its base: the base becomes "the base
+result's place in the graph, and what the operation saved of its result is from then on the tensor itself. The version
+counter tells every operation that saved the tensor's old value. A write through a view changes its base: the base becomes "the base
 with that part replaced", and all views of it find their new place in the graph when they are next used.
 """
 
@@ -85,6 +85,7 @@ def assign(tensor, operation, *args):
     result = run(_before(tensor) if state.grad_enabled else tensor, *args)
     _write(tensor, result._array)
     if result._edge is not None:
+        result._edge[0].result_lies_in(tensor, result._array)
         if tensor._view is None:
             tensor._edge = result._edge
             tensor.storage.history += 1

@@ -83,13 +83,13 @@ def stack(tensors, dim=0):
             [0., 0.]])
     """
     tensors = _tensors(tensors, RuntimeError("stack expects a non-empty TensorList"))
+    axis = check_dim(dim, tensors[0].ndim + 1)
     for i, item in enumerate(tensors):
         if item._array.shape != tensors[0]._array.shape:
             raise RuntimeError(
                 f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and "
                 f"{list(item.shape)} at entry {i}"
             )
-    axis = check_dim(dim, tensors[0].ndim + 1)
     return cat([unsqueeze(x, axis) for x in tensors], axis)
 
 

@@ -137,9 +137,8 @@ def write_without_recording(s, a, b, c):
 
 
 def compute_without_recording(s, a, b, c):
-    # PyTorch's views of tensors that require grad say, made here, that they require grad and are leaves; ours do not
-    with s.m.no_grad():
-        (view if b % 2 and not s.pick(a).requires_grad else mul)(s, a, b // 2, c)
+    with s.m.no_grad():  # no views: PyTorch has rules of its own for those made here
+        (unary if b % 2 else mul)(s, a, b // 2, c)
 
 
 def change_requires_grad(s, a, b, c):
