@@ -79,7 +79,7 @@ class Hardswish(_Silent, call=F.hardswish):
     """x · max(0, min(1, x / 6 + 1 / 2)) (`torch.nn.Hardswish`).
 
     >>> import minigrad
-    >>> Hardswish()(minigrad.tensor([-3.0, 3.0]))
+    >>> Hardswish()(minigrad.tensor([0.0, 3.0]))
     tensor([0., 3.])
     """
 
@@ -280,8 +280,8 @@ class PReLU(Module):
     """max(x, 0) + weight · min(x, 0) with one learned slope, or one for each channel of (N, C, *) (`torch.nn.PReLU`).
 
     >>> import minigrad
-    >>> PReLU()(minigrad.tensor([-1.0, 2.0]))
-    tensor([-0.2500,  2.0000], grad_fn=<PreluBackward0>)
+    >>> PReLU()(minigrad.tensor([-1.0, 2.0])).detach()
+    tensor([-0.2500,  2.0000])
     """
 
     def __init__(self, num_parameters=1, init=0.25, device=None, dtype=None):

@@ -162,7 +162,7 @@ class _TransposedConvolution(_ConvolutionBase):
     def _extra(self, input, output_size):
         """The output padding that gives `output_size`: strides make several sizes of output fit one input."""
         count, leading = self.spatial, 2 if input.ndim == self.spatial + 2 else 1
-        wanted = list(output_size)[leading:] if len(output_size) == count + leading else list(output_size)
+        wanted = output_size[leading:] if len(output_size) == count + leading else output_size
         if len(wanted) != count:
             raise ValueError(
                 f"ConvTranspose{count}D: for {input.ndim}D input, output_size must have {count} or {leading + count} "

@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad.autograd import Operation, Tensor, grad, is_grad_enabled
 from minigrad.autograd.dtypes import TORCH_NAMES
-from minigrad.kernels import kernels_for
+from minigrad.kernels import kernels_for, scalars
 
 from .dropout import dropout
 from .joining import cat, stack
@@ -54,11 +54,12 @@ class ElmanCell(Cell):
     def step(self, input_part, hidden_part, state):
         """See `Cell`."""
         total = input_part + hidden_part
-        return (getattr(kernels_for(total), self.activation)(total),), None
+        return (kernels_for(total).elementwise(getattr(scalars, self.activation), (), total),), None
 
     def step_grad(self, dstate, kept, state, new_state):
         """See `Cell`."""
-        dtotal = getattr(kernels_for(dstate[0]), f"{self.activation}_grad")(dstate[0], new_state[0])
+        gradient = getattr(scalars, f"{self.activation}_grad")
+        dtotal = kernels_for(dstate[0]).elementwise(gradient, (), dstate[0], new_state[0])
         return dtotal, dtotal, (0,)
 
     def compose(self, input_part, hidden_part, state):
