@@ -20,8 +20,8 @@ class Layer(Module):
     """A module that keeps the arguments of one function and calls it.
 
     A subclass declared with `call=` (the function) or `text=` (what its repr shows of the arguments) lists the
-    constructor's arguments as a dataclass does; `forward(*inputs)` is `call(*inputs, **arguments)`. Subclasses declared
-    without those keywords are ordinary modules.
+    constructor's arguments as a dataclass does; `forward(*inputs)` is `call(*inputs, **arguments)`. `tensors=` names
+    the arguments that are buffers. Subclasses declared without `call` and `text` are ordinary modules.
 
     >>> import minigrad
     >>> class Power(Layer, call=minigrad.pow, text="{exponent}"):
@@ -32,14 +32,16 @@ class Layer(Module):
 
     _call = None
     _text = ""
-    _tensors: tuple[str, ...] = ()  # the arguments that are buffers
+    _tensors: tuple[str, ...] = ()
 
-    def __init_subclass__(cls, call=None, text=None, **kwargs):
+    def __init_subclass__(cls, call=None, text=None, tensors=None, **kwargs):
         super().__init_subclass__(**kwargs)
         if call is not None:
             cls._call = staticmethod(call)
         if text is not None:
             cls._text = text
+        if tensors is not None:
+            cls._tensors = tensors
         own = inspect.get_annotations(cls)
         if own and not (call is None and text is None):
             dataclass(eq=False, repr=False, match_args=False)(cls)

@@ -27,23 +27,19 @@ class _Plain(_Reduced, text=""):
     reduction: str = "mean"
 
 
-class _Weighted(_Reduced, text=""):
+class _Weighted(_Reduced, text="", tensors=("weight",)):
     weight: Tensor | None = None
     size_average: InitVar[bool | None] = None
     reduce: InitVar[bool | None] = None
     reduction: str = "mean"
 
-    _tensors = ("weight",)
 
-
-class _Classified(_Reduced, text=""):
+class _Classified(_Reduced, text="", tensors=("weight",)):
     weight: Tensor | None = None
     size_average: InitVar[bool | None] = None
     ignore_index: int = -100
     reduce: InitVar[bool | None] = None
     reduction: str = "mean"
-
-    _tensors = ("weight",)
 
 
 class _Margin(_Reduced, text=""):
@@ -127,7 +123,7 @@ class BCELoss(_Weighted, call=F.binary_cross_entropy):
     """
 
 
-class BCEWithLogitsLoss(_Weighted, call=F.binary_cross_entropy_with_logits):
+class BCEWithLogitsLoss(_Weighted, call=F.binary_cross_entropy_with_logits, tensors=("weight", "pos_weight")):
     """Binary cross entropy of scores: of σ(input), computed stably (`torch.nn.BCEWithLogitsLoss`).
 
     >>> import minigrad
@@ -136,8 +132,6 @@ class BCEWithLogitsLoss(_Weighted, call=F.binary_cross_entropy_with_logits):
     """
 
     pos_weight: Tensor | None = None
-
-    _tensors = ("weight", "pos_weight")
 
 
 class KLDivLoss(_Plain, call=F.kl_div):
@@ -253,7 +247,7 @@ class MultiLabelSoftMarginLoss(_Weighted, call=F.multilabel_soft_margin_loss):
     """
 
 
-class MultiMarginLoss(_Reduced, call=F.multi_margin_loss, text=""):
+class MultiMarginLoss(_Reduced, call=F.multi_margin_loss, tensors=("weight",)):
     """Σ max(0, margin - x[target] + x[i])ᵖ / C over the other classes i (`torch.nn.MultiMarginLoss`).
 
     >>> import minigrad
@@ -267,8 +261,6 @@ class MultiMarginLoss(_Reduced, call=F.multi_margin_loss, text=""):
     size_average: InitVar[bool | None] = None
     reduce: InitVar[bool | None] = None
     reduction: str = "mean"
-
-    _tensors = ("weight",)
 
     def __post_init__(self, size_average, reduce):
         super().__post_init__(size_average, reduce)
