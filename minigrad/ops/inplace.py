@@ -2,8 +2,9 @@
 
 An in-place operation computes its result out of place and copies it into the tensor's memory; the tensor then takes the
 result's place in the graph, and what the operation saved of its result is from then on the tensor itself. The version
-counter tells every operation that saved the tensor's old value. A write through a view changes its base: the base becomes "the base
-with that part replaced", and all views of it find their new place in the graph when they are next used.
+counter tells every operation that saved the tensor's old value. A write through a view changes its base: the base
+becomes "the base with that part replaced", and all views of it find their new place in the graph when they are next
+used.
 """
 
 import numpy as np
