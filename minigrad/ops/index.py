@@ -25,7 +25,8 @@ class Pick(Operation):
 
     @staticmethod
     def forward(ctx, x, index):
-        ctx.shape, ctx.index = x.shape, index
+        ctx.shape, ctx.plain = x.shape, [None if isinstance(i, np.ndarray) else (i,) for i in index]
+        ctx.save_for_backward(*[i for i in index if isinstance(i, np.ndarray)])
         *before, last = index
         if isinstance(last, np.ndarray) and last.dtype != bool and all(isinstance(i, slice) for i in before):
             return x.take(last, axis=len(before), mode="wrap")
@@ -33,7 +34,9 @@ class Pick(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        return Place.apply(dy, ctx.shape, ctx.index)
+        arrays = iter(ctx.saved_tensors)
+        index = tuple([next(arrays)._array if item is None else item[0] for item in ctx.plain])
+        return Place.apply(dy, ctx.shape, index)
 
 
 class Place(Operation):
