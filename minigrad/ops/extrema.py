@@ -66,7 +66,7 @@ class Clamp(Operation):
                 raise not_implemented(f"clamp_{sides}_scalar_cpu".replace("min_max_", ""), dtype)
             low, high = (v if v is None or type(v) is np.ndarray else fitting(v, dtype) for v in (low, high))
         y = x if low is None else np.asarray(binary(np.maximum, x, low, dtype))
-        y = y if high is None else np.asarray(binary(np.minimum, y, high, dtype))
+        y = y if high is None else binary(np.minimum, y, high, dtype)
         if any(ctx.needs_input_grad):
             ctx.save_for_backward(*_passed(x, low, high, ctx.needs_input_grad))
         return y

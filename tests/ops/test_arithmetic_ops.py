@@ -155,7 +155,13 @@ def test_numpy_operands():
         same(run(mg.ones(2), np.ones(2, "float16")), np.asarray(run(np.ones(2), np.ones(2)), "float32"))
 
 
+WIDE = "m.tensor(0.1, dtype=m.float64)"  # without dimensions, where NumPy makes scalars of arrays
 PROGRAMS = [
+    f"{WIDE}.clamp(0.01, 1.1), m.addcmul({WIDE}, {WIDE}, {WIDE}, value=0.1), m.lerp({WIDE}, {WIDE}, {WIDE})",
+    f"m.addcdiv({WIDE}, {WIDE}, {WIDE}, value=0.3), m.where(m.tensor(True), {WIDE}, 0.3), m.xlogy({WIDE}, 0.7)",
+    f"m.logit({WIDE}, 0.2), m.sinc({WIDE}), m.polygamma(1, {WIDE}), m.lgamma({WIDE}), m.round({WIDE}, decimals=1)",
+    f"{WIDE} ** 0.3, 0.3 ** {WIDE}, {WIDE} / 3, 3 / {WIDE}, {WIDE} % 0.3, m.copysign({WIDE}, -0.3), m.frac({WIDE})",
+    f"m.float_power({WIDE}, 0.3), m.nan_to_num({WIDE}), {WIDE}.sign(), m.heaviside({WIDE}, {WIDE})",
     "m.add(m.tensor([1.5]), m.tensor([2]), alpha=2)",
     "m.sub(5, m.tensor([1]), alpha=2), m.rsub(m.tensor([1]), 5, alpha=2)",
     "m.add(m.tensor([True]), m.tensor([True])), m.tensor([True]) * True, m.tensor([True]) + 2, m.add(1, 2)",

@@ -23,7 +23,7 @@ HOSTILE = [
 
 
 def leaf(*shape, **options):
-    return mg.ones(*shape, requires_grad=True, **options)
+    return mg.ones(shape, requires_grad=True, **options)
 
 
 def parse(picture):

@@ -10,7 +10,7 @@ from minigrad.viz.drawing import MOST_ARROWS, arrange
 
 
 def leaf(*shape):
-    return mg.ones(*shape, requires_grad=True)
+    return mg.ones(shape, requires_grad=True)
 
 
 def draw(outputs, params=None, depth=None):
