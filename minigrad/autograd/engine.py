@@ -55,14 +55,9 @@ def _broadcasts(shape, to):
     return len(shape) <= len(to) and all(a in (1, b) for a, b in zip(reversed(shape), reversed(to)))
 
 
-def _add(grad, other, create_graph):
-    """The sum of two gradients of the same shape."""
-    return grad + other if create_graph else Tensor._wrap(np.asarray(np.add(grad._array, other._array)))
-
-
 def _results(node, grads):
     """What the node's backward returns for its gradients, always as a tuple."""
-    if node.materialize:
+    if len(grads) > 1 and node.materialize:
         for index, grad in enumerate(grads):
             if grad is None:
                 grads[index] = Tensor._wrap(np.zeros(*node.outputs[index]))
@@ -120,13 +115,18 @@ def run(roots, *, retain_graph, create_graph, targets=None):
     nodes = _reachable({edge[0] for edge, _ in roots})
     wanted = None if targets is None else _leading_to(nodes, {node for node, _ in targets})
     captured, pending = {}, {}
+    summed = {}  # node -> the results whose gradient is a sum made here, which may grow in place
     recording, state.grad_enabled = state.grad_enabled, bool(create_graph)
     try:
         for (node, index), grad in roots:
             grads = pending.setdefault(node, [None] * len(node.outputs))
-            grads[index] = grad if grads[index] is None else _add(grads[index], grad, create_graph)
+            if grads[index] is None:
+                grads[index] = grad
+            else:
+                _add(grads, index, grad, summed.setdefault(node, set()), create_graph)
         for node in nodes:
             grads = pending.pop(node, None)
+            summed.pop(node, None)
             if grads is None or (wanted is not None and node not in wanted):
                 continue
             if node.hooks is not None or node.retained is not None:
@@ -137,6 +137,11 @@ def run(roots, *, retain_graph, create_graph, targets=None):
                         captured[node, index] = grad
             if node.accumulates:
                 leaf = node.variable
+                if leaf is not None and leaf._edge is not None and not leaf.is_leaf:
+                    raise RuntimeError(
+                        "leaf variable has been moved into the graph interior\nhint: a leaf was written in place after "
+                        "its requires_grad had been switched off, and an older graph still leads to it"
+                    )
                 if targets is None and leaf is not None and leaf.requires_grad:
                     _accumulate(leaf, grads[0], create_graph)
                 continue
@@ -155,12 +160,26 @@ def run(roots, *, retain_graph, create_graph, targets=None):
                 arrived = pending.get(source)
                 if arrived is None:
                     arrived = pending[source] = [None] * len(source.outputs)
-                arrived[index] = grad if arrived[index] is None else _add(arrived[index], grad, create_graph)
+                if arrived[index] is None:
+                    arrived[index] = grad
+                else:
+                    _add(arrived, index, grad, summed.setdefault(source, set()), create_graph)
             if not retain_graph:
                 node.free()
     finally:
         state.grad_enabled = recording
     return captured
+
+
+def _add(grads, index, grad, summed, create_graph):
+    """Add `grad` to `grads[index]`: in place if that is a sum of the walk's own, for others may hold what arrived."""
+    if create_graph:
+        grads[index] = grads[index] + grad
+    elif index in summed:
+        np.add(grads[index]._array, grad._array, out=grads[index]._array)
+    else:
+        grads[index] = Tensor._wrap(np.asarray(np.add(grads[index]._array, grad._array)))
+        summed.add(index)
 
 
 def _call_hooks(node, grads):

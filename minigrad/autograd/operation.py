@@ -87,7 +87,10 @@ class Operation(Node):
                 f"{FREED}\nhint: the graph ends in {self.operation}; call backward(retain_graph=True) the first time, "
                 "or run the forward pass again before each backward"
             )
-        return tuple([self._unpack(*item) if type(item) is tuple else item for item in self._saved])
+        tensors = []
+        for item in self._saved:
+            tensors.append(self._unpack(*item) if type(item) is tuple else item)
+        return tuple(tensors)
 
     @property
     def saved_bytes(self):
@@ -97,9 +100,7 @@ class Operation(Node):
     def _unpack(self, array, storage, version, source):
         if storage is not None and storage.version != version:
             self._raise_stale(array, storage, version, source)
-        if not isinstance(array, np.ndarray):
-            array = array()  # what a saving hook or anomaly mode left
-        tensor = Tensor._wrap(array)
+        tensor = Tensor._wrap(array if type(array) is np.ndarray else array())  # else a hook or anomaly mode keeps it
         if source is not None:
             tensor._edge = (self, source[1]) if source[0] is _OUTPUT else source
             tensor._storage = storage

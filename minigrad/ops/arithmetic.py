@@ -75,7 +75,7 @@ def alike(x, y):
 
 def binary(ufunc, x, y, dtype=None):
     """`ufunc(x, y)` computed in `dtype`, by default the operands' common one."""
-    if dtype is None and not alike(x, y):
+    if dtype is None and not (type(x) is type(y) is np.ndarray and x.dtype is y.dtype) and not alike(x, y):
         dtype = promote(x, y)
     if dtype is not None:
         x, y = cast(x, dtype), cast(y, dtype)
@@ -183,8 +183,8 @@ class Mul(Operation):
 
     @staticmethod
     def forward(ctx, x, y):
-        needs_x, needs_y = ctx.needs_input_grad
-        ctx.save_for_backward(x if needs_y else None, y if needs_x else None)
+        x_edge, y_edge = ctx.edges  # shorter than needs_input_grad, in the most frequent of operations
+        ctx._saved = None if y_edge is None else x, None if x_edge is None else y
         return binary(np.multiply, x, y)
 
     @staticmethod

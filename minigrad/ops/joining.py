@@ -57,7 +57,8 @@ def cat(tensors, dim=0):
     for i, item in enumerate(tensors):
         if item.ndim == 0:
             raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
-    axis, first = check_dim(dim, kept[0].ndim), kept[0]._array.shape
+    first = kept[0]._array.shape
+    axis = 0 if first == (0,) else check_dim(dim, kept[0].ndim)
     for i, item in enumerate(kept[1:], 1):
         shape = item._array.shape
         if len(shape) != len(first):

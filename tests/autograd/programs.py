@@ -105,16 +105,22 @@ def clone(s, a, b, c):
     s.tensors.append(s.pick(a).clone())
 
 
+def _base(x):
+    return x if x._base is None else x._base
+
+
 def write(s, a, b, c):
-    x = s.pick(a)
+    x, other = s.pick(a), s.pick(c)
+    if other is not x and _base(other) is _base(x):  # PyTorch forbids operands that overlap in part
+        other = other.clone()
     writes = (
         lambda: x.add_(1),
-        lambda: x.mul_(s.pick(c)),
-        lambda: x.add_(s.pick(c)),
-        lambda: x.sub_(s.pick(c), alpha=2),
+        lambda: x.mul_(other),
+        lambda: x.add_(other),
+        lambda: x.sub_(other, alpha=2),
         lambda: x.zero_(),
         lambda: x.fill_(0.5),
-        lambda: x.copy_(s.pick(c)),
+        lambda: x.copy_(other),
         lambda: x.sin_(),
         lambda: x.tanh_(),
         lambda: x.div_(2),
@@ -122,18 +128,21 @@ def write(s, a, b, c):
         lambda: x.clamp_(-0.4, 0.6),
         lambda: x.masked_fill_(x.detach().clone() > 0, 0.25),
         lambda: x.__setitem__(c % 3, 0.75),
-        lambda: x.__setitem__((..., 0), s.pick(c)),
-        lambda: x.__setitem__(slice(0, 2), s.pick(c)),
+        lambda: x.__setitem__((..., 0), other),
+        lambda: x.__setitem__(slice(0, 2), other),
         lambda: x.__setitem__(x.detach() < 0, 0.125),
         lambda: x.square_(),
     )
-    if all(n < 2 or stride for n, stride in zip(x.shape, x.stride())):  # PyTorch lets some writes repeat themselves
+    # PyTorch lets some writes repeat themselves
+    if x.numel() == 0 or all(n < 2 or stride for n, stride in zip(x.shape, x.stride())):
         writes[b % len(writes)]()
 
 
 def write_without_recording(s, a, b, c):
-    with s.m.no_grad():
-        write(s, a, b, c)
+    x = s.pick(a)
+    if x._base is None and not any(t._base is x for t in s.tensors):  # PyTorch gives views nodes of their own then
+        with s.m.no_grad():
+            write(s, a, b, c)
 
 
 def compute_without_recording(s, a, b, c):
