@@ -1,8 +1,8 @@
 """Sums, differences and products, element by element, with broadcasting and PyTorch's type promotion.
 
-What every operation of two operands needs is here too: `binary` computes in the operands' common dtype, `keep` and
-`kept` save operands that may be numbers, `operators` turns an operation into Python operators. Quotients are in
-`division`, powers in `powers`, the larger and the smaller in `extrema`, `where` in `choice`.
+What every operation of two operands needs is here too: `binary` computes in the operands' common dtype, `operators`
+turns an operation into Python operators. Quotients are in `division`, powers in `powers`, the larger and the smaller in
+`extrema`, `where` in `choice`.
 """
 
 import numpy as np
@@ -89,17 +89,6 @@ def true_dtype(*operands):
     """The dtype of a true division: the common one if it is floating, else the default."""
     dtype = promote(*operands)
     return dtype if dtype.kind == "f" else get_default_dtype()
-
-
-def keep(ctx, *operands):
-    """Save operands, arrays or numbers, for `kept` in backward."""
-    ctx.numbers = tuple([None if type(v) is np.ndarray else v for v in operands])
-    ctx.save_for_backward(*[v if type(v) is np.ndarray else None for v in operands])
-
-
-def kept(ctx):
-    """The operands that `keep` saved: tensors and numbers."""
-    return [number if saved is None else saved for saved, number in zip(ctx.saved_tensors, ctx.numbers)]
 
 
 def operators(name, run, reflection=None):
@@ -227,7 +216,7 @@ class Lerp(Operation):
                     f"expected dtype {_WORDS[x.dtype]} for `{name}` but got dtype {_WORDS[other.dtype]}"
                     f"\nhint: use {name}.to(input.dtype)"
                 )
-        keep(ctx, x, y, weight)
+        ctx.save_for_backward(x, y, weight)
         way, weight = binary(np.subtract, y, x), cast(weight, x.dtype)
         try:  # from the nearer end, as PyTorch does: exact at both
             return np.where(np.abs(weight) < 0.5, x + weight * way, y - way * (1 - weight))
@@ -236,7 +225,7 @@ class Lerp(Operation):
 
     @staticmethod
     def backward(ctx, dz):
-        x, y, weight = kept(ctx)
+        x, y, weight = ctx.saved_tensors
         needs_x, needs_y, needs_w = ctx.needs_input_grad
         return (
             dz * (1 - weight) if needs_x else None,

@@ -4,7 +4,7 @@ import numpy as np
 
 from minigrad.autograd import Operation
 
-from .arithmetic import Mul, binary, keep, kept, not_implemented, operators, promote, true_dtype
+from .arithmetic import Mul, binary, not_implemented, operators, promote, true_dtype
 from .creation import full_like
 from .registry import both
 
@@ -18,13 +18,13 @@ class Div(Operation):
     def forward(ctx, x, y):
         needs_x, needs_y = ctx.needs_input_grad
         if needs_x or needs_y:
-            keep(ctx, x if needs_y else None, y)
+            ctx.save_for_backward(x if needs_y else None, y)
         floats = (type(x) is np.ndarray and x.dtype.kind == "f") or (type(y) is np.ndarray and y.dtype.kind == "f")
         return binary(np.true_divide, x, y, None if floats else true_dtype(x, y))
 
     @staticmethod
     def backward(ctx, dz):
-        x, y = kept(ctx)
+        x, y = ctx.saved_tensors
         return (dz / y if ctx.needs_input_grad[0] else None), (-dz * (x / y / y) if ctx.needs_input_grad[1] else None)
 
 
@@ -80,13 +80,13 @@ class Remainder(Operation):
     def forward(ctx, x, y, mode):
         ctx.mode = mode
         dtype = _divisible(x, y, "remainder_cpu" if mode == "floor" else "fmod_cpu")
-        keep(ctx, *((x, y) if ctx.needs_input_grad[1] else (None, None)))
+        ctx.save_for_backward(*((x, y) if ctx.needs_input_grad[1] else (None, None)))
         with np.errstate(all="ignore"):
             return binary(np.remainder if mode == "floor" else np.fmod, x, y, dtype)
 
     @staticmethod
     def backward(ctx, dz):
-        x, y = kept(ctx)
+        x, y = ctx.saved_tensors
         return dz, (-dz * Rounded.apply(x, y, ctx.mode) if ctx.needs_input_grad[1] else None)
 
 

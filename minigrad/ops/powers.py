@@ -9,8 +9,6 @@ from .arithmetic import (
     PLAIN,
     binary,
     cast,
-    keep,
-    kept,
     no_broadcast,
     not_implemented,
     only_tensors,
@@ -56,12 +54,12 @@ class Pow(Operation):
         else:
             z = binary(np.power, x, p, dtype)
         z = np.asarray(z)
-        keep(ctx, x, p, *((z,) if ctx.needs_input_grad[1] else ()))
+        ctx.save_for_backward(x, p, *((z,) if ctx.needs_input_grad[1] else ()))
         return z
 
     @staticmethod
     def backward(ctx, dz):
-        x, p, *z = kept(ctx)
+        x, p, *z = ctx.saved_tensors
         dx = dp = None
         if ctx.needs_input_grad[0]:
             if isinstance(p, Tensor):
@@ -99,12 +97,12 @@ class Hypot(Operation):
             raise not_implemented("hypot_cpu", dtype)
         with np.errstate(all="ignore"):
             z = np.asarray(binary(np.hypot, x, y, dtype))
-        keep(ctx, x, y, z)
+        ctx.save_for_backward(x, y, z)
         return z
 
     @staticmethod
     def backward(ctx, dz):
-        x, y, z = kept(ctx)
+        x, y, z = ctx.saved_tensors
         needs_x, needs_y = ctx.needs_input_grad
         return (dz * (x / z) if needs_x else None), (dz * (y / z) if needs_y else None)
 
@@ -116,12 +114,12 @@ class Atan2(Operation):
 
     @staticmethod
     def forward(ctx, y, x):
-        keep(ctx, y, x)
+        ctx.save_for_backward(y, x)
         return binary(np.arctan2, y, x, true_dtype(y, x))
 
     @staticmethod
     def backward(ctx, dz):
-        y, x = kept(ctx)
+        y, x = ctx.saved_tensors
         needs_y, needs_x = ctx.needs_input_grad
         square = y * y + x * x
         scale = where(square == 0, 0.0, square.reciprocal())  # at the origin PyTorch has 0
@@ -139,13 +137,13 @@ class LogAddExp(Operation):
         if dtype.kind != "f":
             raise not_implemented("logaddexp2_cpu" if base == 2 else "logaddexp_cpu", dtype)
         ctx.power = Tensor.exp2 if base == 2 else Tensor.exp
-        keep(ctx, x, y)
+        ctx.save_for_backward(x, y)
         with np.errstate(all="ignore"):
             return binary(np.logaddexp2 if base == 2 else np.logaddexp, x, y, dtype)
 
     @staticmethod
     def backward(ctx, dz):
-        x, y = kept(ctx)
+        x, y = ctx.saved_tensors
         needs_x, needs_y, _ = ctx.needs_input_grad
         return (
             dz / (1 + ctx.power(y - x)) if needs_x else None,
@@ -161,7 +159,7 @@ class XLogY(Operation):
     @staticmethod
     def forward(ctx, x, y):
         dtype = true_dtype(x, y)
-        keep(ctx, x, y)
+        ctx.save_for_backward(x, y)
         x, y = cast(x, dtype), cast(y, dtype)
         with np.errstate(all="ignore"):
             try:
@@ -171,7 +169,7 @@ class XLogY(Operation):
 
     @staticmethod
     def backward(ctx, dz):
-        x, y = kept(ctx)
+        x, y = ctx.saved_tensors
         needs_x, needs_y = ctx.needs_input_grad
         dx = None
         if needs_x:

@@ -6,7 +6,7 @@ import numpy as np
 
 from minigrad.autograd import Operation
 
-from .arithmetic import binary, keep, kept, no_broadcast, not_implemented, only_tensors, true_dtype
+from .arithmetic import binary, no_broadcast, not_implemented, only_tensors, true_dtype
 from .choice import where
 from .creation import full_like
 from .registry import both
@@ -68,12 +68,12 @@ class CopySign(Operation):
     @staticmethod
     def forward(ctx, x, y):
         z = np.asarray(binary(np.copysign, x, y, true_dtype(x, y)))
-        keep(ctx, x, z)
+        ctx.save_for_backward(x, z)
         return z
 
     @staticmethod
     def backward(ctx, dz):
-        x, z = kept(ctx)
+        x, z = ctx.saved_tensors
         needs_x, needs_y = ctx.needs_input_grad
         dx = dz * where(x == 0, 0.0, z / x) if needs_x else None
         return dx, (full_like(dz, 0) if needs_y else None)
