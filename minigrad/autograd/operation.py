@@ -13,7 +13,7 @@ from .state import inference_mode, state
 from .tensor import Storage, Tensor, View
 
 _OUTPUT = object()  # a saved tensor that is one of the operation's own results
-_NO_EDGES = tuple((None,) * count for count in range(16))
+_new = object.__new__
 
 _INFERENCE = (
     "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
@@ -151,13 +151,14 @@ class Operation(Node):
             else:
                 arrays.append(arg)
                 edges.append(None)
-        if recording and state.grad_enabled:
-            ctx.edges = edges
-        else:
-            recording, ctx.edges = False, _NO_EDGES[len(args)] if len(args) < 16 else (None,) * len(args)
+        ctx.edges = edges
+        if recording and not state.grad_enabled:
+            recording, ctx.edges = False, [None] * len(edges)
         results = cls.forward(ctx, *arrays)
         if type(results) is np.ndarray:  # the usual case, kept short: small networks spend their time here
-            tensor = Tensor._wrap(results)
+            tensor = _new(Tensor)  # what Tensor._wrap does
+            tensor._array = results
+            tensor._edge = tensor._grad = tensor._storage = tensor._view = None
             if recording:
                 ctx.sequence = next(sequence)
                 dtype = results.dtype
