@@ -5,6 +5,7 @@ import numpy as np
 from minigrad.autograd import Operation, Tensor, check_dim, contiguous_format
 
 from .conversion import clone
+from .creation import checked
 from .index import Pick
 from .registry import both, method
 from .shape import distinct_dims, expand, reshape, sizes_of
@@ -163,7 +164,11 @@ def repeat(self, *times, repeats=None):
             f"repeats are {list(repeats)}, the shape is {tuple(self.shape)}"
         )
     _forbid_negative(repeats, self._array.shape)
-    return _repeat(_lead(self, len(repeats)), repeats) if repeats else self.clone()
+    if not repeats:
+        return self.clone()
+    lead = _lead(self, len(repeats))
+    checked([n * size for n, size in zip(repeats, lead.shape)])
+    return _repeat(lead, repeats)
 
 
 @both()

@@ -131,7 +131,8 @@ def _triangle(name, keep, row, col, dtype, device):
     dtype = as_dtype(dtype)
     if dtype.kind not in "iu":
         raise NotImplementedError(f"\"{name}\" not implemented for '{TORCH_NAMES[dtype]}'\nhint: indices are integers")
-    rows, columns = np.ogrid[: row.__index__(), : col.__index__()]
+    row, col = checked((row.__index__(), col.__index__()))
+    rows, columns = np.ogrid[:row, :col]
     return finish(np.stack(np.nonzero(keep(columns - rows))).astype(dtype), False, device)
 
 
