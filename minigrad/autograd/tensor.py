@@ -278,6 +278,7 @@ class Tensor:
                 raise RuntimeError(
                     f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
                     f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
+                    "\nhint: the gradient of a tensor has the tensor's own shape"
                 )
         self._grad = value
 
@@ -351,7 +352,10 @@ class Tensor:
     def numpy(self, *, force=False):
         """The memory as a NumPy array, shared; an error if this tensor requires grad (`force=True` detaches)."""
         if self.requires_grad and not force:
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.\nhint: what "
+                "NumPy computes is not recorded; detach() says that this is meant"
+            )
         return self._array
 
     def __array__(self, dtype=None, copy=None):

@@ -264,7 +264,8 @@ def _check(name, rank, input, weight, bias, groups, transposed):
     if channels != wanted:
         raise RuntimeError(
             f"Given {given}, weight of size {list(weight.shape)}, expected input{list(input.shape)} to have {wanted} "
-            f"channels, but got {channels} channels instead"
+            f"channels, but got {channels} channels instead\nhint: an input is (N, C, ...) with C = groups · the "
+            "weight's second size"
         )
     if 0 in kernel:
         raise RuntimeError(f"kernel size should be greater than zero, but got {_by_axis('kernel', kernel)}")

@@ -85,6 +85,11 @@ class PutAt(Operation):
         return dx, (Pick.apply(dy, ctx.index) if ctx.needs_input_grad[1] else None)
 
 
+def _range(size):
+    """The hint on which indices a dimension has."""
+    return f"hint: indices are {-size} to {size - 1}" if size else "hint: the dimension is empty"
+
+
 def _is_array(item):
     return isinstance(item, np.ndarray)
 
@@ -186,7 +191,9 @@ def _parse(index, shape):
             axis += 1
         elif isinstance(item, int):
             if not -shape[axis] <= item < shape[axis]:
-                raise IndexError(f"index {item} is out of bounds for dimension {axis} with size {shape[axis]}")
+                raise IndexError(
+                    f"index {item} is out of bounds for dimension {axis} with size {shape[axis]}\n{_range(shape[axis])}"
+                )
             first.append(item)
             axis += 1
         elif item.ndim == 0:  # True or False: a new dimension
@@ -218,7 +225,7 @@ def _within(item, axis, shape):
         low, high = item.min(), item.max()
         if low < -size or high >= size:
             worst = high if high >= size else low
-            raise IndexError(f"index {worst} is out of bounds for dimension {axis} with size {size}")
+            raise IndexError(f"index {worst} is out of bounds for dimension {axis} with size {size}\n{_range(size)}")
         if low < 0:
             return np.where(item < 0, item + size, item)
     return item

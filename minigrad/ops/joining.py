@@ -67,8 +67,7 @@ def cat(tensors, dim=0):
             if a != b and d != axis:
                 raise RuntimeError(
                     f"Sizes of tensors must match except in dimension {axis}. Expected size {a} but got size {b} for "
-                    "tensor "
-                    f"number {i} in the list."
+                    f"tensor number {i} in the list.\nhint: the shapes are {[tuple(x.shape) for x in kept]}"
                 )
     dtype = reduce(promote_types, [x.dtype for x in tensors])
     return Cat.apply(axis, *[x.to(dtype) for x in kept])

@@ -185,7 +185,10 @@ def _checked(name, input, axis, index, source=None):
         )
     low, high, size = index._array.min(), index._array.max(), shapes[1][axis]
     if low < 0 or high >= size:
-        raise RuntimeError(f"index {low if low < 0 else high} is out of bounds for dimension {axis} with size {size}")
+        raise RuntimeError(
+            f"index {low if low < 0 else high} is out of bounds for dimension {axis} with size {size}"
+            f"\nhint: indices here are 0 to {size - 1}"
+        )
 
 
 def _vector(x):
