@@ -5,6 +5,7 @@ Sizes, values and memory layouts are drawn; `MINIGRAD_EXAMPLES` sets how many of
 
 import importlib
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
+from minigrad.ops import registry
 from minigrad.testing import adjoint_check, gradcheck, gradgradcheck
 
 CASES = [
@@ -39,3 +41,88 @@ def test_derivatives(case, data):
         for i, needed in enumerate(differentiable):
             if needed:
                 adjoint_check(lambda v, i=i: case.fn(*single[:i], v, *single[i + 1 :]), single[i])
+
+
+WITHOUT_GRADIENT = [
+    "as_tensor",
+    "ones",
+    "empty",
+    "ones_like",
+    "empty_like",
+    "full_like",
+    "seed",
+    "initial_seed",
+    "get_rng_state",
+    "set_rng_state",
+    "rand",
+    "randn",
+    "rand_like",
+    "randn_like",
+    "randint",
+    "randint_like",
+    "randperm",
+    "logspace",
+    "tril_indices",
+    "triu_indices",
+    "normal",
+    "bernoulli",
+    "multinomial",
+    "poisson",
+    "broadcast_shapes",
+    "is_tensor",
+    "is_floating_point",
+    "is_complex",
+    "is_nonzero",
+    "numel",
+    "result_type",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "logical_not",
+    "isnan",
+    "isinf",
+    "isfinite",
+    "isclose",
+    "allclose",
+    "equal",
+    "isin",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "bitwise_not",
+    "bitwise_left_shift",
+    "bitwise_right_shift",
+    "any",
+    "count_nonzero",
+    "unique",
+    "unique_consecutive",
+    "bincount",
+    "histc",
+    "argmax",
+    "argmin",
+    "argsort",
+    "nonzero",
+    "argwhere",
+    "searchsorted",
+    "bucketize",
+    "one_hot",
+    "LinAlgError",
+    "heaviside",
+    "floor_divide",
+]  # integers, bools, random numbers and step functions
+
+
+def test_no_function_is_left_out():
+    names = {}
+    for offered in (registry.functions, registry.functionals, registry.linalg):
+        for name, definition in offered.items():
+            names.setdefault(definition, set()).add(name)
+    source = "".join(path.read_text() for path in Path(__file__).parent.glob("cases_*.py"))
+    listed = {*re.findall(r"\w+", source), *(case.name for case in CASES), *WITHOUT_GRADIENT}
+    assert [sorted(aliases) for aliases in names.values() if not aliases & listed] == []
