@@ -248,7 +248,7 @@ class _Hooked:
     """A saved array that hooks keep in their own way; calling it gives the array back."""
 
     def __init__(self, array, pack, unpack):
-        self.nbytes, self._unpack, self._shape, self._dtype = array.nbytes, unpack, array.shape, array.dtype
+        self.nbytes, self._unpack = array.nbytes, unpack
         self._packed = pack(Tensor._wrap(array))
 
     def __call__(self):

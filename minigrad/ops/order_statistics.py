@@ -10,7 +10,7 @@ from minigrad.kernels import kernels_for
 
 from .choice import where
 from .creation import zeros
-from .extremes import ExtremeOfAll
+from .maxima import ExtremeOfAll
 from .reduction import require_size
 from .registry import both, numpy_names
 

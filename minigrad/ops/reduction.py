@@ -1,6 +1,6 @@
 """Reductions: many elements to one number by adding, multiplying or counting, over all dimensions or the given ones.
 
-The largest and smallest elements are in `extremes`, variances in `statistics`, norms in `norms`; what keeps every
+The largest and smallest elements are in `maxima`, variances in `statistics`, norms in `norms`; what keeps every
 partial result is in `cumulative`.
 """
 

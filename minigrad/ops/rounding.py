@@ -256,7 +256,7 @@ def heaviside(input, values):
 
 @both(inplace=True)
 def nan_to_num(input, nan=0.0, posinf=None, neginf=None):
-    """NaN replaced by `nan`, the infinities by `posinf` and `neginf`: by default the dtype's extremes.
+    """NaN replaced by `nan`, the infinities by `posinf` and `neginf`: by default the dtype's largest and smallest.
 
     Source: `torch.nan_to_num`.
 
