@@ -264,17 +264,23 @@ def __setitem__(self, index, value):
     both.
     """
     first, then = _parse(index, self._array.shape)
-    part = self if first is None and then else Slice.apply(self, (...,) if first is None else first)
+    part = self if first is None or _is_whole(first, self._array.shape) else Slice.apply(self, first)
     if not isinstance(value, Tensor):
         value = Tensor._wrap(np.asarray(_number(value, self), dtype=self._array.dtype))
     if not then:
         while value.ndim > part.ndim and value.shape[0] == 1:
             value = reshape(value, value._array.shape[1:])
-        part.copy_(value.expand(part.shape))
+        part.copy_(value if value.shape == part.shape else value.expand(part.shape))
         return
     if value.dtype != self.dtype and len(then) == 1 and then[0].dtype == bool and value.numel() == 1:
         value = value.to(self.dtype)  # as `masked_fill` does
     assign(part, _put, then, value, False)
+
+
+def _is_whole(index, shape):
+    """Whether an index is slices alone that leave out nothing: what is written then is the tensor, not a view of it."""
+    plain = all(isinstance(item, slice) for item in index)
+    return plain and all(range(n)[item] == range(n) for item, n in zip(index, shape))
 
 
 def _number(value, tensor):
