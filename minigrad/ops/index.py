@@ -18,6 +18,18 @@ from .views import Slice, scatter_add
 _ALL = slice(None)
 
 
+def _save(ctx, index):
+    """Save the arrays of an index, to be freed with the graph."""
+    ctx.plain = [None if isinstance(i, np.ndarray) else (i,) for i in index]
+    ctx.save_for_backward(*[i for i in index if isinstance(i, np.ndarray)])
+
+
+def _saved(ctx):
+    """The index that `_save` saved."""
+    arrays = iter(ctx.saved_tensors)
+    return tuple([next(arrays)._array if item is None else item[0] for item in ctx.plain])
+
+
 class Pick(Operation):
     """x[...] with index or mask arrays: a copy"""
 
@@ -25,8 +37,8 @@ class Pick(Operation):
 
     @staticmethod
     def forward(ctx, x, index):
-        ctx.shape, ctx.plain = x.shape, [None if isinstance(i, np.ndarray) else (i,) for i in index]
-        ctx.save_for_backward(*[i for i in index if isinstance(i, np.ndarray)])
+        ctx.shape = x.shape
+        _save(ctx, index)
         *before, last = index
         if isinstance(last, np.ndarray) and last.dtype != bool and all(isinstance(i, slice) for i in before):
             return x.take(last, axis=len(before), mode="wrap")
@@ -34,9 +46,7 @@ class Pick(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        arrays = iter(ctx.saved_tensors)
-        index = tuple([next(arrays)._array if item is None else item[0] for item in ctx.plain])
-        return Place.apply(dy, ctx.shape, index)
+        return Place.apply(dy, ctx.shape, _saved(ctx))
 
 
 class Place(Operation):
@@ -46,7 +56,7 @@ class Place(Operation):
 
     @staticmethod
     def forward(ctx, x, shape, index):
-        ctx.index = index
+        _save(ctx, index)
         if all(isinstance(i, slice) or i.dtype == bool for i in index) and sum(map(_is_array, index)) == 1:
             y = np.zeros(shape, x.dtype)
             y[index] = x
@@ -64,7 +74,7 @@ class Place(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        return Pick.apply(dy, ctx.index)
+        return Pick.apply(dy, _saved(ctx))
 
 
 class PutAt(Operation):
@@ -74,15 +84,16 @@ class PutAt(Operation):
 
     @staticmethod
     def forward(ctx, x, v, index):
-        ctx.index = index
+        _save(ctx, index)
         y = x.copy(order="K")
         y[index] = v
         return y
 
     @staticmethod
     def backward(ctx, dy):
-        dx = PutAt.apply(dy, zeros((), dtype=dy.dtype), ctx.index) if ctx.needs_input_grad[0] else None
-        return dx, (Pick.apply(dy, ctx.index) if ctx.needs_input_grad[1] else None)
+        index = _saved(ctx)
+        dx = PutAt.apply(dy, zeros((), dtype=dy.dtype), index) if ctx.needs_input_grad[0] else None
+        return dx, (Pick.apply(dy, index) if ctx.needs_input_grad[1] else None)
 
 
 def _range(size):
