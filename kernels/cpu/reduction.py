@@ -185,7 +185,8 @@ def _reduce(kind, x, axes):
     values, planes = x.reshape(-1), 2 if kind == MOMENTS else 1
     for number, (length, inner) in enumerate(runs, 1):
         outer = values.size // (length * inner)
-        results = np.empty((planes, outer, inner), x.dtype if number == len(runs) else np.float64)
+        wide = kind == MOMENTS or number < len(runs)
+        results = np.empty((planes, outer, inner), np.float64 if wide else x.dtype)
         if inner == 1:
             pieces = -(-length // PIECE)
             partials = np.empty((planes, outer * pieces))
@@ -231,19 +232,20 @@ def extreme(x, axes, largest):
 
 
 def moments(x, axes):
-    """The mean and the sum of squared distances from it over `axes`, one or more: `(mean, deviation)`.
+    """The mean and the sum of squared distances from it over `axes`, one or more: `(mean, deviation)`, float64.
 
     No elements have the mean NaN.
 
     >>> moments(np.array([[1.0, 3.0]]), (1,))
     (array([2.]), array([2.]))
     """
-    results = _reduce(MOMENTS, x, axes) if x.size else _none(x, axes, np.nan)
+    if x.size == 0:
+        mean, deviation = np.float64(_none(x, axes))
+        return mean * np.nan, deviation
+    results = _reduce(MOMENTS, x, axes)
     return results[0, ...], results[1, ...]
 
 
-def _none(x, axes, mean=0):
+def _none(x, axes):
     """What is left of no elements, in two planes."""
-    results = np.zeros((2, *_runs(x.shape, axes)[1]), x.dtype.newbyteorder("="))
-    results[0] = mean
-    return results
+    return np.zeros((2, *_runs(x.shape, axes)[1]), x.dtype.newbyteorder("="))

@@ -1,7 +1,9 @@
 """The readable kernels: literal loops in plain Python, the definition that every fast kernel is tested against."""
 
+from .choice import choose
 from .conv import channel_sum, conv_forward, conv_input_grad, conv_weight_grad
 from .ctc import ctc, ctc_grad
+from .cumulative import running_total
 from .elementwise import elementwise
 from .grid_sample import grid_sample, grid_sample_grad, grid_sample_grid_grad
 from .layout import contiguous
@@ -42,6 +44,7 @@ __all__ = [
     "batch_norm_grad",
     "batch_norm_stats",
     "channel_sum",
+    "choose",
     "contiguous",
     "conv_forward",
     "conv_input_grad",
@@ -75,6 +78,7 @@ __all__ = [
     "resample",
     "row_norm",
     "row_norm_grad",
+    "running_total",
     "scatter",
     "scatter_add_rows",
     "sgd_update",

@@ -60,15 +60,15 @@ def extreme(x, axes, largest):
 
 
 def moments(x, axes):
-    """The mean and the sum of squared distances from it over `axes`, one or more: `(mean, deviation)`.
+    """The mean and the sum of squared distances from it over `axes`, one or more: `(mean, deviation)`, float64.
 
     No elements have the mean NaN.
 
     >>> moments(np.array([[1.0, 3.0]]), (1,))
     (array([2.]), array([2.]))
     """
-    mean, lines = _lines(x, axes)
-    deviation = np.empty_like(mean)
+    result, lines = _lines(x, axes)
+    mean, deviation = np.empty(result.shape), np.empty(result.shape)
     for at, values in lines.items():
         center = sum(values) / len(values) if values else math.nan
         mean[at] = center
