@@ -4,6 +4,7 @@ import numpy as np
 
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
+from .exponential import select
 from .layout import dense, inverse, memory_order, parts
 
 
@@ -15,19 +16,19 @@ def _choose(part, count, condition, x, y, result):
     if len(x) > 1 and len(y) > 1:
         xs, ys = x[first:last], y[first:last]
         for i in range(len(results)):
-            results[i] = xs[i] if chosen[i] else ys[i]
+            results[i] = select(chosen[i], xs[i], ys[i])
     elif len(x) > 1:
         xs, other = x[first:last], y[0]
         for i in range(len(results)):
-            results[i] = xs[i] if chosen[i] else other
+            results[i] = select(chosen[i], xs[i], other)
     elif len(y) > 1:
         one, ys = x[0], y[first:last]
         for i in range(len(results)):
-            results[i] = one if chosen[i] else ys[i]
+            results[i] = select(chosen[i], one, ys[i])
     else:
         one, other = x[0], y[0]
         for i in range(len(results)):
-            results[i] = one if chosen[i] else other
+            results[i] = select(chosen[i], one, other)
 
 
 @pool_jit

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
-from .exponential import maximum
+from .exponential import maximum, select
 from .layout import dense, memory_order, parts
 
 TOTAL, SQUARES, LARGEST, SMALLEST, MOMENTS = range(5)
@@ -84,7 +84,8 @@ def _row_pieces(part, count, kind, x, length, inner, piece, partials):
             for start in range(begin, end, inner * times):
                 values = x[start : min(start + columns * times, end)]
                 for j in range(len(values)):
-                    bests[j] = maximum(bests[j], sign * values[j])
+                    value = sign * values[j]
+                    bests[j] = select((value > bests[j]) | (value != value), value, bests[j])
             for j in range(columns):
                 best = bests[j]
                 for k in range(j + columns, columns * times, columns):
