@@ -25,7 +25,8 @@ LIBRARIES = {"minigrad": (minigrad, minigrad_functional), "torch": (torch, torch
 
 def elements(m, f, t):
     """{name: (function, bytes that must move)} of what works element by element; t makes tensors."""
-    a, b, positive, mask = t("a"), t("b"), t("positive"), t("mask")
+    a, b, c, positive, mask = t("a"), t("b"), t("c"), t("positive"), t("mask")
+    matrix, row, column = t("matrix"), t("row"), t("column")
     n = 4 * t.size
     return {
         "a + b": (lambda: a + b, 3 * n),
@@ -48,13 +49,13 @@ def elements(m, f, t):
         "clamp": (lambda: a.clamp(-0.5, 0.5), 2 * n),
         "a > b": (lambda: a > b, 2 * n + n // 4),
         "a > 0": (lambda: a > 0, n + n // 4),
-        "a + row": (lambda row=t("row"), a=t("matrix"): a + row, 2 * n),
-        "a + column": (lambda column=t("column"), a=t("matrix"): a + column, 2 * n),
+        "a + row": (lambda: matrix + row, 2 * n),
+        "a + column": (lambda: matrix + column, 2 * n),
         "double": (lambda: a.double(), 3 * n),
         "clone": (lambda: a.clone(), 2 * n),
-        "copy_": (lambda c=t("c"): c.copy_(a), 2 * n),
-        "add_": (lambda c=t("c"): c.add_(b), 3 * n),
-        "mul_ number": (lambda c=t("c"): c.mul_(1.0), 2 * n),
+        "copy_": (lambda: c.copy_(a), 2 * n),
+        "add_": (lambda: c.add_(b), 3 * n),
+        "mul_ number": (lambda: c.mul_(1.0), 2 * n),
         "zeros": (lambda: m.zeros(t.size), n),
     }
 
@@ -101,8 +102,14 @@ def rows(m, f, t):
 
 
 def windows(m, f, t):
-    n = 4 * t.size
-    found = {}
+    n, last = 4 * t.size, t("channels-last image")
+    channels = last.shape[1]
+    scale, shift, mean, var = m.ones(channels), m.zeros(channels), m.zeros(channels), m.ones(channels)
+    found = {
+        "batch_norm, channels-last": (lambda: f.batch_norm(last, mean, var, scale, shift, training=True), 3 * n),
+        "relu, channels-last": (lambda: f.relu(last), 2 * n),
+        "a + b, channels-last": (lambda: last + last, 3 * n),
+    }
     for layout in ("image", "channels-last image"):
         x = t(layout)
         text = "" if layout == "image" else ", channels-last"
@@ -111,22 +118,13 @@ def windows(m, f, t):
             of = f"{kernel}x{kernel} by {stride}{text}"
             found[f"max_pool {of}"] = (lambda x=x, w=(kernel, stride, padding): f.max_pool2d(x, *w), moved)
             found[f"avg_pool {of}"] = (lambda x=x, w=(kernel, stride, padding): f.avg_pool2d(x, *w), moved)
-        if text:
-            channels = x.shape[1]
-            scale, shift = m.ones(channels), m.zeros(channels)
-            mean, var = m.zeros(channels), m.ones(channels)
-            found[f"batch_norm{text}"] = (
-                lambda x=x: f.batch_norm(x, mean, var, scale, shift, training=True), 3 * n
-            )  # fmt: skip
-            found[f"relu{text}"] = (lambda x=x: f.relu(x), 2 * n)
-            found[f"a + b{text}"] = (lambda x=x: x + x, 3 * n)
     return found
 
 
 def movements(m, f, t):
     x, image, a, b = t("matrix"), t("image"), t("a"), t("b")
     n = 4 * t.size
-    index, mask, table = t("index"), t("mask"), t("table")
+    index, mask, table, last = t("index"), t("mask"), t("table"), t("channels-last image")
     picked = int(mask.sum())
     return {
         "cat": (lambda: m.cat([a, b]), 4 * n),
@@ -134,7 +132,7 @@ def movements(m, f, t):
         "stack": (lambda: m.stack([a, b]), 4 * n),
         "transpose, contiguous": (lambda: x.t().contiguous(), 2 * n),
         "NCHW to NHWC, contiguous": (lambda: image.permute(0, 2, 3, 1).contiguous(), 2 * n),
-        "NHWC to NCHW, contiguous": (lambda c=t("channels-last image"): c.contiguous(), 2 * n),
+        "NHWC to NCHW, contiguous": (lambda: last.contiguous(), 2 * n),
         "index_select": (lambda: x.index_select(0, index), 2 * n),
         "embedding": (lambda: f.embedding(index, table), 2 * n),
         "x[index]": (lambda: x[index], 2 * n),

@@ -10,25 +10,28 @@ from .layout import dense, inverse, memory_order, parts
 
 @jit
 def _choose(part, count, condition, x, y, result):
-    """Part `part` of `count` of result = x where condition else y, all flat; x and y may be of length 1."""
+    """Part `part` of `count` of result = x where condition else y, all flat; x and y may be of length 1.
+
+    The condition comes as uint8: LLVM makes no vectors of a choice by bool.
+    """
     first, last = len(result) * part // count, len(result) * (part + 1) // count
     chosen, results = condition[first:last], result[first:last]
     if len(x) > 1 and len(y) > 1:
         xs, ys = x[first:last], y[first:last]
         for i in range(len(results)):
-            results[i] = select(chosen[i], xs[i], ys[i])
+            results[i] = select(chosen[i] != 0, xs[i], ys[i])
     elif len(x) > 1:
         xs, other = x[first:last], y[0]
         for i in range(len(results)):
-            results[i] = select(chosen[i], xs[i], other)
+            results[i] = select(chosen[i] != 0, xs[i], other)
     elif len(y) > 1:
         one, ys = x[0], y[first:last]
         for i in range(len(results)):
-            results[i] = select(chosen[i], one, ys[i])
+            results[i] = select(chosen[i] != 0, one, ys[i])
     else:
         one, other = x[0], y[0]
         for i in range(len(results)):
-            results[i] = select(chosen[i], one, other)
+            results[i] = select(chosen[i] != 0, one, other)
 
 
 @pool_jit
@@ -49,7 +52,7 @@ def choose(condition, x, y):
     x, y = dense(x), dense(y)
     result = np.empty(condition.shape, x.dtype)
     count = parts(result.size, result.size)
-    arguments = dense(condition).reshape(-1), x.reshape(-1), y.reshape(-1), result.reshape(-1)
+    arguments = dense(condition).reshape(-1).view(np.uint8), x.reshape(-1), y.reshape(-1), result.reshape(-1)
     if count == 1:
         _choose(0, 1, *arguments)
     else:

@@ -1,8 +1,8 @@
 """How arrays of any memory order reach kernels that want one: free transposes where the memory allows, else a copy.
 
 Kernels see C-contiguous arrays alone. "Dense" means C-contiguous, aligned, writable and of native byte order: writable
-because Numba compiles a kernel afresh for read-only arrays. `contiguous` makes the copies: `kernels/reference/layout.py`
-is its definition. Also here: how a range of work is cut for the threads.
+because Numba compiles a kernel afresh for read-only arrays. `contiguous` makes the copies;
+`kernels/reference/layout.py` is its definition. Also here: how a range of work is cut for the threads.
 """
 
 from functools import lru_cache

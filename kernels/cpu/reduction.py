@@ -12,7 +12,7 @@ import numpy as np
 
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
-from .exponential import maximum, select
+from .exponential import maximum
 from .layout import dense, memory_order, parts
 
 TOTAL, SQUARES, LARGEST, SMALLEST, MOMENTS = range(5)
@@ -81,11 +81,20 @@ def _row_pieces(part, count, kind, x, length, inner, piece, partials):
         results = partials[:, place, block * LONG_ROW : block * LONG_ROW + columns]
         if kind in (LARGEST, SMALLEST):
             bests[:] = -np.inf
-            for start in range(begin, end, inner * times):
+            step, start = inner * times, begin
+            while start + 3 * step + columns * times <= end:  # four long rows at once: bests is read and written less
+                values, others = x[start : start + columns * times], x[start + step : start + step + columns * times]
+                third, fourth = start + 2 * step, start + 3 * step
+                thirds, fourths = x[third : third + columns * times], x[fourth : fourth + columns * times]
+                for j in range(len(values)):
+                    best = maximum(sign * values[j], sign * others[j])
+                    bests[j] = maximum(bests[j], maximum(best, maximum(sign * thirds[j], sign * fourths[j])))
+                start += 4 * step
+            while start < end:
                 values = x[start : min(start + columns * times, end)]
                 for j in range(len(values)):
-                    value = sign * values[j]
-                    bests[j] = select((value > bests[j]) | (value != value), value, bests[j])
+                    bests[j] = maximum(bests[j], sign * values[j])
+                start += step
             for j in range(columns):
                 best = bests[j]
                 for k in range(j + columns, columns * times, columns):
@@ -144,6 +153,13 @@ def _put_together(kind, partials, length, piece, inner, results):
                 results[plane, line, j] = totals[plane, j]
 
 
+@jit
+def _reduce_few_lines(kind, x, length, piece, partials, results):
+    """All lines in the calling thread: without the thread pool and its lock a call costs less."""
+    _line_pieces(0, 1, kind, x, length, piece, partials)
+    _put_together(kind, partials.reshape(len(partials), -1, 1), length, piece, 1, results)
+
+
 @pool_jit
 def _reduce_lines(count, kind, x, length, piece, partials, results):
     parallel_for(count, count > 1, _line_pieces, (count, kind, x, length, piece, partials))
@@ -191,7 +207,11 @@ def _reduce(kind, x, axes):
         if inner == 1:
             pieces = -(-length // PIECE)
             partials = np.empty((planes, outer * pieces))
-            _reduce_lines(parts(outer * pieces, values.size), kind, values, length, PIECE, partials, results)
+            count = parts(outer * pieces, values.size)
+            if count == 1:
+                _reduce_few_lines(kind, values, length, PIECE, partials, results)
+            else:
+                _reduce_lines(count, kind, values, length, PIECE, partials, results)
         else:
             piece = max(ROWS, PIECE // inner)
             partials = np.empty((planes, outer * -(-length // piece), inner))

@@ -78,14 +78,14 @@ class Sum(Operation):
 
     @staticmethod
     def forward(ctx, x, axes, keepdim, dtype):
-        ctx.shape, ctx.kept = x.shape, kept_shape(x.shape, axes)
+        ctx.shape, ctx.axes = x.shape, axes
         if dtype is not None and dtype.kind != "f" and x.dtype.kind == "f":
             x = x.astype(dtype)  # each element is cut to a whole number first
         return add_up(x, axes, dtype, keepdim)
 
     @staticmethod
     def backward(ctx, dy):
-        return dy.reshape(ctx.kept).expand(ctx.shape)
+        return dy.reshape(kept_shape(ctx.shape, ctx.axes)).expand(ctx.shape)
 
 
 class NanSum(Operation):
@@ -120,13 +120,13 @@ class Mean(Operation):
                 f"mean(): could not infer output dtype. {which} dtype must be either a floating point or complex "
                 f"dtype. Got: {TORCH_NAMES[dtype]}\nhint: use x.float().mean()"
             )
-        ctx.shape, ctx.kept = x.shape, kept_shape(x.shape, axes)
+        ctx.shape, ctx.axes = x.shape, axes
         ctx.count = math.prod([x.shape[a] for a in axes])
         return np.true_divide(add_up(x, axes, dtype, keepdim), ctx.count, dtype=dtype)
 
     @staticmethod
     def backward(ctx, dy):
-        return (dy / ctx.count).reshape(ctx.kept).expand(ctx.shape)
+        return (dy / ctx.count).reshape(kept_shape(ctx.shape, ctx.axes)).expand(ctx.shape)
 
 
 class Prod(Operation):
