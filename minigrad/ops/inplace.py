@@ -1,10 +1,10 @@
 """Writing into a tensor under autograd.
 
-An in-place operation computes its result out of place and copies it into the tensor's memory, or, if nobody can tell the
-difference, lets the tensor have the result's memory; the tensor then takes the result's place in the graph, and what the
-operation saved of its result is from then on the tensor itself. The version counter tells every operation that saved
-the tensor's old value. A write through a view changes its base: the base becomes "the base with that part replaced",
-and all views of it find their new place in the graph when they are next used.
+An in-place operation computes its result out of place and copies it into the memory of the tensor, or, if nobody can
+tell the difference, lets the tensor have the memory of the result; the tensor then takes the place of the result in the
+graph, and what the operation saved of its result is from then on the tensor itself. The version counter tells every
+operation that saved the old value. A write through a view changes its base: the base becomes "the base with that part
+replaced", and all views of it find their new place in the graph when they are next used.
 """
 
 import numpy as np
