@@ -297,10 +297,12 @@ class Tensor:
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         if self._edge is not None and value._array.dtype.kind != "f":
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
-        leaf = self._edge is not None and self.is_leaf
+        node, version = None if self._edge is None or not self.is_leaf else self._edge[0], self._version
         self._array, self._storage, self._view = value._array, None, None
-        if leaf and self._edge[0].outputs != ((self._array.shape, self._array.dtype),):
+        self.storage.version = version
+        if node is not None and node.outputs != ((self._array.shape, self._array.dtype),):
             self._edge = AccumulateGrad(self), 0
+            self._edge[0].hooks = node.hooks  # they are the tensor's, whatever it holds
 
     def detach(self):
         """The same memory outside the graph; in-place writes are seen by both (`torch.Tensor.detach`)."""

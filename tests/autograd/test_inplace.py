@@ -181,6 +181,16 @@ def data_escapes_the_version_counter(m):
     return x.grad, x
 
 
+def replaced_data_keep_the_count_of_writes(m):
+    x, other = leaf(m, 3), m.zeros(3)
+    with m.no_grad():
+        x.add_(1)
+        x.data = other
+        other.add_(1)
+        x.mul_(2)
+    return x._version, other._version, x.tolist()
+
+
 def detached_memory_is_shared(m):
     x, y = base_and_source(m)
     y.detach().mul_(0)
@@ -262,6 +272,7 @@ PROGRAMS = (
     filling_a_buffer_step_by_step,
     a_leaf_under_no_grad,
     data_escapes_the_version_counter,
+    replaced_data_keep_the_count_of_writes,
     detached_memory_is_shared,
     writes_before_use_are_fine,
     a_write_that_no_backward_needs,
@@ -365,6 +376,13 @@ def result_of_exp(m):
     y.sum().backward()
 
 
+def result_of_an_operation_in_place(m):
+    _, y = base_and_source(m)
+    y.mul_(0.1).exp_()
+    y.add_(1)
+    y.sum().backward()
+
+
 def through_a_view(m):
     _, y = base_and_source(m)
     z = y.sin()
@@ -412,6 +430,7 @@ def weight_of_a_linear_layer(m):
 @named(
     argument_of_mul,
     result_of_exp,
+    result_of_an_operation_in_place,
     through_a_view,
     through_the_base,
     through_a_detached_tensor,
