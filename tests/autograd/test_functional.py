@@ -205,6 +205,18 @@ def test_anomaly_mode_can_let_nan_through():
     assert np.isnan(x.grad.numpy()).all()
 
 
+def test_anomaly_modes_nest():
+    x = mg.tensor([0.0], requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with mg.autograd.detect_anomaly():
+            with mg.autograd.detect_anomaly(check_nan=False):
+                (x.sqrt() * 0).sum().backward()
+            with pytest.raises(RuntimeError, match="returned nan values"):
+                (x.sqrt() * 0).sum().backward()
+    assert not mg.is_anomaly_enabled()
+
+
 @pytest.mark.parametrize("write", [lambda t: t.numpy().__setitem__(0, 9), lambda t: t.data.add_(1)])
 def test_anomaly_mode_finds_writes_behind_the_engines_back(write):
     x, w = mg.ones(3, requires_grad=True), mg.ones(3)

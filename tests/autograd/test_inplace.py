@@ -140,6 +140,16 @@ def an_older_view_sees_the_new_graph(m):
     return x.grad, row
 
 
+def an_older_view_looked_at_under_no_grad(m):
+    x, y = base_and_source(m)
+    row = y[1]
+    y.mul_(3)
+    with m.no_grad():
+        needs = row.requires_grad
+    (row * row).sum().backward()
+    return x.grad, row, needs
+
+
 def a_sibling_view_sees_the_write(m):
     x, y = base_and_source(m)
     row, column = y[1], y[:, 1]
@@ -267,6 +277,7 @@ PROGRAMS = (
     write_through_a_view,
     write_through_a_view_of_a_view,
     an_older_view_sees_the_new_graph,
+    an_older_view_looked_at_under_no_grad,
     a_sibling_view_sees_the_write,
     a_write_to_a_base_without_grad_through_a_view,
     filling_a_buffer_step_by_step,
