@@ -171,6 +171,20 @@ def empty_tensors(m):
     return x.grad, x.sum()
 
 
+def gradients_have_the_dtype_of_what_they_belong_to(m):
+    x = m.tensor([1.0, 2.0], dtype=m.float32, requires_grad=True)
+    y = m.tensor([3.0, 4.0], dtype=m.float64, requires_grad=True)
+    z = x * 2
+    return m.autograd.grad((z * y).sum(), (x, y, z), create_graph=True)
+
+
+def gradients_lie_in_memory_like_what_they_belong_to(m):
+    x = m.arange(6.0).reshape(2, 3).t().requires_grad_()
+    y = m.arange(6.0).reshape(1, 3, 1, 2)[..., ::2].requires_grad_()
+    (x.reshape(-1)[:3] * y.reshape(-1)).sum().backward()
+    return x.grad, x.grad.stride(), y.grad, y.grad.stride()
+
+
 def second_derivatives_that_are_zero(m):
     """They are tensors of zeros rather than missing, unless the first derivative is a plain constant."""
     x = m.arange(1, 13, dtype=m.float64).reshape(1, 2, 6).div(6).sub(1).requires_grad_()
@@ -229,6 +243,8 @@ def second_derivatives_by_the_other_argument(m):
     mixed_dtypes,
     broadcasting_that_changes_rank,
     empty_tensors,
+    gradients_have_the_dtype_of_what_they_belong_to,
+    gradients_lie_in_memory_like_what_they_belong_to,
     second_derivatives_that_are_zero,
     second_derivatives_by_the_other_argument,
 )
@@ -395,17 +411,18 @@ def test_backward_twice_names_the_operation():
         lambda x, y: x.sum() + y.sum(),
     ],
 )
-def test_gradients_share_memory_with_nothing(function):
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradients_share_memory_with_nothing(function, create_graph):
     x, y = leaf(mg), leaf(mg)
     result = function(x, y)
     seed = mg.from_numpy(np.random.default_rng(0).standard_normal(result.shape))
     kept = seed.numpy().copy()
-    result.backward(seed, retain_graph=True)
+    result.backward(seed, retain_graph=True, create_graph=create_graph)
     result.backward(seed)
     for source in (x, y):
-        source.grad.add_(100.0)  # what a careless user does
+        source.grad.detach().add_(100.0)  # what a careless user does
     assert (seed.numpy() == kept).all()
-    arrays = [x.grad.numpy(), y.grad.numpy(), seed.numpy(), x.detach().numpy(), y.detach().numpy()]
+    arrays = [x.grad.detach().numpy(), y.grad.detach().numpy(), seed.numpy(), x.detach().numpy(), y.detach().numpy()]
     for i, a in enumerate(arrays):
         assert not any(np.shares_memory(a, b) for b in arrays[i + 1 :])
 

@@ -100,6 +100,16 @@ def with_grad_it_runs_for_the_asked_tensor(m):
     return *m.autograd.grad(z, y, retain_graph=True), *m.autograd.grad(z, x)
 
 
+def of_a_leaf_as_soon_as_its_gradient_is_known(m):
+    x, early, late, seen = leaf(m), leaf(m), leaf(m), []
+    y = x * early
+    z = y * late
+    for name, t in (("x", x), ("early", early), ("late", late), ("y", y), ("z", z)):
+        t.register_hook(lambda g, name=name: seen.append(name))
+    (z * 1).sum().backward()
+    return seen.index("late") < seen.index("y"), sorted(seen)
+
+
 def after_the_data_were_replaced(m):
     grads = []
     for data in (m.zeros(3, dtype=m.float64), m.ones(2, 2, dtype=m.float64), m.ones(3)):
@@ -128,6 +138,7 @@ def after_the_data_were_replaced(m):
     on_one_of_several_results,
     once_a_pass,
     with_grad_it_runs_for_the_asked_tensor,
+    of_a_leaf_as_soon_as_its_gradient_is_known,
     after_the_data_were_replaced,
 )
 def test_same_as_torch(function):

@@ -423,6 +423,14 @@ def a_leaf_between_forward_and_backward(m):
     z.sum().backward()
 
 
+def a_gradient_that_grows(m):
+    x = leaf(m, 3)
+    (x * 2).sum().backward()
+    z = x * x.grad
+    (x * 3).sum().backward()
+    z.sum().backward()
+
+
 def a_constant_operand(m):
     x, c = leaf(m, 3), m.ones(3, dtype=m.float64)
     z = x * c
@@ -446,6 +454,7 @@ def weight_of_a_linear_layer(m):
     through_the_base,
     through_a_detached_tensor,
     a_leaf_between_forward_and_backward,
+    a_gradient_that_grows,
     a_constant_operand,
     weight_of_a_linear_layer,
 )
