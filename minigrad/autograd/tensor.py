@@ -69,7 +69,7 @@ class View:
             if self.base._edge is not None:
                 recording, state.grad_enabled = state.grad_enabled, True
                 try:
-                    tensor._edge = self.replay(self.base)._edge
+                    tensor._move_to(self.replay(self.base)._edge)
                 finally:
                     state.grad_enabled = recording
 
@@ -330,6 +330,16 @@ class Tensor:
         retained = self._edge[0].retained if self._edge is not None else None
         return retained is not None and any(other() is self for other in retained.get(self._edge[1], ()))
 
+    def _move_to(self, edge):
+        """Take another place in the graph; a gradient that was to be retained is the one of the new place."""
+        retains = self.retains_grad
+        if retains:
+            node, index = self._edge
+            node.retained[index] = [other for other in node.retained[index] if other() is not self]
+        self._edge = edge
+        if retains:
+            self.retain_grad()
+
     def register_hook(self, hook):
         """Call `hook(grad)` whenever this tensor's whole gradient is known; what it returns (unless None) replaces it.
 
@@ -417,7 +427,6 @@ class Tensor:
                 "attribute\nhint: use .detach().clone()"
             )
         result = type(self).__new__(type(self))
-        memo[id(self)] = result
         result._init(self._array.copy(order="K"))
         result._grad = copy.deepcopy(self._grad, memo)
         result.requires_grad_(self.requires_grad)

@@ -165,6 +165,10 @@ def a_hessian_of_many_numbers(m):
     m.autograd.functional.hessian(lambda x: x, m.ones(3))
 
 
+def strict_about_a_constant_output(m):
+    m.autograd.functional.jacobian(lambda x: (x * 1, x.detach()), m.ones(3), strict=True)
+
+
 def strict_about_an_unused_input(m):
     m.autograd.functional.vjp(lambda x, y: x.sum(), (m.ones(3), m.ones(2)), strict=True)
 
@@ -176,6 +180,7 @@ def strict_about_an_unused_input(m):
     vector_of_another_shape,
     no_vector,
     a_hessian_of_many_numbers,
+    strict_about_a_constant_output,
 )
 def test_same_error_as_torch(function):
     same_error(function)

@@ -252,6 +252,17 @@ def hooks_follow_the_new_value(m):
     return x.grad, *seen
 
 
+def retained_gradients_follow_the_new_value(m):
+    x = leaf(m, 2, 3)
+    y = x * 2
+    view = y[0]
+    y.retain_grad()
+    y.mul_(3)
+    view.mul_(2)
+    (y * y).sum().backward()
+    return x.grad, y.grad, y.retains_grad, view.retains_grad
+
+
 def second_derivative_through_a_write(m):
     x, y = base_and_source(m)
     y[0] = y[1].clone() * y[2].clone()
@@ -291,6 +302,7 @@ PROGRAMS = (
     integers,
     expanded_source,
     hooks_follow_the_new_value,
+    retained_gradients_follow_the_new_value,
     second_derivative_through_a_write,
 )
 
@@ -368,6 +380,15 @@ def test_a_leaf_that_is_a_view_counts_as_a_leaf():
         x.add_(1)
     (x[0] * x[0]).sum().backward()
     assert x.grad.tolist() == [[0.0, 2.0], [0.0, 0.0]]
+
+
+def test_a_retained_gradient_has_the_shape_of_a_tensor_that_became_its_own_view():
+    x = leaf(mg, 2, 3)
+    y = x * 2
+    y.retain_grad()
+    y.t_()
+    (y * mg.arange(6.0).reshape(3, 2)).sum().backward()
+    assert y.retains_grad and y.grad.tolist() == [[0, 1], [2, 3], [4, 5]]  # PyTorch leaves the old shape
 
 
 STALE = "one of the variables needed for gradient computation has been modified by an inplace operation"
