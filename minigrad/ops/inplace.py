@@ -58,7 +58,7 @@ def _outside(view, shape):
     return outside
 
 
-def _forbid_leaves(tensor):
+def _forbid_leaves(tensor, when="is being"):
     if not state.grad_enabled:
         return
     if tensor._view is not None and tensor._edge is not None and tensor._view.base.is_leaf:
@@ -68,7 +68,7 @@ def _forbid_leaves(tensor):
         )
     if _is_leaf(tensor):
         raise RuntimeError(
-            "a leaf Variable that requires grad is being used in an in-place operation.\nhint: update parameters under "
+            f"a leaf Variable that requires grad {when} used in an in-place operation.\nhint: update parameters under "
             "minigrad.no_grad(), or work on a .clone()"
         )
 
@@ -89,15 +89,28 @@ def assign(tensor, operation, *args):
     _write(tensor, result._array, known=1 + saved)
     if result._edge is not None:
         result._edge[0].result_lies_in(tensor, result._array)
-        if tensor._view is None:
-            tensor._edge = result._edge
-            tensor.storage.history += 1
-        else:
-            base, view = tensor._view.base, tensor._view
-            node = CopySlices.apply(base, result, view)
-            base._edge = node._edge
-            base.storage.history += 1
+        _take_place(tensor, result)
     return tensor
+
+
+def _take_place(tensor, result):
+    """Put `tensor`, whose memory now holds the values of `result`, in the result's place in the graph."""
+    if tensor._view is None:
+        tensor._move_to(result._edge)
+        tensor.storage.history += 1
+    else:
+        base, view = tensor._view.base, tensor._view
+        base._move_to(CopySlices.apply(base, result, view)._edge)
+        base.storage.history += 1
+
+
+def _written_by_function(tensor, result):
+    """What `assign` does around the write, for a Function whose forward has written into `tensor` itself."""
+    _forbid_leaves(tensor, "has been")
+    _take_place(tensor, result)
+
+
+Tensor._written_by_function = _written_by_function
 
 
 class _Fleeting(Storage):
@@ -133,7 +146,8 @@ def become(tensor, view):
     if _is_leaf(tensor):  # a parameter under no_grad stays one
         tensor._edge = AccumulateGrad(tensor), 0
     else:
-        tensor._edge, tensor._view = after._edge, after._view
+        tensor._view = after._view
+        tensor._move_to(after._edge)
     tensor.storage.version += 1
     return tensor
 

@@ -150,6 +150,16 @@ def an_older_view_sees_the_new_graph(m):
     return x.grad, row
 
 
+def an_older_view_looked_at_under_no_grad(m):
+    x, y = base_and_source(m)
+    row = y[1]
+    y.mul_(3)
+    with m.no_grad():
+        needs = row.requires_grad
+    (row * row).sum().backward()
+    return x.grad, row, needs
+
+
 def a_sibling_view_sees_the_write(m):
     x, y = base_and_source(m)
     row, column = y[1], y[:, 1]
@@ -189,6 +199,16 @@ def data_escapes_the_version_counter(m):
     x.data.mul_(0)
     y.sum().backward()
     return x.grad, x
+
+
+def replaced_data_keep_the_count_of_writes(m):
+    x, other = leaf(m, 3), m.zeros(3)
+    with m.no_grad():
+        x.add_(1)
+        x.data = other
+        other.add_(1)
+        x.mul_(2)
+    return x._version, other._version, x.tolist()
 
 
 def detached_memory_is_shared(m):
@@ -242,6 +262,17 @@ def hooks_follow_the_new_value(m):
     return x.grad, *seen
 
 
+def retained_gradients_follow_the_new_value(m):
+    x = leaf(m, 2, 3)
+    y = x * 2
+    view = y[0]
+    y.retain_grad()
+    y.mul_(3)
+    view.mul_(2)
+    (y * y).sum().backward()
+    return x.grad, y.grad, y.retains_grad, view.retains_grad
+
+
 def second_derivative_through_a_write(m):
     x, y = base_and_source(m)
     y[0] = y[1].clone() * y[2].clone()
@@ -268,11 +299,13 @@ PROGRAMS = (
     write_through_a_view,
     write_through_a_view_of_a_view,
     an_older_view_sees_the_new_graph,
+    an_older_view_looked_at_under_no_grad,
     a_sibling_view_sees_the_write,
     a_write_to_a_base_without_grad_through_a_view,
     filling_a_buffer_step_by_step,
     a_leaf_under_no_grad,
     data_escapes_the_version_counter,
+    replaced_data_keep_the_count_of_writes,
     detached_memory_is_shared,
     writes_before_use_are_fine,
     a_write_that_no_backward_needs,
@@ -280,6 +313,7 @@ PROGRAMS = (
     integers,
     expanded_source,
     hooks_follow_the_new_value,
+    retained_gradients_follow_the_new_value,
     second_derivative_through_a_write,
 )
 
@@ -364,6 +398,15 @@ def test_a_leaf_that_is_a_view_counts_as_a_leaf():
     assert x.grad.tolist() == [[0.0, 2.0], [0.0, 0.0]]
 
 
+def test_a_retained_gradient_has_the_shape_of_a_tensor_that_became_its_own_view():
+    x = leaf(mg, 2, 3)
+    y = x * 2
+    y.retain_grad()
+    y.t_()
+    (y * mg.arange(6.0).reshape(3, 2)).sum().backward()
+    assert y.retains_grad and y.grad.tolist() == [[0, 1], [2, 3], [4, 5]]  # PyTorch leaves the old shape
+
+
 STALE = "one of the variables needed for gradient computation has been modified by an inplace operation"
 
 
@@ -377,6 +420,13 @@ def argument_of_mul(m):
 def result_of_exp(m):
     x = leaf(m, 3)
     y = x.exp()
+    y.add_(1)
+    y.sum().backward()
+
+
+def result_of_an_operation_in_place(m):
+    _, y = base_and_source(m)
+    y.mul_(0.1).exp_()
     y.add_(1)
     y.sum().backward()
 
@@ -410,6 +460,14 @@ def a_leaf_between_forward_and_backward(m):
     z.sum().backward()
 
 
+def a_gradient_that_grows(m):
+    x = leaf(m, 3)
+    (x * 2).sum().backward()
+    z = x * x.grad
+    (x * 3).sum().backward()
+    z.sum().backward()
+
+
 def a_constant_operand(m):
     x, c = leaf(m, 3), m.ones(3, dtype=m.float64)
     z = x * c
@@ -428,10 +486,12 @@ def weight_of_a_linear_layer(m):
 @named(
     argument_of_mul,
     result_of_exp,
+    result_of_an_operation_in_place,
     through_a_view,
     through_the_base,
     through_a_detached_tensor,
     a_leaf_between_forward_and_backward,
+    a_gradient_that_grows,
     a_constant_operand,
     weight_of_a_linear_layer,
 )
