@@ -59,9 +59,67 @@ def log1p(x):
     return cmath.log(1.0 + x) if isinstance(x, complex) else math.log1p(x)
 
 
+def log(x):
+    """The natural logarithm of a real number; -inf at 0, NaN below."""
+    return math.log(x) if x > 0.0 else -math.inf if x == 0.0 else math.nan
+
+
+def sqrt(x):
+    """√x of a real number, NaN below 0."""
+    return math.nan if x < 0.0 else math.sqrt(x)
+
+
 def erf(x):
     """The error function of a real number."""
     return math.erf(x)
+
+
+# Arithmetic -----------------------------------------------------------------------------------------------------------
+
+
+def quotient(x, y):
+    """x / y, rounded once: never x · (1 / y)."""
+    return x / y
+
+
+def larger(x, y):
+    """The larger of two real numbers, NaN if either is."""
+    return x if x > y or x != x else y
+
+
+def add(x, y):
+    """x + y"""
+    return x + y
+
+
+def subtract(x, y):
+    """x - y"""
+    return x - y
+
+
+def multiply(x, y):
+    """x · y"""
+    return x * y
+
+
+def divide(x, y):
+    """x / y"""
+    return quotient(x, y)
+
+
+def maximum(x, y):
+    """max(x, y)"""
+    return larger(x, y)
+
+
+def minimum(x, y):
+    """min(x, y)"""
+    return -larger(-x, -y)
+
+
+def clamp(x, low, high):
+    """min(max(x, low), high)"""
+    return -larger(-larger(x, low), -high)
 
 
 # Pieces of straight lines ---------------------------------------------------------------------------------------------

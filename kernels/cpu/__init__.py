@@ -1,9 +1,12 @@
 """The fast kernels: NumPy arrays in, NumPy arrays out, compiled by Numba for the CPU at hand."""
 
+from .choice import choose
 from .conv import channel_sum, conv_forward, conv_input_grad, conv_weight_grad
 from .ctc import ctc, ctc_grad
+from .cumulative import running_total
 from .elementwise import elementwise
 from .grid_sample import grid_sample, grid_sample_grad, grid_sample_grid_grad
+from .layout import contiguous
 from .loss import nll, nll_grad
 from .matmul import matmul
 from .norm import batch_norm, batch_norm_grad, batch_norm_stats
@@ -21,6 +24,7 @@ from .pool import (
 )
 from .recurrence import linear_recurrence
 from .recurrent import gru_step, gru_step_grad, lstm_step, lstm_step_grad
+from .reduction import extreme, moments, square_total, total
 from .resample import resample
 from .row_norm import row_norm, row_norm_grad
 from .scatter import gather, gather_rows, scatter, scatter_add_rows
@@ -40,12 +44,15 @@ __all__ = [
     "batch_norm_grad",
     "batch_norm_stats",
     "channel_sum",
+    "choose",
+    "contiguous",
     "conv_forward",
     "conv_input_grad",
     "conv_weight_grad",
     "ctc",
     "ctc_grad",
     "elementwise",
+    "extreme",
     "fold",
     "gather",
     "gather_rows",
@@ -65,16 +72,20 @@ __all__ = [
     "max_pool_gather",
     "max_pool_grad",
     "median_pool",
+    "moments",
     "nll",
     "nll_grad",
     "resample",
     "row_norm",
     "row_norm_grad",
+    "running_total",
     "scatter",
     "scatter_add_rows",
     "sgd_update",
     "softmax",
     "softmax_grad",
+    "square_total",
     "top_k",
+    "total",
     "unfold",
 ]

@@ -22,7 +22,11 @@ VOCABULARY = {
     scalars.exp: exponential.exp,
     scalars.expm1: exponential.expm1,
     scalars.log1p: exponential.log1p,
+    scalars.log: exponential.log,
+    scalars.sqrt: np.sqrt,
     scalars.erf: exponential.erf,
+    scalars.quotient: exponential.quotient,
+    scalars.larger: exponential.maximum,
 }
 
 

@@ -6,8 +6,9 @@ its Taylor series. The error stays below 2 units in the last place; overflow giv
 0, NaN gives NaN.
 """
 
-from math import erfc, factorial, log, pi, sqrt
+from math import erfc, factorial, pi, sqrt
 from math import exp as real_exp
+from math import log as real_log
 
 from llvmlite import ir
 from numba import types
@@ -43,8 +44,8 @@ class _Format:
         self.erfc = _scaled_erfc(terms * 3 // 2, CENTER, one)
         # ln 2 in two parts: the first has so few bits that its product with any n is exact
         bits = mantissa + 1 - bias.bit_length() - 2
-        self.ln2_high = int(log(2) * 2**bits) / 2**bits
-        self.ln2_low = log(2) - self.ln2_high + LN2_TAIL
+        self.ln2_high = int(real_log(2) * 2**bits) / 2**bits
+        self.ln2_low = real_log(2) - self.ln2_high + LN2_TAIL
 
 
 FORMATS = {
@@ -78,7 +79,7 @@ def _power_of_two(builder, form, n):
 def _reduce(builder, form, x):
     """n and exp(r) - 1 for x = n ln 2 + r."""
     rounder = form.real(1.5 * 2.0**form.mantissa)  # its last bit stands for 1
-    rounded = _multiply_add(builder, x, form.real(1 / log(2)), rounder)
+    rounded = _multiply_add(builder, x, form.real(1 / real_log(2)), rounder)
     n = builder.sub(builder.bitcast(rounded, form.integer), builder.bitcast(rounder, form.integer))
     whole = builder.fsub(rounded, rounder, flags=EXACT)
     r = _multiply_add(builder, whole, form.real(-form.ln2_high), x)
@@ -130,11 +131,32 @@ def expm1(typingctx, x):
     return x(x), codegen
 
 
+def _logarithm(builder, form, y, lost):
+    """n and log m + lost for y = 2^n m with m near 1: log m is the series of (m - 1) / (m + 1)."""
+    one = form.real(1)
+    bits = builder.bitcast(y, form.integer)
+    # the exponent of y √2: so m lies within [√½, √2)
+    raised = builder.bitcast(builder.fmul(y, form.real(sqrt(2)), flags=EXACT), form.integer)
+    n = builder.sub(builder.ashr(raised, form.integer(form.mantissa)), form.integer(form.bias))
+    m = builder.bitcast(builder.sub(bits, builder.shl(n, form.integer(form.mantissa))), form.real)
+    s = builder.fdiv(builder.fsub(m, one, flags=EXACT), builder.fadd(m, one, flags=EXACT), flags=EXACT)
+    square = builder.fmul(s, s, flags=EXACT)
+    fine = _multiply_add(builder, s, _polynomial(builder, form, form.logarithm, square), lost)
+    return n, fine
+
+
+def _add_exponent(builder, form, n, fine):
+    """fine + n ln 2, the larger part last."""
+    whole = builder.sitofp(n, form.real)
+    fine = _multiply_add(builder, whole, form.real(form.ln2_low), fine)
+    return _multiply_add(builder, whole, form.real(form.ln2_high), fine)
+
+
 @intrinsic
 def log1p(typingctx, x):
     """log(1 + x) for a float32 or float64 scalar x >= 0, exact to the last places near 0.
 
-    With 1 + x = 2^n m and m near 1, log m is the series of (m - 1) / (m + 1). What 1 + x lost by rounding comes last.
+    What 1 + x lost by rounding comes last.
     """
 
     def codegen(context, builder, signature, args):
@@ -142,18 +164,28 @@ def log1p(typingctx, x):
         (x,), one = args, form.real(1)
         y = builder.fadd(x, one, flags=EXACT)
         lost = builder.fdiv(builder.fsub(x, builder.fsub(y, one, flags=EXACT), flags=EXACT), y, flags=EXACT)
-        bits = builder.bitcast(y, form.integer)
-        # the exponent of y √2: so m lies within [√½, √2)
-        raised = builder.bitcast(builder.fmul(y, form.real(sqrt(2)), flags=EXACT), form.integer)
-        n = builder.sub(builder.ashr(raised, form.integer(form.mantissa)), form.integer(form.bias))
-        m = builder.bitcast(builder.sub(bits, builder.shl(n, form.integer(form.mantissa))), form.real)
-        s = builder.fdiv(builder.fsub(m, one, flags=EXACT), builder.fadd(m, one, flags=EXACT), flags=EXACT)
-        square = builder.fmul(s, s, flags=EXACT)
-        fine = _multiply_add(builder, s, _polynomial(builder, form, form.logarithm, square), lost)
-        whole = builder.sitofp(n, form.real)
-        fine = _multiply_add(builder, whole, form.real(form.ln2_low), fine)
-        value = _multiply_add(builder, whole, form.real(form.ln2_high), fine)
+        value = _add_exponent(builder, form, *_logarithm(builder, form, y, lost))
         return builder.select(builder.fcmp_ordered("<", x, form.real(float("inf"))), value, x)
+
+    return x(x), codegen
+
+
+@intrinsic
+def log(typingctx, x):
+    """log x for a float32 or float64 scalar: -inf at 0, NaN below."""
+
+    def codegen(context, builder, signature, args):
+        form = FORMATS[str(signature.args[0])]
+        (x,), zero = args, form.real(0)
+        # subnormal numbers have no exponent to read: they are scaled first
+        small = builder.fcmp_ordered("<", x, form.real(2.0 ** (2 - form.bias)))
+        scaled = builder.fmul(x, form.real(2.0 ** (form.mantissa + 1)), flags=EXACT)
+        n, fine = _logarithm(builder, form, builder.select(small, scaled, x), zero)
+        n = builder.sub(n, builder.select(small, form.integer(form.mantissa + 1), form.integer(0)))
+        value = _add_exponent(builder, form, n, fine)
+        value = builder.select(builder.fcmp_ordered("<", x, form.real(float("inf"))), value, x)  # inf and NaN stay
+        value = builder.select(builder.fcmp_ordered("==", x, zero), form.real(float("-inf")), value)
+        return builder.select(builder.fcmp_ordered("<", x, zero), form.real(float("nan")), value)
 
     return x(x), codegen
 
@@ -205,6 +237,16 @@ def identity(typingctx, x):
         return args[0]
 
     return x(x), codegen
+
+
+@intrinsic
+def quotient(typingctx, a, b):
+    """a / b, not a times the reciprocal of a b that stays the same."""
+
+    def codegen(context, builder, signature, args):
+        return builder.fdiv(*args, flags=EXACT)
+
+    return a(a, b), codegen
 
 
 @intrinsic

@@ -9,10 +9,16 @@ import numpy as np
 
 from minigrad.autograd import Binary, Operation, Tensor, get_default_dtype, result_type
 from minigrad.autograd.dtypes import TORCH_NAMES, native
+from minigrad.kernels import kernels_for, scalars
 
 from .registry import both
 
 PLAIN = (float, int)
+LARGE = 1 << 18  # elements from which on an operation that NumPy vectorises is worth several threads
+_KERNELS = {
+    np.add: scalars.add, np.subtract: scalars.subtract, np.multiply: scalars.multiply, np.true_divide: scalars.divide,
+    np.maximum: scalars.maximum, np.minimum: scalars.minimum,
+}  # fmt: skip
 _NUMBERS = (int, float, np.number, np.bool_)
 
 
@@ -73,12 +79,24 @@ def alike(x, y):
     return type(x) in PLAIN and type(y) is np.ndarray and y.dtype.kind == "f"
 
 
+def is_dense(x):
+    """Whether an array is of floats that lie without gaps, rows first or channels last: what kernels take as it is."""
+    if x.dtype.kind != "f" or not x.flags.behaved:
+        return False
+    return x.flags.c_contiguous or (x.ndim == 4 and x.transpose(0, 2, 3, 1).flags.c_contiguous)
+
+
 def binary(ufunc, x, y, dtype=None):
     """`ufunc(x, y)` computed in `dtype`, by default the operands' common one."""
     if dtype is None and not (type(x) is type(y) is np.ndarray and x.dtype is y.dtype) and not alike(x, y):
         dtype = promote(x, y)
     if dtype is not None:
         x, y = cast(x, dtype), cast(y, dtype)
+    if type(x) is np.ndarray and x.size >= LARGE and ufunc in _KERNELS and is_dense(x):
+        if type(y) in PLAIN:
+            return kernels_for(x).elementwise(_KERNELS[ufunc], (y,), x)
+        if type(y) is np.ndarray and x.shape == y.shape and x.strides == y.strides and is_dense(y):
+            return kernels_for(x).elementwise(_KERNELS[ufunc], (), x, y)
     try:
         return ufunc(x, y)
     except ValueError:

@@ -3,9 +3,26 @@
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor
+from minigrad.kernels import kernels_for
 
 from .arithmetic import alike, cast, no_broadcast, promote
 from .registry import function, method
+
+
+COMPILED = 1 << 11  # elements from which on a kernel chooses faster than NumPy
+
+
+def _pair(condition, x, y):
+    """(x, y) as the kernel wants them, arrays of one floating dtype; None where only NumPy serves."""
+    arrays = [v for v in (x, y) if type(v) is np.ndarray]
+    dtype = arrays[0].dtype if arrays else None
+    if (
+        dtype is None
+        or dtype.kind != "f"
+        or any(v.dtype != dtype or v.shape not in ((), condition.shape) for v in arrays)
+    ):
+        return None
+    return [v if type(v) is np.ndarray else np.asarray(v, dtype) for v in (x, y)]
 
 
 class Where(Operation):
@@ -19,6 +36,8 @@ class Where(Operation):
         if not alike(x, y):
             dtype = promote(x, y)
             x, y = cast(x, dtype), cast(y, dtype)
+        if condition.size >= COMPILED and (pair := _pair(condition, x, y)) is not None:
+            return kernels_for(condition).choose(condition, *pair)
         try:
             return np.where(condition, x, y)
         except ValueError:

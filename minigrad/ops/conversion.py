@@ -4,6 +4,7 @@ import numpy as np
 
 from minigrad.autograd import Device, Operation, Tensor, channels_last, contiguous_format, preserve_format
 from minigrad.autograd.dtypes import SUPPORTED, TORCH_NAMES, as_dtype
+from minigrad.kernels import kernels_for
 
 from .registry import both, method
 
@@ -16,8 +17,8 @@ class Clone(Operation):
     @staticmethod
     def forward(ctx, x, memory_format):
         if memory_format is channels_last:
-            return x.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2)
-        return x.copy(order="C" if memory_format is contiguous_format else "K")
+            return kernels_for(x).contiguous(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+        return kernels_for(x).contiguous(x) if memory_format is contiguous_format else x.copy(order="K")
 
     @staticmethod
     def backward(ctx, dy):

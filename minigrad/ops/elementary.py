@@ -11,9 +11,14 @@ import math
 import numpy as np
 
 from minigrad.autograd import Operation, get_default_dtype
+from minigrad.kernels import kernels_for, scalars
 
+from .arithmetic import LARGE, is_dense
 from .choice import where
 from .registry import both, function, method
+
+
+COMPILED = 1 << 9  # elements from which on a kernel is faster than NumPy's exponential and logarithm
 
 
 def floating(x):
@@ -64,6 +69,11 @@ def elementary(formula, derivative, *aliases):
     return offer
 
 
+def _is_plain(x):
+    """Whether the kernels' exponential and logarithm serve: float32, where NumPy's are slower and no more exact."""
+    return x.dtype == np.float32 and x.size >= COMPILED and is_dense(x)
+
+
 def _special(name):
     """SciPy's special function of that name; SciPy is imported when it is first needed."""
     from scipy import special
@@ -79,7 +89,7 @@ def exp(x):
     >>> minigrad.exp(minigrad.tensor([0.0, 1.0]))
     tensor([1.0000, 2.7183])
     """
-    return np.exp(x)
+    return kernels_for(x).elementwise(scalars.exp, (), x) if _is_plain(x) else np.exp(x)
 
 
 @elementary("dx = dy · y · log 2", lambda dy, y: dy * y * math.log(2))
@@ -112,7 +122,7 @@ def log(x):
     >>> minigrad.log(minigrad.tensor([1.0, 2.0]))
     tensor([0.0000, 0.6931])
     """
-    return np.log(x)
+    return kernels_for(x).elementwise(scalars.log, (), x) if _is_plain(x) else np.log(x)
 
 
 @elementary("dx = dy / (x · log 2)", lambda dy, x: dy / (x * math.log(2)))
@@ -156,7 +166,7 @@ def sqrt(x):
     >>> minigrad.sqrt(minigrad.tensor([4.0, 9.0]))
     tensor([2., 3.])
     """
-    return np.sqrt(x)
+    return kernels_for(x).elementwise(scalars.sqrt, (), x) if x.size >= LARGE and is_dense(x) else np.sqrt(x)
 
 
 @elementary("dx = -dy · y³ / 2", lambda dy, y: -0.5 * dy * y**3)

@@ -3,8 +3,9 @@
 import numpy as np
 
 from minigrad.autograd import Operation
+from minigrad.kernels import kernels_for, scalars
 
-from .arithmetic import binary, not_implemented, only_tensors, promote
+from .arithmetic import binary, is_dense, not_implemented, only_tensors, promote
 from .choice import where
 from .creation import fitting
 from .registry import both
@@ -65,8 +66,11 @@ class Clamp(Operation):
                 sides = "_".join(name for name, v in (("min", low), ("max", high)) if v is not None)
                 raise not_implemented(f"clamp_{sides}_scalar_cpu".replace("min_max_", ""), dtype)
             low, high = (v if v is None or type(v) is np.ndarray else fitting(v, dtype) for v in (low, high))
-        y = x if low is None else np.asarray(binary(np.maximum, x, low, dtype))
-        y = y if high is None else binary(np.minimum, y, high, dtype)
+        if dtype is None and low is not None and high is not None and is_dense(x):
+            y = kernels_for(x).elementwise(scalars.clamp, (low, high), x)
+        else:
+            y = x if low is None else np.asarray(binary(np.maximum, x, low, dtype))
+            y = y if high is None else binary(np.minimum, y, high, dtype)
         if any(ctx.needs_input_grad):
             ctx.save_for_backward(*_passed(x, low, high, ctx.needs_input_grad))
         return y

@@ -5,9 +5,10 @@ from collections import namedtuple
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor, check_dim
+from minigrad.kernels import kernels_for
 
 from .creation import zeros
-from .reduction import axes_of, kept_shape, require_size
+from .reduction import axes_of, has_kernel, kept_shape, require_size
 from .registry import both, numpy_names
 
 MaxResult = namedtuple("MaxResult", ["values", "indices"])
@@ -26,7 +27,11 @@ class Extreme(Operation):
     @staticmethod
     def forward(ctx, x, axes, keepdim, largest):
         ctx.axes, ctx.kept = axes, kept_shape(x.shape, axes)
-        y = (np.maximum if largest else np.minimum).reduce(x, axis=axes, keepdims=keepdim) if axes else x.copy()
+        if has_kernel(x, axes):
+            y = kernels_for(x).extreme(x, axes, largest)
+            y = y.reshape(ctx.kept) if keepdim else y
+        else:
+            y = (np.maximum if largest else np.minimum).reduce(x, axis=axes, keepdims=keepdim) if axes else x.copy()
         ctx.save_for_backward(x, np.asarray(y))
         return ctx._saved[1]
 

@@ -6,10 +6,11 @@ import numpy as np
 
 from minigrad.autograd import Operation, check_dim
 from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype, promote_types
+from minigrad.kernels import kernels_for
 
 from .choice import where
 from .decompositions import svdvals
-from .reduction import add_up, axes_of, kept_shape
+from .reduction import add_up, axes_of, has_kernel, kept_shape
 from .registry import linear_algebra, numpy_names
 
 
@@ -30,7 +31,11 @@ class VectorNorm(Operation):
             elif p == 1:
                 y = add_up(np.absolute(x), axes, keepdim=keepdim)
             elif p == 2:
-                y = np.sqrt(add_up(np.square(x), axes, keepdim=keepdim))
+                if has_kernel(x, axes):
+                    y = np.sqrt(kernels_for(x).square_total(x, axes))
+                    y = y.reshape(ctx.kept) if keepdim else y
+                else:
+                    y = np.sqrt(add_up(np.square(x), axes, keepdim=keepdim))
             else:
                 powers = np.power(np.absolute(x), x.dtype.type(p))
                 y = np.power(add_up(powers, axes, keepdim=keepdim), x.dtype.type(1 / p))

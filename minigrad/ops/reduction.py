@@ -10,12 +10,15 @@ import numpy as np
 
 from minigrad.autograd import Operation, Tensor, check_dim, get_default_dtype, is_grad_enabled
 from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype
+from minigrad.kernels import kernels_for
 
 from .comparison import isnan
 from .creation import ones, zeros
 from .joining import cat
 from .registry import both, method, numpy_names
 from .sequences import arange
+
+COMPILED = 1 << 12  # elements from which on a kernel reduces faster than NumPy
 
 
 def axes_of(dim, ndim, empty_means_all=True):
@@ -51,11 +54,19 @@ def as_floating(input):
     return input if input._array.dtype.kind == "f" else input.to(get_default_dtype())
 
 
+def has_kernel(x, axes):
+    """Whether a reduction over `axes` is worth a kernel: the one call costs more, each element less than NumPy's."""
+    return x.size >= COMPILED and x.dtype.kind == "f" and len(axes) > 0
+
+
 def add_up(x, axes, dtype=None, keepdim=False):
-    """The sum over `axes`. float32 is added in pairs where NumPy does so (whole arrays), else in float64."""
+    """The sum over `axes`. float32 is added in float64, but in pairs where NumPy does so (small whole arrays)."""
     if x.dtype.kind != "f" and dtype is None:
         dtype = np.int64
     dtype = x.dtype if dtype is None else dtype
+    if has_kernel(x, axes) and dtype == x.dtype:
+        total = kernels_for(x).total(x, axes)
+        return total.reshape(kept_shape(x.shape, axes)) if keepdim else total
     wide = np.float64 if dtype == np.float32 and len(axes) < x.ndim else dtype
     return np.add.reduce(x, axis=axes, dtype=wide, keepdims=keepdim).astype(dtype, copy=False)
 

@@ -6,10 +6,11 @@ import warnings
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor
+from minigrad.kernels import kernels_for
 
 from .choice import where
 from .creation import as_tensor
-from .reduction import axes_of, kept_shape, mean
+from .reduction import axes_of, has_kernel, kept_shape, mean
 from .registry import both, function, numpy_names
 
 
@@ -24,6 +25,10 @@ class Var(Operation):
         ctx.divisor = max(0, math.prod([x.shape[a] for a in axes]) - correction)
         ctx.save_for_backward(x)
         with np.errstate(all="ignore"):
+            if has_kernel(x, axes):
+                _, deviation = kernels_for(x).moments(x, axes)
+                y = (deviation / np.float64(ctx.divisor)).astype(x.dtype)
+                return y.reshape(ctx.kept) if keepdim else y
             wide = x.astype(np.float64)
             centred = wide - wide.mean(axis=axes, keepdims=True)
             return ((centred * centred).sum(axis=axes, keepdims=keepdim) / np.float64(ctx.divisor)).astype(x.dtype)

@@ -1,0 +1,81 @@
+"""Running sums along one axis of memory of any order; `kernels/reference/cumulative.py` is the definition.
+
+Kernels see a dense array as (outer, length, inner), the axis in the middle. A sum waits for the one before it, so
+several lines are walked side by side.
+"""
+
+from math import prod
+
+import numpy as np
+
+from ..jit import jit, pool_jit
+from ..parallel import parallel_for
+from .layout import dense, inverse, memory_order, parts
+
+SIDE_BY_SIDE = 8  # lines where the axis is the last one
+BLOCK = 512  # neighbouring lines where it is not
+
+
+@jit
+def _lines(part, count, x, y, length, reverse):
+    """Part `part` of `count` of the lines of y, the running sums of x; both flat."""
+    lines = len(x) // length
+    groups = -(-lines // SIDE_BY_SIDE)
+    totals = np.empty(SIDE_BY_SIDE)
+    for group in range(groups * part // count, groups * (part + 1) // count):
+        first = group * SIDE_BY_SIDE
+        width = min(SIDE_BY_SIDE, lines - first)
+        totals[:] = 0
+        for i in range(length):
+            at = first * length + (length - 1 - i if reverse else i)
+            for line in range(width):
+                totals[line] += x[at + line * length]
+                y[at + line * length] = totals[line]
+
+
+@jit
+def _blocks(part, count, x, y, length, inner, reverse):
+    """The same for blocks of neighbouring lines."""
+    across = -(-inner // BLOCK)
+    blocks = len(x) // (length * inner) * across
+    totals = np.empty(min(BLOCK, inner))
+    for number in range(blocks * part // count, blocks * (part + 1) // count):
+        outer, block = divmod(number, across)
+        start, width = outer * length * inner + block * BLOCK, min(BLOCK, inner - block * BLOCK)
+        totals[:] = 0
+        for i in range(length):
+            at = start + (length - 1 - i if reverse else i) * inner
+            values, results = x[at : at + width], y[at : at + width]
+            for j in range(width):
+                totals[j] += values[j]
+                results[j] = totals[j]
+
+
+@pool_jit
+def _all(count, x, y, length, inner, reverse):
+    if inner == 1:
+        parallel_for(count, count > 1, _lines, (count, x, y, length, reverse))
+    else:
+        parallel_for(count, count > 1, _blocks, (count, x, y, length, inner, reverse))
+
+
+def running_total(x, axis, reverse):
+    """y[k] = the sum of x[i] over i <= k along the axis, or over i >= k with `reverse`, added in float64.
+
+    x is of float32 or float64, of rank 1 or more; y is like it. PyTorch's `torch.cumsum`.
+
+    >>> running_total(np.array([1.0, 2.0, 3.0]), 0, False)
+    array([1., 3., 6.])
+    """
+    if not x.flags.c_contiguous:
+        axes = memory_order(x)
+        ordered = dense(x.transpose(axes))
+        return running_total(ordered, axes.index(axis % x.ndim), reverse).transpose(inverse(axes))
+    x = dense(x)
+    y = np.empty(x.shape, x.dtype)
+    if y.size:
+        axis %= x.ndim
+        length, inner = x.shape[axis], prod(x.shape[axis + 1 :])
+        units = x.size // length // (SIDE_BY_SIDE if inner == 1 else min(inner, BLOCK))
+        _all(parts(max(1, units), x.size), x.reshape(-1), y.reshape(-1), length, inner, reverse)
+    return y
