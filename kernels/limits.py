@@ -9,7 +9,8 @@ import time
 import numba
 import numpy as np
 
-from .cpu.tile import VECTOR_BYTES, multiply_add_chains
+from .cpu.tile import multiply_add_chains
+from .cpu.vector import VECTOR_BYTES
 from .jit import jit, pool_jit
 from .parallel import parallel_for
 

@@ -219,8 +219,8 @@ def test_padding_is_not_multiplied_with_nonfinite_weights():
 SMOKE = """
     import numpy as np
     from minigrad.kernels import cpu, reference
-    from minigrad.kernels.cpu import tile
-    assert tile.VECTOR_BYTES == {bytes}, tile.VECTOR_BYTES
+    from minigrad.kernels.cpu import vector
+    assert vector.VECTOR_BYTES == {bytes}, vector.VECTOR_BYTES
     rng = np.random.default_rng(0)
     for dtype in (np.float32, np.float64):
         x, w = rng.standard_normal((2, 3, 6, 7)).astype(dtype), rng.standard_normal((21, 3, 3, 2)).astype(dtype)
