@@ -11,12 +11,14 @@ import numpy as np
 
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
+from ..precision import chosen
 from .channelwise import channelwise_plan, channelwise_product, channelwise_weight_product
 from .indirection import fold, fold_images, forward_table, output_size, spread_table, transposed_table
 from .layout import channels_first, channels_last, dense
 from .product import indirect_plan, indirect_product, outer_plan, outer_product
 from .tile import COSTS
 from .vector import VECTOR_BYTES
+from .winograd import pays, winograd_plan, winograd_product
 
 __all__ = ["channel_sum", "conv_forward", "conv_input_grad", "conv_weight_grad"]
 
@@ -171,6 +173,38 @@ def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, pad
     return table, plan
 
 
+@lru_cache(512)
+def _winograd_geometry(itemsize, x_shape, weight_shape, output, stride, padding, dilation, groups, back_to_front):
+    """(weights' plan, starts of the inputs, starts of the outputs, plan) of Winograd's algorithm, None if it is slower.
+
+    `back_to_front` makes it an input gradient, a convolution of dy (here x) with the weights back to front.
+    """
+    n, channels, *size = x_shape
+    k, c, *kernel = weight_shape
+    columns = c if back_to_front else k
+    if not pays(itemsize, tuple(kernel), stride, dilation, groups, channels, columns, n, output):
+        return None
+    weights = (8, 0, 9, -1, c * 9) if back_to_front else (0, 0, c * 9, 1, 9)
+    if back_to_front:
+        padding = tuple((2 - before, None) for before, _ in padding)
+    layout = indirect_plan(
+        itemsize, 1, 1, 1, columns, 9, channels, *(0,) * 6, 1, 0, channels, 1, 1, 1, 0, 1, 0, *weights
+    )  # fmt: skip
+    return layout, *winograd_plan(n, size, output, padding, channels, columns)
+
+
+def _winograd(x, weight, bias, y, back_to_front, stride, padding, dilation, groups):
+    """Whether y, in channels-last order, could be computed by Winograd's algorithm."""
+    if not chosen.winograd:
+        return False
+    found = _winograd_geometry(
+        x.itemsize, x.shape, weight.shape, y.shape[1:-1], stride, padding, dilation, groups, back_to_front
+    )
+    return found is not None and winograd_product(
+        channels_last(x).reshape(-1), dense(weight).reshape(-1), bias, y.reshape(-1), *found
+    )
+
+
 def _is_depthwise(weight_shape, groups):
     """Whether each channel has one kernel of its own, and there is something to sum."""
     return groups > 1 and weight_shape[:2] == (groups, 1) and 0 not in weight_shape
@@ -287,7 +321,7 @@ def conv_forward(x, weight, bias, stride, padding, dilation, groups):
     bias = _NONE[x.itemsize] if bias is None else dense(bias)
     if plan is None:
         y[...] = bias if bias.size else 0
-    else:
+    elif depthwise or not _winograd(x, weight, bias, y, False, stride, padding, dilation, groups):
         product = channelwise_product if depthwise else indirect_product
         product(channels_last(x).reshape(-1), table, out, dense(weight).reshape(-1), bias, y.reshape(-1), plan)
     return channels_first(y)
@@ -316,10 +350,10 @@ def conv_input_grad(dy, weight, input_shape, stride, padding, dilation, groups):
     if not (_finite(weight) and (depthwise or plan.spread == 1 or _finite(dy))):
         return _channels_last_copy(_grad_tap_by_tap(dy, weight, input_shape, stride, padding, dilation, groups))
     dx = np.empty(shape, dy.dtype)
-    product = channelwise_product if depthwise else indirect_product
-    product(
-        channels_last(dy).reshape(-1), table, out, dense(weight).reshape(-1), _NONE[dy.itemsize], dx.reshape(-1), plan
-    )
+    none = _NONE[dy.itemsize]
+    if depthwise or not _winograd(dy, weight, none, dx, True, stride, padding, dilation, groups):
+        product = channelwise_product if depthwise else indirect_product
+        product(channels_last(dy).reshape(-1), table, out, dense(weight).reshape(-1), none, dx.reshape(-1), plan)
     return channels_first(dense(dx[..., : input_shape[-1], :]))
 
 

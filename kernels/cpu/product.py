@@ -15,7 +15,7 @@ from ..parallel import parallel_for
 from .tile import COSTS, TILES, copy_run, gather_runs, indirect_tile, outer_tile
 from .vector import VECTOR_BYTES
 
-__all__ = ["indirect_plan", "indirect_product", "outer_plan", "outer_product"]
+__all__ = ["indirect_plan", "indirect_product", "outer_plan", "outer_product", "pack"]
 
 _STEPS = 128  # pixels of a block of the outer product: its panel stays in the first cache
 _SERIAL = 1 << 20  # multiply-adds below which a parallel region costs more than it saves
@@ -66,7 +66,7 @@ class IndirectPlan(NamedTuple):
 
 
 @jit
-def _pack(index, weight, bias, packed, plan):
+def pack(index, weight, bias, packed, plan):
     """Lay one block of columns of the weights out as the tile reads them, [tap][channel][width], its bias and zeros."""
     width = plan.vectors * (VECTOR_BYTES // packed.itemsize)
     block, matrix = index % plan.blocks, index // plan.blocks
@@ -166,7 +166,7 @@ def _rows(task, x, table, out, packed, y, plan):
 @pool_jit
 def _indirect_product(parallel, x, table, out, weight, bias, packed, y, plan):
     blocks = plan.weight_units * plan.groups * plan.blocks
-    parallel_for(blocks, parallel, _pack, (weight, bias, packed, plan))
+    parallel_for(blocks, parallel, pack, (weight, bias, packed, plan))
     tasks = plan.units * plan.groups * plan.column_parts * plan.row_parts
     parallel_for(tasks, parallel, _rows, (x, table, out, packed, y, plan))
 
