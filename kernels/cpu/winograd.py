@@ -7,6 +7,7 @@ error stays below 2e-5 of the largest output for normally distributed numbers.
 """
 
 import functools
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -26,16 +27,30 @@ __all__ = ["pays", "winograd_plan", "winograd_product"]
 _OUT, _IN = 4, 6  # pixels along each side of a tile
 _PLACES = _IN * _IN
 _TILES = 24  # tiles that are multiplied together
+_DEPTH = 128  # channels that are summed up at once: longer sums round more
 _MULTIPLE = 16  # of which the channels are, for there are no partial vectors here
 
-# The transforms of a side's numbers: of the inputs, of a kernel's taps, of the products.
-_TRANSFORMS = (
-    ((4, 0, -5, 0, 1, 0), (0, -4, -4, 1, 1, 0), (0, 4, -4, -1, 1, 0), (0, -2, -1, 2, 1, 0), (0, 2, -1, -2, 1, 0),
-     (0, 4, 0, -5, 0, 1)),
-    ((1 / 4, 0, 0), (-1 / 6, -1 / 6, -1 / 6), (-1 / 6, 1 / 6, -1 / 6), (1 / 24, 1 / 12, 1 / 6),
-     (1 / 24, -1 / 12, 1 / 6), (0, 0, 1)),
-    ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1)),
-)  # fmt: skip
+# A kernel of 3 taps and 4 outputs are polynomials; their product is known by its values at 5 points and at infinity.
+# The usual points 0, 1, -1, 2, -2 round four times as much as these.
+_POINTS = (Fraction(0), Fraction(3, 4), Fraction(-3, 4), Fraction(3, 2), Fraction(-3, 2))
+
+
+def _toom_cook(points):
+    """The transforms of one side's inputs, of a kernel's taps and of the products, as rows of factors."""
+    inputs, taps = [], []
+    for point in (*points, None):
+        others, scale = [Fraction(1)], Fraction(1)  # the polynomial that is zero at all other points
+        for other in points:
+            if other != point:
+                others = [a - other * b for a, b in zip([Fraction(0), *others], [*others, Fraction(0)])]
+                scale *= 1 if point is None else point - other
+        inputs.append([float(factor) for factor in others] + [0.0] * (_IN - len(others)))
+        taps.append([0.0, 0.0, 1.0] if point is None else [float(point**power / scale) for power in range(3)])
+    products = [[*[float(point**power) for point in points], float(power == _OUT - 1)] for power in range(_OUT)]
+    return inputs, taps, products
+
+
+_TRANSFORMS = _toom_cook(_POINTS)
 _INPUT, _WEIGHT, _OUTPUT = range(3)
 
 
@@ -57,7 +72,7 @@ def pays(itemsize, kernel, stride, dilation, groups, channels, columns, images, 
     tiles = images * -(-output[0] // _OUT) * -(-output[1] // _OUT)
     direct = images * output[0] * output[1] * 9 * channels * columns
     products = tiles * _PLACES * channels * columns
-    transforms = 400 * tiles * (channels + columns) + 600 * channels * columns
+    transforms = 700 * tiles * (channels + columns) + 2000 * channels * columns
     return tiles >= _TILES and 1.2 * (products + transforms) < direct
 
 
@@ -180,14 +195,16 @@ def _tiles(task, x, transformed, bias, y, x_starts, y_starts, broken, plan, shap
     for place in range(_PLACES):
         for block in range(plan.blocks):
             for row in range(0, count, height):
-                # the last tile of rows may overlap the one before; rows beyond the count are not read
-                indirect_tile(
-                    2 * plan.vectors - 2, inputs, place * _TILES * plan.channels, plan.channels, rows,
-                    min(row, _TILES - height), 1, 1, plan.channels, transformed, 0,
-                    (place * plan.blocks + block) * size, transformed.size - width, 0, products,
-                    place * _TILES * plan.columns + block * width, plan.columns, rows, min(row, _TILES - height),
-                    plan.columns - block * width,
-                )  # fmt: skip
+                # The last tile of rows may overlap the one before; rows beyond the count are not read.
+                at = min(row, _TILES - height)
+                for c in range(0, plan.channels, _DEPTH):
+                    indirect_tile(
+                        2 * plan.vectors - 2, inputs, place * _TILES * plan.channels + c, plan.channels, rows, at, 1,
+                        1, min(_DEPTH, plan.channels - c), transformed, 0,
+                        (place * plan.blocks + block) * size + c * width, transformed.size - width, c, products,
+                        place * _TILES * plan.columns + block * width, plan.columns, rows, at,
+                        plan.columns - block * width,
+                    )  # fmt: skip
     total = x.dtype.type(0)
     for tile in range(count):
         image, number = (first + tile) // shape.image_tiles, (first + tile) % shape.image_tiles
