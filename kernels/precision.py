@@ -17,9 +17,9 @@ chosen = _Chosen()
 class winograd:
     """Allow (the default) or forbid Winograd's algorithm in the calling thread's float32 convolutions.
 
-    It computes a 3x3 convolution of stride 1 with fewer multiplications and rounds more: up to 2e-5 of the largest
-    output, where the direct sum stays near 1e-6. The choice holds from the call on; as a context manager it is undone
-    at the end of the block.
+    It computes a 3x3 convolution of stride 1 with fewer multiplications and rounds a little more: the error stays below
+    2e-5 of the largest output (2e-6 is typical, where the direct sum has 1e-6). The choice holds from the call on; as a
+    context manager it is undone at the end of the block.
 
     >>> with winograd(False):
     ...     chosen.winograd

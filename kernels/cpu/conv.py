@@ -148,6 +148,7 @@ def _indirect(itemsize, n, table, out, pixels_in, pixels_out, groups, channels, 
         itemsize, n // together, groups, rows, columns * spread, taps, channels * merged,
         together * pixels_in * channels * groups, channels, channels * groups,
         together * pixels_out * columns * groups * spread, columns, columns * groups * spread, 1, 0, channels, *weights,
+        present=max(1, round(np.count_nonzero(has) / len(has))),
     )  # fmt: skip
     return table, out, plan
 
@@ -185,12 +186,11 @@ def _winograd_geometry(itemsize, x_shape, weight_shape, output, stride, padding,
     if not pays(itemsize, tuple(kernel), stride, dilation, groups, channels, columns, n, output):
         return None
     weights = (8, 0, 9, -1, c * 9) if back_to_front else (0, 0, c * 9, 1, 9)
-    if back_to_front:
-        padding = tuple((2 - before, None) for before, _ in padding)
+    before = [2 * d - first if back_to_front else first for d, (first, _) in zip(dilation, padding)]
     layout = indirect_plan(
         itemsize, 1, 1, 1, columns, 9, channels, *(0,) * 6, 1, 0, channels, 1, 1, 1, 0, 1, 0, *weights
     )  # fmt: skip
-    return layout, *winograd_plan(n, size, output, padding, channels, columns)
+    return layout, *winograd_plan(n, size, output, before, dilation, channels, columns)
 
 
 def _winograd(x, weight, bias, y, back_to_front, stride, padding, dilation, groups):

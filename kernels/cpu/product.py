@@ -19,9 +19,9 @@ __all__ = ["indirect_plan", "indirect_product", "outer_plan", "outer_product", "
 
 _STEPS = 128  # pixels of a block of the outer product: its panel stays in the first cache
 _SERIAL = 1 << 20  # multiply-adds below which a parallel region costs more than it saves
-_DEPTH = 512  # products that are summed up at once: longer sums round more
+_DEPTH = 256  # products that are summed up at once: longer sums round more
 _WEIGHT_BYTES = 1 << 18  # bytes of packed weights that a range of rows passes over: they stay in the second cache
-_ROW_BYTES = 1 << 15  # bytes of x that a range of rows reads for every block of columns
+_ROW_BYTES = 1 << 17  # bytes of x that a range of rows reads for every block of columns
 _TASKS = 16  # parts that work is cut into at least, where it allows, so that threads finish together
 
 
@@ -171,14 +171,17 @@ def _indirect_product(parallel, x, table, out, weight, bias, packed, y, plan):
     parallel_for(tasks, parallel, _rows, (x, table, out, packed, y, plan))
 
 
-def indirect_plan(itemsize, units, groups, rows, columns, taps, channels, *strides):
-    """The plan of an indirect product: how the work is cut so that weights and rows stay in the caches."""
+def indirect_plan(itemsize, units, groups, rows, columns, taps, channels, *strides, present=None):
+    """The plan of an indirect product: how the work is cut so that weights and rows stay in the caches.
+
+    `present` is the number of taps that a row has on average, by default all of them.
+    """
     lanes = VECTOR_BYTES // itemsize
     needed = -(-columns // lanes)
     vectors = min((4, 3, 2, 1), key=lambda n: -(-needed // n) * n * COSTS[n - 1])
     width = vectors * lanes
     blocks = -(-columns // width)
-    parts = -(-taps * channels // min(_DEPTH, _WEIGHT_BYTES // (width * itemsize)))
+    parts = -(-(present or taps) * channels // min(_DEPTH, _WEIGHT_BYTES // (width * itemsize)))
     tap_block = -(-taps // parts)
     channel_block = channels if taps > 1 else -(-channels // parts)
     tiles = max(1, rows // TILES[vectors - 1])
