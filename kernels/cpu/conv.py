@@ -83,7 +83,7 @@ def _fewest(itemsize, choices, columns):
     lanes = VECTOR_BYTES // itemsize
 
     def cost(choice):
-        spread, runs, run = choice[0], *choice[-2:]
+        spread, (runs, run) = choice[0], choice[-2:]
         vectors = -(-spread * columns // lanes)
         return runs * (run * vectors * COSTS[min(vectors, len(COSTS)) - 1] + 5) / spread
 
