@@ -2,7 +2,8 @@
 
 Each backend is a package that offers the same functions with the same arguments: `cpu` (Numba, fast) and `reference`
 (literal loops in plain Python, the readable definition and the oracle of the tests). A backend is imported when it is
-first used, for Numba takes half a second to import. `use` chooses the backend, `kernels_for` hands it out.
+first used, for Numba takes half a second to import. `use` chooses the backend, `kernels_for` hands it out; `winograd`
+chooses between speed and the last digits.
 """
 
 import threading
@@ -10,7 +11,9 @@ from importlib import import_module
 
 import numpy as np
 
-__all__ = ["kernels_for", "use"]
+from .precision import winograd
+
+__all__ = ["kernels_for", "use", "winograd"]
 
 _BACKENDS = ("cpu", "reference")
 
