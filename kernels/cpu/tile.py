@@ -15,7 +15,7 @@ from numba.core import cgutils, config
 from numba.core.codegen import initialize_llvm
 from numba.extending import intrinsic
 
-__all__ = ["OUTER_TILES", "TILES", "VECTOR_BYTES", "copy_run", "indirect_tile", "outer_tile"]
+__all__ = ["OUTER_TILES", "TILES", "VECTOR_BYTES", "copy_run", "indirect_tile", "multiply_add_chains", "outer_tile"]
 
 _I1, _I32, _I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 
@@ -344,5 +344,31 @@ def copy_run(typingctx, target, target_at, source, source_at, count):
             mask = emit.keep(builder.sub(count, start))
             emit.masked_store(emit.masked_load(builder.gep(source, [start]), mask), builder.gep(target, [start]), mask)
         return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def multiply_add_chains(typingctx, steps, numbers):
+    """Feed half of the vector registers with `steps` multiply-adds each and add what they hold to `numbers`.
+
+    `numbers` is a flat array of three vectors: a factor, a summand and the result. Nothing is read or written in
+    between, so that this is the most that a core can multiply and add. Returns the number of multiply-adds.
+    """
+    signature = types.int64(types.int64, numbers)
+
+    def codegen(context, builder, signature, args):
+        emit = _Emitter(builder, numbers.dtype)
+        place = _pointer(context, builder, numbers, args[1], _I64(0))
+        factor, summand = emit.load(place, 0), emit.load(place, 1)
+        (slots,) = emit.slots(1, _REGISTERS // 2)  # more of them than a multiply-add takes cycles
+        for slot in slots:
+            builder.store(emit.load(place, 2), slot)
+        with cgutils.for_range(builder, args[0]):
+            for slot in slots:
+                builder.store(emit.multiply_add(builder.load(slot), factor, summand), slot)
+        for slot in slots:
+            emit.store(builder.fadd(emit.load(place, 2), builder.load(slot)), place, 2)
+        return builder.mul(args[0], _I64(len(slots) * emit.lanes))
 
     return signature, codegen
