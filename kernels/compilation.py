@@ -1,6 +1,7 @@
 """What was compiled or loaded in this process, for the report, and what standard error hears of it meanwhile."""
 
 import os
+import re
 import sys
 import time
 from typing import NamedTuple
@@ -25,7 +26,9 @@ class CompileReport(tuple):
     def __str__(self):
         rows = [("kernel", "ms", "cached", "signature")]
         for entry in sorted(self, key=lambda entry: -entry.milliseconds):
-            rows.append((entry.kernel, f"{entry.milliseconds:.1f}", "yes" if entry.cached else "no", entry.signature))
+            rows.append(
+                (entry.kernel, f"{entry.milliseconds:.1f}", "yes" if entry.cached else "no", _short(entry.signature))
+            )
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         lines = [f"{a:{widths[0]}}  {b:>{widths[1]}}  {c:{widths[2]}}  {d}" for a, b, c, d in rows]
         new = [entry.milliseconds for entry in self if not entry.cached]
@@ -34,6 +37,19 @@ class CompileReport(tuple):
             f"{len(new)} compiled in {sum(new) / 1e3:.2f} s, {len(old)} loaded from disk in {sum(old) / 1e3:.2f} s"
         )
         return "\n".join(lines)
+
+
+def _short(signature):
+    """A signature with arrays as Numba's users write them: `float32[:, ::1]`."""
+    return re.sub(r"Array\((\w+), (\d+), '(\w)'[^()]*\)", _array, signature)
+
+
+def _array(match):
+    dtype, rank, layout = match[1], int(match[2]), match[3]
+    dims = [":"] * rank
+    if rank and layout in "CF":
+        dims[-1 if layout == "C" else 0] = "::1"
+    return f"{dtype}[{', '.join(dims)}]"
 
 
 class _Progress:
