@@ -66,10 +66,11 @@ def _binary_all(count, parameters, result, x, y):
 
 @functools.cache
 def _kernel(function, dtype, operands):
-    """The entry point that applies `function` to so many flat arrays of one dtype."""
-    task, entry = ((_unary, _unary_all), (_binary, _binary_all))[operands - 1]
+    """What applies `function` to so many flat arrays of one dtype: the task, and all tasks over the thread pool."""
+    template, entry = ((_unary, _unary_all), (_binary, _binary_all))[operands - 1]
     name = f"{function.__name__}_{dtype}"
-    return pool_jit(_bound(entry, f"{name}_all", task=jit(_bound(task, name, function=_compiled(function, dtype)))))
+    task = jit(_bound(template, name, function=_compiled(function, dtype)))
+    return task, pool_jit(_bound(entry, f"{name}_all", task=task))
 
 
 def _bound(template, name, **names):
@@ -94,10 +95,15 @@ def elementwise(function, parameters, *arrays):
         axes = memory_order(x)
         ordered = [*[array.transpose(axes) for array in arrays[:-1]], dense(x.transpose(axes))]
         return elementwise(function, parameters, *ordered).transpose(inverse(axes))
-    sources = [dense(array) for array in arrays]
-    dtype = sources[-1].dtype
+    flat = [dense(array).ravel() for array in arrays]
+    dtype = flat[-1].dtype
     result = np.empty(x.shape, dtype)
-    kernel = _kernel(function, dtype, len(arrays))
-    numbers = tuple([dtype.type(parameter) for parameter in parameters])
-    kernel(parts(x.size, x.size), numbers, result.reshape(-1), *[source.reshape(-1) for source in sources])
+    if parameters:
+        parameters = tuple([dtype.type(parameter) for parameter in parameters])
+    task, over_the_pool = _kernel(function, dtype, len(arrays))
+    count = parts(x.size, x.size)
+    if count == 1:  # without the thread pool and its lock a call costs half as much
+        task(0, 1, parameters, result.ravel(), *flat)
+    else:
+        over_the_pool(count, parameters, result.ravel(), *flat)
     return result

@@ -8,7 +8,7 @@ from .engine import backward, grad, gradient_edge
 from .function import Function, once_differentiable
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .node import AccumulateGrad, Node
-from .operation import Operation
+from .operation import Binary, Operation
 from .state import (
     Scope,
     enable_grad,
@@ -23,6 +23,7 @@ from .tensor import HookHandle, Size, Storage, Tensor, View, check_dim
 
 __all__ = [
     "AccumulateGrad",
+    "Binary",
     "Device",
     "Function",
     "GradcheckError",

@@ -55,29 +55,19 @@ def _broadcasts(shape, to):
     return len(shape) <= len(to) and all(a in (1, b) for a, b in zip(reversed(shape), reversed(to)))
 
 
-def _results(node, grads):
-    """What the node's backward returns for its gradients, always as a tuple."""
-    if len(grads) > 1 and node.materialize:
-        for index, grad in enumerate(grads):
-            if grad is None:
-                grads[index] = Tensor._wrap(np.zeros(*node.outputs[index]))
-    try:
-        results = node.backward(node, *grads)
-    except Exception as error:
-        scope = "" if node.scope is None else f" made in module {type(node.scope.module).__name__}"
-        error.add_note(f"during the backward of {node.operation}{scope}: {type(node).formula}")
-        if anomaly.enabled:
-            error.add_note(origin(node))
-        raise
-    if type(results) is not tuple:
-        results = tuple(results) if isinstance(results, (tuple, list)) else (results,)
-    if len(results) != len(node.edges):
-        _check_count(node, results)
+def _materialize(node, grads):
+    """Zeros for the gradients that never arrived."""
+    for index, grad in enumerate(grads):
+        if grad is None:
+            grads[index] = Tensor._wrap(np.zeros(*node.outputs[index]))
+
+
+def _explain(error, node):
+    """Say in the error which operation's backward it came from."""
+    scope = "" if node.scope is None else f" made in module {type(node.scope.module).__name__}"
+    error.add_note(f"during the backward of {node.operation}{scope}: {type(node).formula}")
     if anomaly.enabled:
-        anomaly.examine(node, results)
-    if node.fused and state.grad_enabled:
-        results = tuple([g if g is None or g._edge is not None else Constant.tie(g, node.edges) for g in results])
-    return results
+        error.add_note(origin(node))
 
 
 def _check_count(node, results):
@@ -147,7 +137,23 @@ def run(roots, *, retain_graph, create_graph, targets=None):
                 continue
             if wanted is not None and not any(edge is not None and edge[0] in wanted for edge in node.edges):
                 continue
-            for edge, grad in zip(node.edges, _results(node, grads)):
+            if len(grads) > 1 and node.materialize:
+                _materialize(node, grads)
+            try:
+                results = node.backward(node, *grads)
+            except Exception as error:
+                _explain(error, node)
+                raise
+            if type(results) is not tuple:
+                results = tuple(results) if isinstance(results, (tuple, list)) else (results,)
+            edges = node.edges
+            if len(results) != len(edges):
+                _check_count(node, results)
+            if anomaly.enabled:
+                anomaly.examine(node, results)
+            if create_graph and node.fused:
+                results = [g if g is None or g._edge is not None else Constant.tie(g, edges) for g in results]
+            for edge, grad in zip(edges, results):
                 if edge is None or grad is None:
                     continue
                 source, index = edge

@@ -13,6 +13,7 @@ from .state import inference_mode, state
 from .tensor import Storage, Tensor, View
 
 _OUTPUT = object()  # a saved tensor that is one of the operation's own results
+_NEITHER = (None, None)
 _new = object.__new__
 
 _INFERENCE = (
@@ -89,22 +90,24 @@ class Operation(Node):
             )
         tensors = []
         for item in self._saved:
-            tensors.append(self._unpack(*item) if type(item) is tuple else item)
+            if type(item) is tuple:
+                array, storage, version, source = item
+                if storage is not None and storage.version != version:
+                    self._raise_stale(*item)
+                tensor = _new(Tensor)
+                tensor._array = array if type(array) is np.ndarray else array()  # else a hook or anomaly mode keeps it
+                tensor._edge = tensor._grad = tensor._storage = tensor._view = None
+                if source is not None:
+                    tensor._edge = (self, source[1]) if source[0] is _OUTPUT else source
+                    tensor._storage = storage
+                item = tensor
+            tensors.append(item)
         return tuple(tensors)
 
     @property
     def saved_bytes(self):
         """Bytes of the arrays held for backward; 0 once they are freed."""
         return sum(item[0].nbytes for item in self._saved or () if type(item) is tuple)
-
-    def _unpack(self, array, storage, version, source):
-        if storage is not None and storage.version != version:
-            self._raise_stale(array, storage, version, source)
-        tensor = Tensor._wrap(array if type(array) is np.ndarray else array())  # else a hook or anomaly mode keeps it
-        if source is not None:
-            tensor._edge = (self, source[1]) if source[0] is _OUTPUT else source
-            tensor._storage = storage
-        return tensor
 
     def _raise_stale(self, array, storage, version, source):
         node, index = (None, 0) if source is None else source
@@ -214,22 +217,23 @@ class Operation(Node):
             plain = state.saving is None and not anomaly.enabled
             saved = []
             for value in self._saved:
-                if not isinstance(value, np.ndarray):
-                    saved.append(value)
-                    continue
-                for arg, array, edge in zip(args, arrays, self.edges):  # noqa: B007
-                    if array is value and arg is not value:
-                        storage = arg._storage
-                        if storage is None:
-                            storage = arg._storage = Storage()
-                        break
-                else:
-                    storage, edge = self._own(value, tensors)
-                version = 0 if storage is None else storage.version
-                if storage is not None and storage.inference:
-                    raise RuntimeError(_INFERENCE)
-                # (array, storage, version, edge): enough to notice a later write and to rebuild the tensor
-                saved.append((value if plain else self._kept(value), storage, version, edge))
+                if isinstance(value, np.ndarray):
+                    version = 0
+                    for arg, array, edge in zip(args, arrays, self.edges):  # noqa: B007
+                        if array is value and arg is not value:
+                            storage = arg._storage
+                            if storage is None:
+                                storage = arg._storage = Storage()
+                            break
+                    else:
+                        storage, edge = self._own(value, tensors)
+                    if storage is not None:
+                        version = storage.version
+                        if storage.inference:
+                            raise RuntimeError(_INFERENCE)
+                    # (array, storage, version, edge): enough to notice a later write and to rebuild the tensor
+                    value = value if plain else self._kept(value), storage, version, edge
+                saved.append(value)
             self._saved = saved
 
     def _own(self, value, tensors):
@@ -242,6 +246,46 @@ class Operation(Node):
     def _kept(self, array):
         """A saved array as hooks or anomaly mode want it kept."""
         return anomaly.guard(self, array) if state.saving is None else _Hooked(array, *state.saving)
+
+
+class Binary(Operation):
+    """Base of the operations of exactly two operands, tensors or numbers, with one result that is no view.
+
+    All that it has is `apply` written out for two, which takes a third off the cost of `a + b`.
+    """
+
+    @classmethod
+    def apply(cls, x, y):
+        """Run the operation on two operands, and record it if one of them needs a gradient."""
+        ctx = cls()
+        a, b, x_edge, y_edge = x, y, None, None
+        if isinstance(x, Tensor):
+            if x._view is not None:
+                x._view.refresh(x)
+            a, x_edge = x._array, x._edge
+        if isinstance(y, Tensor):
+            if y._view is not None:
+                y._view.refresh(y)
+            b, y_edge = y._array, y._edge
+        recording = (x_edge is not None or y_edge is not None) and state.grad_enabled
+        ctx.edges = (x_edge, y_edge) if recording else _NEITHER
+        result = cls.forward(ctx, a, b)
+        if type(result) is not np.ndarray:
+            result = ctx._boxed(result)
+        tensor = _new(Tensor)
+        tensor._array = result
+        tensor._edge = tensor._grad = tensor._storage = tensor._view = None
+        if recording:
+            ctx.sequence = next(sequence)
+            dtype = result.dtype
+            ctx.outputs = ((result.shape, dtype),)
+            if dtype.kind == "f":
+                tensor._edge = ctx, 0
+            if ctx._saved or state.scope is not None or anomaly.enabled:
+                ctx._note((x, y), (a, b), (tensor,))
+        if inference_mode.used:
+            cls._finish((x, y), (tensor,))
+        return tensor
 
 
 class _Hooked:

@@ -7,7 +7,7 @@ turns an operation into Python operators. Quotients are in `division`, powers in
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor, get_default_dtype, result_type
+from minigrad.autograd import Binary, Operation, Tensor, get_default_dtype, result_type
 from minigrad.autograd.dtypes import TORCH_NAMES, native
 
 from .registry import both
@@ -118,7 +118,7 @@ def operators(name, run, reflection=None):
         offer(f"__r{name}__", reflected)
 
 
-class Add(Operation):
+class Add(Binary):
     """x + y"""
 
     formula = "dx = dz, dy = dz"
@@ -132,7 +132,7 @@ class Add(Operation):
         return dz, dz
 
 
-class Sub(Operation):
+class Sub(Binary):
     """x - y"""
 
     formula = "dx = dz, dy = -dz"
@@ -165,7 +165,7 @@ def _forbid_bools(x, y):
     )
 
 
-class Mul(Operation):
+class Mul(Binary):
     """x · y"""
 
     formula = "dx = dz · y, dy = dz · x"

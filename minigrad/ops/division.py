@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from minigrad.autograd import Operation
+from minigrad.autograd import Binary, Operation
 
 from .arithmetic import Mul, binary, not_implemented, operators, promote, true_dtype
 from .creation import full_like
 from .registry import both
 
 
-class Div(Operation):
+class Div(Binary):
     """x / y"""
 
     formula = "dx = dz / y, dy = -dz · x / y²"

@@ -18,6 +18,18 @@ from .views import Slice, scatter_add
 _ALL = slice(None)
 
 
+def _save(ctx, index):
+    """Save the arrays of an index, to be freed with the graph."""
+    ctx.plain = [None if isinstance(i, np.ndarray) else (i,) for i in index]
+    ctx.save_for_backward(*[i for i in index if isinstance(i, np.ndarray)])
+
+
+def _saved(ctx):
+    """The index that `_save` saved."""
+    arrays = iter(ctx.saved_tensors)
+    return tuple([next(arrays)._array if item is None else item[0] for item in ctx.plain])
+
+
 class Pick(Operation):
     """x[...] with index or mask arrays: a copy"""
 
@@ -25,8 +37,8 @@ class Pick(Operation):
 
     @staticmethod
     def forward(ctx, x, index):
-        ctx.shape, ctx.plain = x.shape, [None if isinstance(i, np.ndarray) else (i,) for i in index]
-        ctx.save_for_backward(*[i for i in index if isinstance(i, np.ndarray)])
+        ctx.shape = x.shape
+        _save(ctx, index)
         *before, last = index
         if isinstance(last, np.ndarray) and last.dtype != bool and all(isinstance(i, slice) for i in before):
             return x.take(last, axis=len(before), mode="wrap")
@@ -34,9 +46,7 @@ class Pick(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        arrays = iter(ctx.saved_tensors)
-        index = tuple([next(arrays)._array if item is None else item[0] for item in ctx.plain])
-        return Place.apply(dy, ctx.shape, index)
+        return Place.apply(dy, ctx.shape, _saved(ctx))
 
 
 class Place(Operation):
@@ -46,7 +56,7 @@ class Place(Operation):
 
     @staticmethod
     def forward(ctx, x, shape, index):
-        ctx.index = index
+        _save(ctx, index)
         if all(isinstance(i, slice) or i.dtype == bool for i in index) and sum(map(_is_array, index)) == 1:
             y = np.zeros(shape, x.dtype)
             y[index] = x
@@ -64,7 +74,7 @@ class Place(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        return Pick.apply(dy, ctx.index)
+        return Pick.apply(dy, _saved(ctx))
 
 
 class PutAt(Operation):
@@ -74,15 +84,16 @@ class PutAt(Operation):
 
     @staticmethod
     def forward(ctx, x, v, index):
-        ctx.index = index
+        _save(ctx, index)
         y = x.copy(order="K")
         y[index] = v
         return y
 
     @staticmethod
     def backward(ctx, dy):
-        dx = PutAt.apply(dy, zeros((), dtype=dy.dtype), ctx.index) if ctx.needs_input_grad[0] else None
-        return dx, (Pick.apply(dy, ctx.index) if ctx.needs_input_grad[1] else None)
+        index = _saved(ctx)
+        dx = PutAt.apply(dy, zeros((), dtype=dy.dtype), index) if ctx.needs_input_grad[0] else None
+        return dx, (Pick.apply(dy, index) if ctx.needs_input_grad[1] else None)
 
 
 def _range(size):
@@ -264,17 +275,23 @@ def __setitem__(self, index, value):
     both.
     """
     first, then = _parse(index, self._array.shape)
-    part = self if first is None and then else Slice.apply(self, (...,) if first is None else first)
+    part = self if first is None or _is_whole(first, self._array.shape) else Slice.apply(self, first)
     if not isinstance(value, Tensor):
         value = Tensor._wrap(np.asarray(_number(value, self), dtype=self._array.dtype))
     if not then:
         while value.ndim > part.ndim and value.shape[0] == 1:
             value = reshape(value, value._array.shape[1:])
-        part.copy_(value.expand(part.shape))
+        part.copy_(value if value.shape == part.shape else value.expand(part.shape))
         return
     if value.dtype != self.dtype and len(then) == 1 and then[0].dtype == bool and value.numel() == 1:
         value = value.to(self.dtype)  # as `masked_fill` does
     assign(part, _put, then, value, False)
+
+
+def _is_whole(index, shape):
+    """Whether an index is slices alone that leave out nothing: what is written then is the tensor, not a view of it."""
+    plain = all(isinstance(item, slice) for item in index)
+    return plain and all(range(n)[item] == range(n) for item, n in zip(index, shape))
 
 
 def _number(value, tensor):

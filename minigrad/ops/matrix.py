@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from minigrad.autograd import Operation, Size, Tensor
+from minigrad.autograd import Binary, Operation, Size, Tensor
 from minigrad.autograd.dtypes import TORCH_NAMES, promote_types
 from minigrad.kernels import kernels_for
 
@@ -31,7 +31,7 @@ def c_name(tensor):
     return _C_NAMES[tensor._array.dtype.name]
 
 
-class MatMul(Operation):
+class MatMul(Binary):
     """Z = X · Y for matrices, or for equally long batches of them"""
 
     formula = "dX = dZ · Yᵀ, dY = Xᵀ · dZ"

@@ -117,6 +117,16 @@ def augmented_assignment_to_a_slice(m):
     return gradient(y, x)
 
 
+def a_write_over_everything_is_the_tensors_own(m):
+    x, v = leaf(m, 3, 4), leaf(m, 3, 4)
+    y = x + 1
+    for index in (slice(None), ..., (slice(0, 3), slice(0, 99))):
+        y[index] = v
+        y.sum().backward()
+        y.sum().backward()  # the write has nothing to free
+    return x.grad, v.grad, y
+
+
 def write_through_a_view(m):
     x, y = base_and_source(m)
     view = y.t()
@@ -254,6 +264,7 @@ PROGRAMS = (
     write_at_a_number_and_an_index_tensor,
     write_a_broadcast_value,
     augmented_assignment_to_a_slice,
+    a_write_over_everything_is_the_tensors_own,
     write_through_a_view,
     write_through_a_view_of_a_view,
     an_older_view_sees_the_new_graph,
@@ -291,6 +302,10 @@ def item_of_a_leaf(m):
     leaf(m, 3)[0] = 1.0
 
 
+def everything_of_a_leaf(m):
+    leaf(m, 3)[:] = 1.0
+
+
 def write_to_a_view_of_a_leaf(m):
     leaf(m, 3).view(3, 1).mul_(2)
 
@@ -323,6 +338,7 @@ def value_of_the_wrong_size(m):
     write_to_a_leaf,
     augmented_assignment_to_a_leaf,
     item_of_a_leaf,
+    everything_of_a_leaf,
     write_to_a_view_of_a_leaf,
     result_does_not_fit,
     float_into_int,

@@ -26,9 +26,7 @@ def state(draw, shape, dtype):
     data=st.data(), shape=SHAPES, dtype=DTYPES, buffered=st.booleans(), nesterov=st.booleans(), maximize=st.booleans(),
     momentum=st.sampled_from([0.0, 0.9]), dampening=st.sampled_from([0.0, 0.3]), decay=st.sampled_from([0.0, 0.1]),
 )  # fmt: skip
-def test_sgd_agrees_with_reference(
-    data, shape, dtype, buffered, nesterov, maximize, momentum, dampening, decay
-):
+def test_sgd_agrees_with_reference(data, shape, dtype, buffered, nesterov, maximize, momentum, dampening, decay):
     param, expected_param = state(data.draw, shape, dtype)
     buffer, expected_buffer = state(data.draw, shape, dtype) if buffered else (None, None)
     grad = data.draw(arrays(shape, dtype))

@@ -1,4 +1,5 @@
 """The DOT text: it parses, it is the same for the same model, and it shows names literally, whatever they contain."""
+
 import xml.etree.ElementTree as ElementTree
 
 import pygraphviz
@@ -9,7 +10,7 @@ from minigrad import nn, viz
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",
-    '"quoted" \'too\'',
+    "\"quoted\" 'too'",
     r"back\slash \N \G \L \\ end\ ".rstrip(),
     "two\nlines\r\ttab",
     "<b>bold</b> &amp; &#65;",
@@ -87,8 +88,19 @@ def test_what_a_box_says():
     picture = viz.graph(model(mg.ones(5, 3)).sum())
     said = [" ".join(line.split()) for line in lines(box(picture, "n2"))]
     saved = picture.graph.nodes[2].saved_bytes
-    assert said == ["0:", "Linear", "5×4", f"saved {saved} B ↑4", model.body[0].extra_repr(),
-                    "weight", "4×3", "∅", "bias", "(4,)", "∅"]
+    assert said == [
+        "0:",
+        "Linear",
+        "5×4",
+        f"saved {saved} B ↑4",
+        model.body[0].extra_repr(),
+        "weight",
+        "4×3",
+        "∅",
+        "bias",
+        "(4,)",
+        "∅",
+    ]
     assert any("body.0.weight" in tooltip for tooltip in tooltips(picture))
     assert "Net" in texts(picture) and "body: Sequential" in texts(picture)
     assert "scalar" in " ".join(texts(picture)) and "loss" in texts(picture)

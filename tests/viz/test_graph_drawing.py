@@ -1,4 +1,5 @@
 """What is drawn as what: chips, arrows, clusters, closed modules and folded rows."""
+
 from itertools import pairwise
 
 import pytest
@@ -108,11 +109,14 @@ def residual_net(*widths):
     return nn.Sequential(nn.Linear(2, widths[0]), *(Residual(width) for width in widths), nn.Linear(widths[-1], 1))
 
 
-@pytest.mark.parametrize(("depth", "boxes"), [
-    (0, ["Sequential", "Sum", "loss"]),
-    (1, ["Linear", "Residual", "Linear", "Sum", "loss"]),
-    (2, ["Linear", "Linear", "Tanh", "Linear", "Add", "Tanh", "Linear", "Sum", "loss"]),
-])
+@pytest.mark.parametrize(
+    ("depth", "boxes"),
+    [
+        (0, ["Sequential", "Sum", "loss"]),
+        (1, ["Linear", "Residual", "Linear", "Sum", "loss"]),
+        (2, ["Linear", "Linear", "Tanh", "Linear", "Add", "Tanh", "Linear", "Sum", "loss"]),
+    ],
+)
 def test_depth_closes_modules(depth, boxes):
     drawing = draw(residual_net(3)(mg.ones(4, 2)).sum(), depth=depth)
     assert named(drawing) == boxes

@@ -1,4 +1,5 @@
 """The extracted graph: nodes, edges, order, names and module calls, on graphs whose shape is known by hand."""
+
 import json
 from typing import ClassVar
 
@@ -62,10 +63,21 @@ def test_diamond():
     left, right = Join.apply(x), Join.apply(x)
     graph = viz.extract(Join.apply(left, right).sum())
     assert [(node.id, node.kind, node.name) for node in graph.nodes] == [
-        (0, "leaf", "Tensor"), (1, "operation", "Join"), (2, "operation", "Join"), (3, "operation", "Join"),
-        (4, "operation", "Sum"), (5, "result", "Result")]
+        (0, "leaf", "Tensor"),
+        (1, "operation", "Join"),
+        (2, "operation", "Join"),
+        (3, "operation", "Join"),
+        (4, "operation", "Sum"),
+        (5, "result", "Result"),
+    ]
     assert [(edge.source, edge.target, edge.output, edge.input) for edge in graph.edges] == [
-        (0, 1, 0, 0), (0, 2, 0, 0), (1, 3, 0, 0), (2, 3, 0, 1), (3, 4, 0, 0), (4, 5, 0, 0)]
+        (0, 1, 0, 0),
+        (0, 2, 0, 0),
+        (1, 3, 0, 0),
+        (2, 3, 0, 1),
+        (3, 4, 0, 0),
+        (4, 5, 0, 0),
+    ]
     assert [node.order for node in graph.nodes] == [4, 4, 3, 2, 1, None]
     assert graph.nodes[1].ports == [viz.Port((2,), "float32")]
     assert graph.nodes[1].formula == Join.formula
@@ -92,7 +104,8 @@ def test_order_is_the_engines():
     assert len(Join.ran) == len(joins) == 5
     by_age = {sequence: age for age, sequence in enumerate(sorted(Join.ran))}
     assert [by_age[sequence] for sequence in Join.ran] == [
-        joins.index(node) for node in sorted(joins, key=lambda node: node.order)]
+        joins.index(node) for node in sorted(joins, key=lambda node: node.order)
+    ]
     # the sum at the end is step 1, so a leaf that is complete after k Joins is complete after step k + 1
     leaves = {node.label: node.order for node in of_kind(graph, "leaf")}
     assert leaves == {name: count + 1 for name, count in done.items()}
@@ -152,7 +165,9 @@ def test_a_leaf_is_a_graph():
     x = leaf(2)
     graph = viz.extract(x, params={"x": x})
     assert [(node.kind, node.label, node.order) for node in graph.nodes] == [
-        ("leaf", "x", None), ("result", "result", None)]
+        ("leaf", "x", None),
+        ("result", "result", None),
+    ]
     assert len(graph.edges) == 1
 
 
@@ -203,7 +218,11 @@ def test_module_calls():
     inside = {graph.groups[node.group].path for node in graph.nodes if node.name == "Tanh"}
     assert inside == {"0.act", "0.inner.1"}
     assert {graph.nodes[edge.source].label for edge in graph.edges} - {""} == {
-        "0.inner.0.weight", "0.inner.0.bias", "1.weight", "1.bias"}
+        "0.inner.0.weight",
+        "0.inner.0.bias",
+        "1.weight",
+        "1.bias",
+    }
 
 
 def test_a_module_that_no_attribute_leads_to():
@@ -240,19 +259,24 @@ def test_params_override_and_forms():
 def test_to_dict_is_json_and_the_same_for_the_same_model():
     model = nn.Sequential(Block(), nn.Linear(2, 1))
     kept = model(mg.ones(3, 2)).sum()
-    texts = [json.dumps(viz.extract(loss, values=True).to_dict(), allow_nan=False)
-             for loss in (kept, model(mg.ones(3, 2)).sum())]
+    texts = [
+        json.dumps(viz.extract(loss, values=True).to_dict(), allow_nan=False)
+        for loss in (kept, model(mg.ones(3, 2)).sum())
+    ]
     assert texts[0] == texts[1]
     assert set(json.loads(texts[0])) == {"nodes", "edges", "groups"}
 
 
-@pytest.mark.parametrize(("outputs", "error", "words"), [
-    (lambda: mg.ones(2), ValueError, "output 0, of shape .2,., has no graph.*\nhint: .*requires_grad"),
-    (lambda: [leaf(1), leaf(1).detach()], ValueError, "output 1"),
-    (lambda: [], ValueError, "at least one tensor"),
-    (lambda: nn.Tanh(), TypeError, "output 0 is a Tanh"),
-    (lambda: [leaf(1), 3.0], TypeError, "output 1 is a float"),
-])
+@pytest.mark.parametrize(
+    ("outputs", "error", "words"),
+    [
+        (lambda: mg.ones(2), ValueError, "output 0, of shape .2,., has no graph.*\nhint: .*requires_grad"),
+        (lambda: [leaf(1), leaf(1).detach()], ValueError, "output 1"),
+        (lambda: [], ValueError, "at least one tensor"),
+        (lambda: nn.Tanh(), TypeError, "output 0 is a Tanh"),
+        (lambda: [leaf(1), 3.0], TypeError, "output 1 is a float"),
+    ],
+)
 def test_what_has_no_graph(outputs, error, words):
     with pytest.raises(error, match=words):
         viz.extract(outputs())

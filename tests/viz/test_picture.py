@@ -1,4 +1,5 @@
 """Drawing: by the dot program, in this process, or not at all; files, notebooks and errors."""
+
 import sys
 import xml.etree.ElementTree as ElementTree
 
@@ -32,6 +33,7 @@ def without_program(monkeypatch, tmp_path):
 @pytest.fixture
 def program(monkeypatch, tmp_path):
     """Puts a `dot` that exits with a given status on the PATH."""
+
     def install(status=0):
         path = tmp_path / "bin" / "dot"
         path.parent.mkdir()
@@ -39,6 +41,7 @@ def program(monkeypatch, tmp_path):
         path.chmod(0o755)
         monkeypatch.setenv("PATH", str(path.parent))
         return path
+
     return install
 
 
