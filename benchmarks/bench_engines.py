@@ -168,6 +168,7 @@ def with_tinygrad(network, arrays, images, labels):
     """tinygrad's step under its JIT, on its CPU backend."""
     os.environ["DEV"] = "CPU"  # read when it is imported
     from tinygrad import Tensor, TinyJit
+    from tinygrad.helpers import Context
     from tinygrad.nn.optim import SGD
 
     def lenet(x, w1, b1, w2, b2, w3, b3, w4, b4, w5, b5):
@@ -185,7 +186,7 @@ def with_tinygrad(network, arrays, images, labels):
     x, y = Tensor(images), Tensor(labels)
 
     @TinyJit
-    @Tensor.train()
+    @Context(TRAINING=1)
     def update():
         optimizer.zero_grad()
         loss = forward(x, *weights).sparse_categorical_crossentropy(y).backward()

@@ -132,9 +132,15 @@ class Cache(FunctionCache):
             super().save_overload(sig, data)
             _remove_stale_folders()
         except OSError as error:
-            self.disable()
-            progress.tell_once(f"compiled kernels cannot be kept in {self.cache_path}: {error}")
+            self._do_without(error)
 
     def _purge(self):
-        for path in Path(self.cache_path).glob(f"{self._impl.filename_base}.*"):
-            path.unlink(missing_ok=True)
+        try:
+            for path in Path(self.cache_path).glob(f"{self._impl.filename_base}.*"):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            self._do_without(error)
+
+    def _do_without(self, error):
+        self.disable()
+        progress.tell_once(f"compiled kernels cannot be kept in {self.cache_path}: {error}")
