@@ -1,10 +1,8 @@
-"""Networks written once for minigrad and PyTorch: what differs is the library that is handed in."""
-
-__all__ = ["NETWORKS", "training_step"]
+"""The networks of the benchmarks, each written once for any library with PyTorch's names: `m` is minigrad or torch."""
 
 
 def lenet5(m):
-    """LeNet-5 as `minigrad.vision.models.LeNet5` has it."""
+    """LeNet-5 (LeCun et al. 1998) for 32 x 32 images of one channel."""
     nn = m.nn
     return nn.Sequential(
         nn.Conv2d(1, 6, 5), nn.Tanh(), nn.AvgPool2d(2),
@@ -14,89 +12,91 @@ def lenet5(m):
     )  # fmt: skip
 
 
-def mlp(m):
-    """Three linear layers for 784 inputs."""
+def _basic_block(m, before, channels, stride, shortcut):
+    """Two 3 x 3 convolutions with batch norm around a shortcut (He et al. 2015)."""
     nn = m.nn
-    return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
 
-
-def _block(m, before, channels, stride, shortcut):
-    """A residual block of two 3x3 convolutions; `shortcut` is "pad" (He et al.'s option A) or "project" (B)."""
-    nn, new = m.nn, channels - before
-
-    class Block(nn.Module):
+    class BasicBlock(nn.Module):
         def __init__(self):
             super().__init__()
             self.conv1 = nn.Conv2d(before, channels, 3, stride=stride, padding=1, bias=False)
             self.bn1 = nn.BatchNorm2d(channels)
             self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
             self.bn2 = nn.BatchNorm2d(channels)
-            if new and shortcut == "project":
-                convolution = nn.Conv2d(before, channels, 1, stride=stride, bias=False)
-                self.shortcut = nn.Sequential(convolution, nn.BatchNorm2d(channels))
+            self.relu = nn.ReLU(inplace=True)
+            self.shortcut = shortcut
 
         def forward(self, x):
-            y = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))
-            if new and shortcut == "project":
-                x = self.shortcut(x)
-            elif new:
-                x = nn.functional.pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, new // 2, new // 2))
-            return (y + x).relu()
+            y = self.relu(self.bn1(self.conv1(x)))
+            y = self.bn2(self.conv2(y))
+            y += self.shortcut(x)
+            return self.relu(y)
 
-    return Block()
-
-
-def _blocks(m, widths, count, shortcut):
-    blocks, before = [], widths[0]
-    for stage, channels in enumerate(widths):
-        for number in range(count):
-            blocks.append(_block(m, before, channels, 2 if stage and not number else 1, shortcut))
-            before = channels
-    return blocks
+    return BasicBlock()
 
 
 def resnet20(m):
-    """ResNet-20 for 32x32 images."""
+    """ResNet-20 for 32 x 32 images (He et al. 2015, section 4.2), with shortcuts that subsample and pad."""
     nn = m.nn
-    stem = [nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
-    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)]
-    return nn.Sequential(*stem, *_blocks(m, (16, 32, 64), 3, "pad"), *head)
+
+    class Narrow(nn.Module):
+        """Every second pixel, and as many channels of zeros as there were."""
+
+        def forward(self, x):
+            quarter = x.shape[1] // 2
+            return nn.functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, quarter, quarter))
+
+    layers = [nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True)]
+    before = 16
+    for channels in (16, 32, 64):
+        for _ in range(3):
+            wider = channels != before
+            layers.append(_basic_block(m, before, channels, 2 if wider else 1, Narrow() if wider else nn.Identity()))
+            before = channels
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 
 
 def resnet18(m):
-    """ResNet-18 for 224x224 images."""
+    """ResNet-18 for 224 x 224 images (He et al. 2015), as torchvision builds it."""
     nn = m.nn
-    stem = [nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
-    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000)]
-    blocks = _blocks(m, (64, 128, 256, 512), 2, "project")
-    return nn.Sequential(*stem, nn.MaxPool2d(3, stride=2, padding=1), *blocks, *head)
+    layers = [
+        nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True),
+        nn.MaxPool2d(3, stride=2, padding=1),
+    ]  # fmt: skip
+    before = 64
+    for channels in (64, 128, 256, 512):
+        for _ in range(2):
+            stride, shortcut = 1, nn.Identity()
+            if channels != before:
+                stride = 2
+                project = nn.Conv2d(before, channels, 1, stride=2, bias=False)
+                shortcut = nn.Sequential(project, nn.BatchNorm2d(channels))
+            layers.append(_basic_block(m, before, channels, stride, shortcut))
+            before = channels
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000))
 
 
-# name: (network, shape of a batch, classes)
+def vgg11(m):
+    """VGG-11 for 224 x 224 images (Simonyan and Zisserman 2014), without dropout, whose random numbers differ."""
+    nn = m.nn
+    layers, before = [], 3
+    for channels in (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool", 512, 512, "pool"):
+        if channels == "pool":
+            layers.append(nn.MaxPool2d(2))
+        else:
+            layers += [nn.Conv2d(before, channels, 3, padding=1), nn.ReLU(inplace=True)]
+            before = channels
+    classifier = [
+        nn.Flatten(), nn.Linear(512 * 49, 4096), nn.ReLU(inplace=True), nn.Linear(4096, 4096), nn.ReLU(inplace=True),
+        nn.Linear(4096, 1000),
+    ]  # fmt: skip
+    return nn.Sequential(*layers, *classifier)
+
+
+# name: (network, batch, channels, image size, classes)
 NETWORKS = {
-    "MLP": (mlp, (64, 784), 10),
-    "LeNet-5": (lenet5, (64, 1, 32, 32), 10),
-    "ResNet-20": (resnet20, (128, 3, 32, 32), 10),
-    "ResNet-18": (resnet18, (8, 3, 224, 224), 1000),
+    "LeNet-5": (lenet5, 64, 1, 32, 10),
+    "ResNet-20": (resnet20, 128, 3, 32, 10),
+    "ResNet-18": (resnet18, 8, 3, 224, 1000),
+    "VGG-11": (vgg11, 4, 3, 224, 1000),
 }
-
-
-def training_step(m, name, channels_last=False):
-    """A function that trains a network of library `m` for a step on a batch of noise: forward, cross entropy, backward,
-    SGD with momentum. It returns the loss.
-    """
-    network, shape, classes = NETWORKS[name]
-    model, images, labels = network(m), m.randn(*shape), m.randint(classes, shape[:1])
-    if channels_last:
-        model.to(memory_format=m.channels_last)
-        images = images.contiguous(memory_format=m.channels_last)
-    optimizer = m.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-
-    def step():
-        optimizer.zero_grad()
-        loss = m.nn.functional.cross_entropy(model(images), labels)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    return step
