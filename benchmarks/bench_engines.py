@@ -190,8 +190,7 @@ def with_tinygrad(network, arrays, images, labels):
     def update():
         optimizer.zero_grad()
         loss = forward(x, *weights).sparse_categorical_crossentropy(y).backward()
-        optimizer.step()
-        return loss.realize()
+        return loss.realize(*optimizer.schedule_step())  # together, or the loss would be that of the new weights
 
     return lambda: update().item()
 

@@ -1,7 +1,7 @@
 """Peak memory of training steps, beside PyTorch: what a step adds to a process that holds model and data.
 
 Each figure is a process of its own: the growth of its resident memory to the peak (`ru_maxrss`) over three steps, from
-the state in which libraries are imported, kernels loaded by a step on small images, and model and data are there.
+the state in which libraries are imported, kernels loaded by a step on one image, and model and data are there.
 """
 
 import json
@@ -18,7 +18,7 @@ from benchmarks.bench_memory import training_step
 library, name, layout = sys.argv[1:]
 m = import_module(library)
 m.set_num_threads(2)
-training_step(m, name, layout, small=True)()
+training_step(m, name, layout, batch=1)()
 step = training_step(m, name, layout)
 with open("/proc/self/statm") as file:
     resident = int(file.read().split()[1]) * resource.getpagesize()
@@ -28,11 +28,10 @@ print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - res
 """
 
 
-def training_step(m, name, layout, small=False):
-    """A function that trains a network of NETWORKS for a step on noise, in minigrad or torch; `small`: few pixels."""
-    network, batch, channels, size, classes = NETWORKS[name]
-    if small:
-        batch, size = 2, min(size, 64)
+def training_step(m, name, layout, batch=None):
+    """A function that trains a network of NETWORKS for a step on noise, in minigrad or torch."""
+    network, usual, channels, size, classes = NETWORKS[name]
+    batch = batch or usual
     model, images, labels = network(m), m.randn(batch, channels, size, size), m.randint(classes, (batch,))
     if layout == "channels-last":
         model.to(memory_format=m.channels_last)
@@ -56,7 +55,9 @@ def growth(library, name, layout):
 def main():
     """Print the table."""
     print(f"## Peak memory\n\n{machine()}; MB that three training steps add to a process that holds model and data\n")
-    print("| network | minigrad | torch NCHW | torch channels-last | minigrad / torch's better |\n|---|---|---|---|---|")
+    print(
+        "| network | minigrad | torch NCHW | torch channels-last | minigrad / torch's better |\n|---|---|---|---|---|"
+    )
     for name, (_, batch, *_) in NETWORKS.items():
         ours = growth("minigrad", name, "NCHW")
         theirs = [growth("torch", name, layout) for layout in ("NCHW", "channels-last")]
