@@ -26,6 +26,7 @@ class Storage:
     version = history = 0
     sharers = ()
     inference = False  # made in inference mode: no version is counted
+    fleeting = False  # about to be written: who saves this memory saves a copy
 
     def share(self, tensor):
         """Let `tensor` use this storage."""

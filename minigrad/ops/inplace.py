@@ -1,16 +1,17 @@
 """Writing into a tensor under autograd.
 
-An in-place operation computes its result out of place and copies it into the tensor's memory; the tensor then takes the
-result's place in the graph, and what the operation saved of its result is from then on the tensor itself. The version
-counter tells every operation that saved the tensor's old value. A write through a view changes its base: the base
-becomes "the base with that part replaced", and all views of it find their new place in the graph when they are next
-used.
+An in-place operation computes its result out of place and copies it into the memory of the tensor, or, if nobody can
+tell the difference, lets the tensor have the memory of the result; the tensor then takes the place of the result in the
+graph, and what the operation saved of its result is from then on the tensor itself. The version counter tells every
+operation that saved the old value. A write through a view changes its base: the base becomes "the base with that part
+replaced", and all views of it find their new place in the graph when they are next used.
 """
 
 import numpy as np
 
-from minigrad.autograd import AccumulateGrad, Operation, Tensor, no_grad, state
+from minigrad.autograd import AccumulateGrad, Operation, Storage, Tensor, no_grad, state
 from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.kernels.buffers import unshared
 
 from .arithmetic import no_broadcast
 from .choice import where
@@ -84,7 +85,8 @@ def assign(tensor, operation, *args):
         )
     run = operation.apply if isinstance(operation, type) else operation
     result = run(_before(tensor) if state.grad_enabled else tensor, *args)
-    _write(tensor, result._array)
+    saved = 0 if result._edge is None else result._edge[0].times_saved(result._array)
+    _write(tensor, result._array, known=1 + saved)
     if result._edge is not None:
         result._edge[0].result_lies_in(tensor, result._array)
         if tensor._view is None:
@@ -98,10 +100,16 @@ def assign(tensor, operation, *args):
     return tensor
 
 
+class _Fleeting(Storage):
+    """The storage of a tensor that is about to be written: an operation that saves it saves a copy."""
+
+    fleeting = True
+
+
 def _before(tensor):
-    """The tensor as it is before the write, on memory of its own, for the operation to save."""
-    before = Tensor._wrap(tensor._array.copy(order="K"))
-    before._edge = tensor._edge
+    """The tensor as it is before the write, for an operation to read."""
+    before = Tensor._wrap(tensor._array)
+    before._edge, before._storage = tensor._edge, _Fleeting()
     return before
 
 
@@ -130,8 +138,12 @@ def become(tensor, view):
     return tensor
 
 
-def _write(tensor, values):
-    """Copy `values` into the tensor's memory, which must be of the same shape, and count the write."""
+def _write(tensor, values, known):
+    """Copy `values` into the tensor's memory, which must be of the same shape, and count the write.
+
+    If `known` references, those of the operation that computed it, are all that the array `values` has, and the tensor
+    shares its own memory with nobody, then the tensor takes the array instead.
+    """
     array = tensor._array
     if values.shape != array.shape:
         raise RuntimeError(
@@ -152,7 +164,11 @@ def _write(tensor, values):
         raise RuntimeError(
             "the tensor's memory is read-only\nhint: it was made from a read-only array; work on a .clone()"
         )
-    array[...] = values
+    alike = values.dtype == array.dtype and values.strides == array.strides
+    if alike and values.flags.writeable and unshared(values, known + 1) and unshared(array, 2):
+        tensor._array = values
+    else:
+        array[...] = values
     tensor.storage.version += 1
 
 

@@ -476,3 +476,59 @@ def test_from_numpy_and_numpy_share_memory():
     assert array.tolist() == [0.0, 5.0, 0.0]
     x.numpy()[2] = 7.0
     assert x.tolist() == [0.0, 5.0, 7.0]
+
+
+def moved(tensor, write):
+    """Whether a write gave the tensor other memory."""
+    before = tensor.data_ptr()
+    write(tensor)
+    return tensor.data_ptr() != before
+
+
+def test_a_write_takes_the_results_memory_only_if_nobody_can_tell():
+    x = mg.arange(6.0).reshape(2, 3).requires_grad_()
+    assert moved(x * 2, lambda y: y.relu_())
+    assert moved((x * 2).t().contiguous().t() * 1, lambda y: y.add_(1))
+
+    y, other = x * 2, mg.ones(2, 3)
+    assert not moved(y, lambda y: y.copy_(other))
+    y.add_(1)
+    assert other.tolist() == [[1, 1, 1], [1, 1, 1]]
+
+    for look in (
+        lambda y: y.detach(),
+        lambda y: y.detach().numpy(),
+        lambda y: y.detach().numpy()[1:],
+        lambda y: y[0],
+        lambda y: y.t().detach().numpy().T,
+    ):
+        y = x * 2
+        seen = look(y)
+        assert not moved(y, lambda y: y.mul_(3))
+        assert seen.tolist() == look(y).tolist()
+
+
+def test_what_an_inplace_operation_saves_of_the_old_value_is_not_written():
+    def squared_in_place(m):
+        x = leaf(m, 3, 4)
+        y = x * 1.0
+        y.pow_(3)
+        y.mul_(y.detach().clone())
+        y.div_(x * x + 1)
+        return gradient(y, x)
+
+    same_program(squared_in_place)
+
+
+def test_a_leaf_takes_over_a_gradient_that_nobody_else_knows():
+    x, w = mg.ones(5, 3), mg.ones(3, 4, requires_grad=True)
+    kept = []
+    w.register_hook(kept.append)
+    (x @ w).sum().backward()
+    w.grad.add_(1)
+    assert kept[0].tolist() == [[5.0] * 4] * 3, "a hook's gradient is its own"
+
+    a, b, seed = (mg.ones(3, requires_grad=needs) for needs in (True, True, False))
+    (a + b).backward(seed)
+    a.grad.add_(1)
+    assert b.grad.tolist() == seed.tolist() == [1, 1, 1]
