@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("startup", "recording", "training", "conv", "matmul", "memory_bound")
+NAMES = ("startup", "recording", "training", "conv", "matmul", "memory_bound", "memory", "engines")
 
 
 def main(chosen):
