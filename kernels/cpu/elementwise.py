@@ -8,6 +8,8 @@ twice as slow; and the vocabulary of that file gets the meanings below, which LL
 import functools
 from types import FunctionType
 
+import numpy as np
+
 from .. import scalars
 from ..buffers import empty
 from ..jit import inline_jit, jit, pool_jit

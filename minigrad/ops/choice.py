@@ -8,7 +8,6 @@ from minigrad.kernels import kernels_for
 from .arithmetic import alike, cast, no_broadcast, promote
 from .registry import function, method
 
-
 COMPILED = 1 << 11  # elements from which on a kernel chooses faster than NumPy
 
 

@@ -17,7 +17,6 @@ from .arithmetic import LARGE, is_dense
 from .choice import where
 from .registry import both, function, method
 
-
 COMPILED = 1 << 9  # elements from which on a kernel is faster than NumPy's exponential and logarithm
 
 
