@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("startup", "recording", "training", "conv", "matmul", "memory_bound", "operations")
+NAMES = ("startup", "recording", "training", "conv", "matmul", "memory_bound", "operations", "memory", "engines")
 
 
 def main(chosen):

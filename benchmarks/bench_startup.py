@@ -20,8 +20,8 @@ optimizer.step()
 """
 TORCH_FIRST_STEP = """
 import torch
-from benchmarks.bench_training import TorchLeNet5
-model = TorchLeNet5()
+from benchmarks.networks import lenet5
+model = lenet5(torch)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
 torch.nn.functional.cross_entropy(model(torch.rand(64, 1, 32, 32)), torch.randint(10, (64,))).backward()
 optimizer.step()
@@ -31,9 +31,10 @@ optimizer.step()
 def seconds(code, **environment):
     """How long `code` takes in a process of its own, the start of Python not counted."""
     timed = f"import time; start = time.perf_counter()\n{code}\nprint(time.perf_counter() - start)"
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     result = subprocess.run(
         [sys.executable, "-c", timed],
-        env={**os.environ, "MINIGRAD_QUIET": "1", **environment},
+        env={**inherited, "MINIGRAD_QUIET": "1", **environment},
         capture_output=True,
         text=True,
         check=True,
@@ -43,6 +44,7 @@ def seconds(code, **environment):
 
 def main():
     """Print the table."""
+    seconds(IMPORT)  # Python compiles its sources, once
     with tempfile.TemporaryDirectory() as cache:
         empty = seconds(FIRST_STEP, MINIGRAD_CACHE=cache)
         warm = statistics.median(seconds(FIRST_STEP, MINIGRAD_CACHE=cache) for _ in range(5))

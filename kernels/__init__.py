@@ -2,7 +2,8 @@
 
 Each backend is a package that offers the same functions with the same arguments: `cpu` (Numba, fast) and `reference`
 (literal loops in plain Python, the readable definition and the oracle of the tests). A backend is imported when it is
-first used, for Numba takes half a second to import. `use` chooses the backend, `kernels_for` hands it out.
+first used, for Numba takes half a second to import. `use` chooses the backend, `kernels_for` hands it out; `winograd`
+chooses between speed and the last digits.
 """
 
 import threading
@@ -10,7 +11,9 @@ from importlib import import_module
 
 import numpy as np
 
-__all__ = ["kernels_for", "use"]
+from .precision import winograd
+
+__all__ = ["kernels_for", "use", "winograd"]
 
 _BACKENDS = ("cpu", "reference")
 
@@ -38,7 +41,7 @@ def kernels_for(array):
 
 
 class use:
-    """Switch the calling thread to the backend `name` ("cpu" or "reference").
+    """Switch the calling thread to a backend: "cpu", "reference", or an object of one's own with the same functions.
 
     The switch holds from the call on; as a context manager it is undone at the end of the block. Threads start with
     "cpu". Raises ValueError for an unknown name.
@@ -48,11 +51,12 @@ class use:
     'minigrad.kernels.reference'
     """
 
-    def __init__(self, name):
-        if name not in _BACKENDS:
-            raise ValueError(f"unknown kernels {name!r}; expected one of {', '.join(map(repr, _BACKENDS))}")
+    def __init__(self, backend):
+        if isinstance(backend, str) and backend not in _BACKENDS:
+            raise ValueError(f"unknown kernels {backend!r}; expected one of {', '.join(map(repr, _BACKENDS))}")
         self._previous = _active.module
-        self._module = _active.module = import_module(f".{name}", __name__)
+        named = isinstance(backend, str)
+        self._module = _active.module = import_module(f".{backend}", __name__) if named else backend
 
     def __enter__(self):
         return self

@@ -50,6 +50,8 @@ from .autograd.dtypes import (
     short,
     uint8,
 )
+from .kernels.compilation import compile_report
+from .kernels.threads import get_num_threads, set_num_threads
 from .ops import Generator, default_generator, functions
 
 globals().update(functions)
@@ -58,14 +60,17 @@ from . import linalg, nn, optim, utils  # noqa: E402
 from .serialization import CheckpointError, load, save  # noqa: E402
 
 __version__ = "0.1.0"
-_LAZY = ("testing", "vision", "viz")  # the upper floors are imported when first used
+_LAZY = ("profiler", "testing", "vision", "viz")  # the upper floors are imported when first used
+_LAZY_NAMES = {"profile": "profiler", "warmup": "compiling"}  # and so are these functions of theirs
 
 
 def __getattr__(name):
     if name in _LAZY:
         return importlib.import_module(f"minigrad.{name}")
+    if name in _LAZY_NAMES:
+        return getattr(importlib.import_module(f"minigrad.{_LAZY_NAMES[name]}"), name)
     raise AttributeError(f"module 'minigrad' has no attribute '{name}'")
 
 
 def __dir__():
-    return sorted([*globals(), *_LAZY])
+    return sorted([*globals(), *_LAZY, *_LAZY_NAMES])

@@ -27,6 +27,7 @@ FLOORS = {
     "vision": 4,
     "viz": 4,
     "testing": 4,
+    "profiler": 4,
 }
 PUBLIC_API = 4  # the floor from which `import minigrad` itself is below
 

@@ -11,10 +11,14 @@ import numpy as np
 
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
-from .indirection import fold, fold_images, forward_table, output_size, transposed_table
+from ..precision import chosen
+from .channelwise import channelwise_plan, channelwise_product, channelwise_weight_product
+from .indirection import fold, fold_images, forward_table, output_size, spread_table, transposed_table
 from .layout import channels_first, channels_last, dense
 from .product import indirect_plan, indirect_product, outer_plan, outer_product
-from .tile import VECTOR_BYTES
+from .tile import COSTS
+from .vector import VECTOR_BYTES
+from .winograd import pays, winograd_plan, winograd_product
 
 __all__ = ["channel_sum", "conv_forward", "conv_input_grad", "conv_weight_grad"]
 
@@ -58,10 +62,48 @@ def _input_grad_geometry(itemsize, dy_shape, weight_shape, input_shape, stride, 
             itemsize, n, output, size, kernel, stride, padding, dilation, groups, k // groups, c, weights
         )
     weights = 0, k // groups * c * taps, taps, 1, c * taps
-    table, out = transposed_table(size, output, kernel, stride, padding, dilation)
+    spread, window, first = _phases(itemsize, kernel[-1], stride[-1], padding[-1][0], dilation[-1], groups, k, c)
+    if spread == 1:
+        table, out = transposed_table(size, output, kernel, stride, padding, dilation)
+        weights = 1, 1, 1, 0, 1, 0, *weights
+    else:
+        shape = (*shape[:-2], -(-size[-1] // spread) * spread, c)  # what stands out is cut off
+        table, out = spread_table(size, output, kernel, stride, padding, dilation, spread, window, first)
+        weights = kernel[-1], spread, window, padding[-1][0] - first * stride[-1], -stride[-1], 1, *weights
     return shape, *_indirect(
-        itemsize, n, table, out, prod(output), prod(size), groups, k // groups, c, 1, (1, 1, 1, *weights)
+        itemsize, n, table, out, prod(output), prod(shape[1:-1]) // spread, groups, k // groups, c, 1, weights
     )
+
+
+def _fewest(itemsize, choices, columns):
+    """The choice (pixels side by side, ..., runs of memory, length of a run) that takes the least time for a pixel.
+
+    Time goes into the vectors that are multiplied, and into setting out on each run.
+    """
+    lanes = VECTOR_BYTES // itemsize
+
+    def cost(choice):
+        spread, (runs, run) = choice[0], choice[-2:]
+        vectors = -(-spread * columns // lanes)
+        return runs * (run * vectors * COSTS[min(vectors, len(COSTS)) - 1] + 5) / spread
+
+    return min(choices, key=cost)
+
+
+def _phases(itemsize, kernel, stride, before, dilation, groups, channels, columns):
+    """(spread, window, first) of an input gradient with a stride along the last axis.
+
+    Where a pixel has too few channels to fill the vectors, `spread` of them, of every phase alike, are computed as one
+    pixel from the `window` pixels of dy, from number `first` on, that any of them reads; most weights in the window are
+    those of a tap for one pixel or the other. A spread of 1: each phase by itself.
+    """
+    choices = [(1, 0, kernel / stride, channels)]
+    if groups == 1 and dilation == 1 and stride > 1 and columns < 2 * VECTOR_BYTES // itemsize:
+        for spread in range(stride, max(9, stride + 1), stride):
+            first, last = -((kernel - 1 - before) // stride), (spread - 1 + before) // stride
+            choices.append((spread, first, last - first + 1, channels))
+    spread, first, window, _ = _fewest(itemsize, choices, columns)
+    return spread, window, first
 
 
 def _correlation(
@@ -78,23 +120,17 @@ def _correlation(
     lanes = VECTOR_BYTES // itemsize
     *others, last = kernel
 
-    def cost(spread):
-        """Time for a pixel: vectors that are multiplied, and what a run of memory costs to set out on."""
-        window = last + (spread - 1) * stride[-1]
-        runs, run = (1, window * channels) if merged else (window, channels)
-        vectors = -(-spread * columns // lanes)
-        return runs * (run * (1.4 if vectors == 1 else vectors) + 5) / spread
-
     choices = [n for n in range(1, 9) if output[-1] % n == 0] if whole and columns < 2 * lanes else [1]
-    spread = min(choices, key=cost)
-    window = last + (spread - 1) * stride[-1]
+    windows = [last + (spread - 1) * stride[-1] for spread in choices]
+    runs = [(1, window * channels) if merged else (window, channels) for window in windows]
+    spread, window, *_ = _fewest(itemsize, list(zip(choices, windows, *zip(*runs))), columns)
     table, out = forward_table(
         size, (*output[:-1], output[-1] // spread), (*others, 1 if merged else window),
         (*stride[:-1], stride[-1] * spread), padding, dilation,
     )  # fmt: skip
     return _indirect(
         itemsize, n, table, out, prod(size), prod(output) // spread, groups, channels, columns,
-        window if merged else 1, (last, spread, stride[-1], *weights),
+        window if merged else 1, (last, spread, window, 0, 1, -stride[-1], *weights),
     )  # fmt: skip
 
 
@@ -112,6 +148,7 @@ def _indirect(itemsize, n, table, out, pixels_in, pixels_out, groups, channels, 
         itemsize, n // together, groups, rows, columns * spread, taps, channels * merged,
         together * pixels_in * channels * groups, channels, channels * groups,
         together * pixels_out * columns * groups * spread, columns, columns * groups * spread, 1, 0, channels, *weights,
+        present=max(1, round(np.count_nonzero(has) / len(has))),
     )  # fmt: skip
     return table, out, plan
 
@@ -135,6 +172,60 @@ def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, pad
         channels, k, k // groups, together * pixels_in * c, c, channels,
     )  # fmt: skip
     return table, plan
+
+
+@lru_cache(512)
+def _winograd_geometry(itemsize, x_shape, weight_shape, output, stride, padding, dilation, groups, back_to_front):
+    """(weights' plan, starts of the inputs, starts of the outputs, plan) of Winograd's algorithm, None if it is slower.
+
+    `back_to_front` makes it an input gradient, a convolution of dy (here x) with the weights back to front.
+    """
+    n, channels, *size = x_shape
+    k, c, *kernel = weight_shape
+    columns = c if back_to_front else k
+    if not pays(itemsize, tuple(kernel), stride, dilation, groups, channels, columns, n, output):
+        return None
+    weights = (8, 0, 9, -1, c * 9) if back_to_front else (0, 0, c * 9, 1, 9)
+    before = [2 * d - first if back_to_front else first for d, (first, _) in zip(dilation, padding)]
+    layout = indirect_plan(
+        itemsize, 1, 1, 1, columns, 9, channels, *(0,) * 6, 1, 0, channels, 1, 1, 1, 0, 1, 0, *weights
+    )  # fmt: skip
+    return layout, *winograd_plan(n, size, output, before, dilation, channels, columns)
+
+
+def _winograd(x, weight, bias, y, back_to_front, stride, padding, dilation, groups):
+    """Whether y, in channels-last order, could be computed by Winograd's algorithm."""
+    if not chosen.winograd:
+        return False
+    found = _winograd_geometry(
+        x.itemsize, x.shape, weight.shape, y.shape[1:-1], stride, padding, dilation, groups, back_to_front
+    )
+    return found is not None and winograd_product(
+        channels_last(x).reshape(-1), dense(weight).reshape(-1), bias, y.reshape(-1), *found
+    )
+
+
+def _is_depthwise(weight_shape, groups):
+    """Whether each channel has one kernel of its own, and there is something to sum."""
+    return groups > 1 and weight_shape[:2] == (groups, 1) and 0 not in weight_shape
+
+
+@lru_cache(512)
+def _depthwise_geometry(itemsize, x_shape, y_shape, kernel, stride, padding, dilation, of):
+    """(shape of the result in channels-last order, table, out, plan) of a depthwise convolution.
+
+    `of` names the result: "y", "dx" or "dw". The plan is None where there is nothing to sum.
+    """
+    n, channels, *size = x_shape
+    output = y_shape[2:]
+    shape = (n, *(size if of == "dx" else output), channels)
+    if 0 in x_shape or 0 in y_shape:
+        return shape, None, None, None
+    make_table = transposed_table if of == "dx" else forward_table
+    table, out = make_table(size, output, kernel, stride, padding, dilation)
+    read = prod(output if of == "dx" else size)
+    plan = channelwise_plan(itemsize, n, *table.shape, channels, read, of == "dw")
+    return shape, *fold_images(table, out, 1, read, len(out)), plan
 
 
 def _roomy(x, weight_shape, padding, dilation):
@@ -212,21 +303,27 @@ def conv_forward(x, weight, bias, stride, padding, dilation, groups):
     >>> conv_forward(np.array([[[1.0, 2.0, 4.0]]]), np.array([[[1.0, -1.0]]]), None, (1,), ((0, 0),), (1,), 1)
     array([[[-1., -2.]]])
     """
-    x, padding = _roomy(x, weight.shape, padding, dilation)
-    shape, table, out, plan = _forward_geometry(
-        x.itemsize, x.shape, weight.shape, stride, padding, dilation, groups
-    )  # fmt: skip
+    depthwise = _is_depthwise(weight.shape, groups)
+    if depthwise:
+        output = output_size(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+        shape, table, out, plan = _depthwise_geometry(
+            x.itemsize, x.shape, (len(x), groups, *output), weight.shape[2:], stride, padding, dilation, "y"
+        )
+    else:
+        x, padding = _roomy(x, weight.shape, padding, dilation)
+        shape, table, out, plan = _forward_geometry(
+            x.itemsize, x.shape, weight.shape, stride, padding, dilation, groups
+        )  # fmt: skip
     padded = any(edges != (0, 0) for edges in padding)
-    if plan is not None and not ((_finite(weight) or not padded) and (plan.spread == 1 or _finite(x))):
+    if plan is not None and not ((_finite(weight) or not padded) and (depthwise or plan.spread == 1 or _finite(x))):
         return _channels_last_copy(_tap_by_tap(x, weight, bias, shape[1:-1], stride, padding, dilation, groups))
     y = np.empty(shape, x.dtype)
     bias = _NONE[x.itemsize] if bias is None else dense(bias)
     if plan is None:
         y[...] = bias if bias.size else 0
-    else:
-        indirect_product(
-            channels_last(x).reshape(-1), table, out, dense(weight).reshape(-1), bias, y.reshape(-1), plan
-        )  # fmt: skip
+    elif depthwise or not _winograd(x, weight, bias, y, False, stride, padding, dilation, groups):
+        product = channelwise_product if depthwise else indirect_product
+        product(channels_last(x).reshape(-1), table, out, dense(weight).reshape(-1), bias, y.reshape(-1), plan)
     return channels_first(y)
 
 
@@ -239,18 +336,25 @@ def conv_input_grad(dy, weight, input_shape, stride, padding, dilation, groups):
     >>> conv_input_grad(np.array([[[1.0, 10.0]]]), np.array([[[1.0, -1.0]]]), (1, 1, 3), (1,), ((0, 0),), (1,), 1)
     array([[[  1.,   9., -10.]]])
     """
-    shape, table, out, plan = _input_grad_geometry(
-        dy.itemsize, dy.shape, weight.shape, tuple(input_shape), stride, padding, dilation, groups
-    )
+    depthwise = _is_depthwise(weight.shape, groups)
+    if depthwise:
+        shape, table, out, plan = _depthwise_geometry(
+            dy.itemsize, tuple(input_shape), dy.shape, weight.shape[2:], stride, padding, dilation, "dx"
+        )
+    else:
+        shape, table, out, plan = _input_grad_geometry(
+            dy.itemsize, dy.shape, weight.shape, tuple(input_shape), stride, padding, dilation, groups
+        )
     if plan is None:
         return channels_first(np.zeros(shape, dy.dtype))
-    if not (_finite(weight) and (plan.spread == 1 or _finite(dy))):
+    if not (_finite(weight) and (depthwise or plan.spread == 1 or _finite(dy))):
         return _channels_last_copy(_grad_tap_by_tap(dy, weight, input_shape, stride, padding, dilation, groups))
     dx = np.empty(shape, dy.dtype)
-    indirect_product(
-        channels_last(dy).reshape(-1), table, out, dense(weight).reshape(-1), _NONE[dy.itemsize], dx.reshape(-1), plan
-    )  # fmt: skip
-    return channels_first(dx)
+    none = _NONE[dy.itemsize]
+    if depthwise or not _winograd(dy, weight, none, dx, True, stride, padding, dilation, groups):
+        product = channelwise_product if depthwise else indirect_product
+        product(channels_last(dy).reshape(-1), table, out, dense(weight).reshape(-1), none, dx.reshape(-1), plan)
+    return channels_first(dense(dx[..., : input_shape[-1], :]))
 
 
 def conv_weight_grad(dy, x, weight_shape, stride, padding, dilation, groups):
@@ -262,14 +366,21 @@ def conv_weight_grad(dy, x, weight_shape, stride, padding, dilation, groups):
     >>> conv_weight_grad(np.array([[[1.0, 10.0]]]), np.array([[[1.0, 2.0, 4.0]]]), (1, 1, 2), (1,), ((0, 0),), (1,), 1)
     array([[[21., 42.]]])
     """
-    x, padding = _roomy(x, weight_shape, padding, dilation)
-    table, plan = _weight_grad_geometry(
-        x.itemsize, dy.shape, x.shape, tuple(weight_shape), stride, padding, dilation, groups
-    )
+    depthwise = _is_depthwise(tuple(weight_shape), groups)
+    if depthwise:
+        _, table, _, plan = _depthwise_geometry(
+            x.itemsize, x.shape, dy.shape, tuple(weight_shape[2:]), stride, padding, dilation, "dw"
+        )
+    else:
+        x, padding = _roomy(x, weight_shape, padding, dilation)
+        table, plan = _weight_grad_geometry(
+            x.itemsize, dy.shape, x.shape, tuple(weight_shape), stride, padding, dilation, groups
+        )
     if plan is None:
         return np.zeros(weight_shape, x.dtype)
     dw = np.empty(weight_shape, x.dtype)
-    outer_product(channels_last(dy).reshape(-1), channels_last(x).reshape(-1), table, dw.reshape(-1), plan)
+    product = channelwise_weight_product if depthwise else outer_product
+    product(channels_last(dy).reshape(-1), channels_last(x).reshape(-1), table, dw.reshape(-1), plan)
     return dw
 
 

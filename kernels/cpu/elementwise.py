@@ -11,6 +11,7 @@ from types import FunctionType
 import numpy as np
 
 from .. import scalars
+from ..buffers import empty
 from ..jit import inline_jit, jit, pool_jit
 from ..parallel import parallel_for
 from . import exponential
@@ -101,7 +102,7 @@ def elementwise(function, parameters, *arrays):
         return elementwise(function, parameters, *ordered).transpose(inverse(axes))
     flat = [dense(array).ravel() for array in arrays]
     dtype = flat[-1].dtype
-    result = np.empty(x.shape, dtype)
+    result = empty(x.shape, dtype)
     if parameters:
         parameters = tuple([dtype.type(parameter) for parameter in parameters])
     task, over_the_pool = _kernel(function, dtype, len(arrays))

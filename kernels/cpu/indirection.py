@@ -8,7 +8,7 @@ Tables depend on the geometry, not on channels or data, and the callers keep the
 
 import numpy as np
 
-__all__ = ["fold", "fold_images", "forward_table", "output_size", "pixel_table", "transposed_table"]
+__all__ = ["fold", "fold_images", "forward_table", "output_size", "pixel_table", "spread_table", "transposed_table"]
 
 
 def output_size(size, kernel, stride, padding, dilation):
@@ -35,15 +35,34 @@ def transposed_table(size, output, kernel, stride, padding, dilation):
     Rows are ordered by their phase, the remainder of the pixel's position by the stride, so that neighbouring rows have
     the same empty taps.
     """
-    axes, phases = [], []
-    for n, o, k, s, (before, _), d in zip(size, output, kernel, stride, padding, dilation):
-        ahead = np.arange(n)[:, None] + before - np.arange(k) * d  # (input, kernel)
-        read = ahead // s
-        axes.append(np.where((ahead % s == 0) & (read >= 0) & (read < o), read, -1))
-        phases.append((np.arange(n) + before) % s)
+    axes = [_transposed_axis(*axis) for axis in zip(size, output, kernel, stride, padding, dilation)]
+    return _by_phase(axes, output, padding, stride)
+
+
+def spread_table(size, output, kernel, stride, padding, dilation, spread, window, first):
+    """`transposed_table` for rows of `spread` input pixels side by side along the last axis.
+
+    Their entries along that axis are the `window` output pixels, from number `first` on for the first row, that any of
+    them is read by; `spread` is a multiple of the stride there.
+    """
+    axes = [_transposed_axis(*axis) for axis in zip(size[:-1], output, kernel, stride, padding, dilation)]
+    read = np.arange(-(-size[-1] // spread))[:, None] * (spread // stride[-1]) + first + np.arange(window)
+    axes.append(np.where((read >= 0) & (read < output[-1]), read, -1))
+    return _by_phase(axes, output, (*padding[:-1], (0, 0)), (*stride[:-1], 1))
+
+
+def _transposed_axis(n, o, k, s, edges, d):
+    """The (input, kernel) coordinates of the output pixels that read each input pixel of an axis."""
+    ahead = np.arange(n)[:, None] + edges[0] - np.arange(k) * d
+    read = ahead // s
+    return np.where((ahead % s == 0) & (read >= 0) & (read < o), read, -1)
+
+
+def _by_phase(axes, output, padding, stride):
+    """(table, out) from one table of coordinates per axis, its rows in the order of their phases."""
     phase = np.zeros((1,), np.int64)
-    for axis, s in zip(phases, stride):
-        phase = (phase[:, None] * s + axis).ravel()
+    for axis, (before, _), s in zip(axes, padding, stride):
+        phase = (phase[:, None] * s + (np.arange(len(axis)) + before) % s).ravel()
     out = np.argsort(phase, kind="stable")
     return _combine(axes, output)[out], out
 

@@ -27,8 +27,9 @@ def _row_geometry(itemsize, batch, m, n, k, column, channel):
     """(table, out, plan) of the product with a row-major a; a column of b is `column` apart, a row `channel`."""
     table, out = fold_images(*pixel_table(m), 1, m, m)
     plan = indirect_plan(
-        itemsize, batch, 1, m, n, 1, k, m * k, 0, k, m * n, 0, n, batch, k * n, k, 1, 1, 1, 0, 0, column, 0, channel
-    )
+        itemsize, batch, 1, m, n, 1, k, m * k, 0, k, m * n, 0, n, batch, k * n, k, *(1, 1, 1, 0, 1, 0), 0, 0, column, 0,
+        channel,
+    )  # fmt: skip
     return table, out, plan
 
 

@@ -12,14 +12,16 @@ import numpy as np
 
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
-from .tile import OUTER_TILES, TILES, VECTOR_BYTES, copy_run, indirect_tile, outer_tile
+from .tile import COSTS, TILES, copy_run, gather_runs, indirect_tile, outer_tile
+from .vector import VECTOR_BYTES
 
-__all__ = ["indirect_plan", "indirect_product", "outer_plan", "outer_product"]
+__all__ = ["indirect_plan", "indirect_product", "outer_plan", "outer_product", "pack"]
 
 _STEPS = 128  # pixels of a block of the outer product: its panel stays in the first cache
 _SERIAL = 1 << 20  # multiply-adds below which a parallel region costs more than it saves
+_DEPTH = 256  # products that are summed up at once: longer sums round more
 _WEIGHT_BYTES = 1 << 18  # bytes of packed weights that a range of rows passes over: they stay in the second cache
-_ROW_BYTES = 1 << 15  # bytes of x that a range of rows reads for every block of columns
+_ROW_BYTES = 1 << 17  # bytes of x that a range of rows reads for every block of columns
 _TASKS = 16  # parts that work is cut into at least, where it allows, so that threads finish together
 
 
@@ -40,11 +42,15 @@ class IndirectPlan(NamedTuple):
     y_row: int
     weight_units: int  # 1: every unit uses the same weights, else `units`
     weight_unit: int
-    # channels of a tap, taps along the last axis, how many pixels' columns stand side by side, how far apart they read
-    weight_channels: int
+    weight_channels: int  # of a tap
+    # `spread` pixels' columns stand side by side over a common window of the last axis, of which each reads last_taps:
+    # at a place in the window, pixel p has tap origin + place * place_step + p * pixel_step
     last_taps: int
     spread: int
-    spread_step: int
+    window: int
+    origin: int
+    place_step: int
+    pixel_step: int
     weight_start: int
     weight_group: int
     weight_column: int
@@ -60,7 +66,7 @@ class IndirectPlan(NamedTuple):
 
 
 @jit
-def _pack(index, weight, bias, packed, plan):
+def pack(index, weight, bias, packed, plan):
     """Lay one block of columns of the weights out as the tile reads them, [tap][channel][width], its bias and zeros."""
     width = plan.vectors * (VECTOR_BYTES // packed.itemsize)
     block, matrix = index % plan.blocks, index // plan.blocks
@@ -85,15 +91,14 @@ def _pack(index, weight, bias, packed, plan):
                 for n in range(count, width):
                     packed[at + n] = 0
     else:
-        # Column j * columns + k is channel k of pixel j, whose taps stand j * spread_step further in the window.
+        # Column j * columns + k is channel k of pixel j.
         columns = plan.columns // plan.spread
-        window = plan.last_taps + (plan.spread - 1) * plan.spread_step
         for depth in range(plan.taps * plan.channels):
             c, tap = depth % plan.weight_channels, depth // plan.weight_channels
-            line, place = tap // window, tap % window
+            line, place = tap // plan.window, tap % plan.window
             for n in range(width):
                 pixel, k = (first + n) // columns, (first + n) % columns
-                last = place - pixel * plan.spread_step
+                last = plan.origin + place * plan.place_step + pixel * plan.pixel_step
                 value = weight.dtype.type(0)
                 if n < count and 0 <= last < plan.last_taps:
                     tap = line * plan.last_taps + last
@@ -161,22 +166,24 @@ def _rows(task, x, table, out, packed, y, plan):
 @pool_jit
 def _indirect_product(parallel, x, table, out, weight, bias, packed, y, plan):
     blocks = plan.weight_units * plan.groups * plan.blocks
-    parallel_for(blocks, parallel, _pack, (weight, bias, packed, plan))
+    parallel_for(blocks, parallel, pack, (weight, bias, packed, plan))
     tasks = plan.units * plan.groups * plan.column_parts * plan.row_parts
     parallel_for(tasks, parallel, _rows, (x, table, out, packed, y, plan))
 
 
-def indirect_plan(itemsize, units, groups, rows, columns, taps, channels, *strides):
-    """The plan of an indirect product: how the work is cut so that weights and rows stay in the caches."""
+def indirect_plan(itemsize, units, groups, rows, columns, taps, channels, *strides, present=None):
+    """The plan of an indirect product: how the work is cut so that weights and rows stay in the caches.
+
+    `present` is the number of taps that a row has on average, by default all of them.
+    """
     lanes = VECTOR_BYTES // itemsize
     needed = -(-columns // lanes)
-    # The widest tile among those that compute the fewest empty vectors.
-    vectors = min((4, 3, 2, 1), key=lambda n: -(-needed // n) * n)
+    vectors = min((4, 3, 2, 1), key=lambda n: -(-needed // n) * n * COSTS[n - 1])
     width = vectors * lanes
     blocks = -(-columns // width)
-    depth = max(1, _WEIGHT_BYTES // (width * itemsize))
-    tap_block = max(1, depth // channels)
-    channel_block = channels if taps > 1 else depth
+    parts = -(-(present or taps) * channels // min(_DEPTH, _WEIGHT_BYTES // (width * itemsize)))
+    tap_block = -(-taps // parts)
+    channel_block = channels if taps > 1 else -(-channels // parts)
     tiles = max(1, rows // TILES[vectors - 1])
     few = max(1, _ROW_BYTES // (TILES[vectors - 1] * channels * itemsize), 4)
     row_parts = max(1, tiles // few)
@@ -213,10 +220,7 @@ class OuterPlan(NamedTuple):
     x_row: int
     x_group: int
     # how the work is cut
-    tile: int
-    height: int
     vectors: int
-    shared: int  # runs in one vector
     tiles: int
     panels: int
     panel_parts: int
@@ -226,9 +230,14 @@ class OuterPlan(NamedTuple):
 
 @jit
 def _block_sums(task, a, x, table, sums, plan):
-    """The sums of a range of panels of columns over one part of the pixels."""
-    width = plan.vectors * (VECTOR_BYTES // x.itemsize)
-    height = plan.height
+    """The sums of a range of panels of columns over one part of the pixels.
+
+    Blocks of pixels are laid out as the tile reads them, one row of a tile or of a panel behind the other: the panel
+    stays in the first cache while all tiles pass over it.
+    """
+    lanes = VECTOR_BYTES // x.itemsize
+    width = plan.vectors * lanes
+    height = TILES[plan.vectors - 1]
     panel_part, rest = task % plan.panel_parts, task // plan.panel_parts
     part, group = rest % plan.parts, rest // plan.parts
     first = panel_part * plan.panels // plan.panel_parts
@@ -239,7 +248,12 @@ def _block_sums(task, a, x, table, sums, plan):
     zeros = np.zeros(plan.run, x.dtype)
     block = -(-plan.pixels // plan.blocks)
     starts = np.empty(block * plan.runs, np.int64)
-    narrow = np.zeros(block * height if plan.rows < height else 0, x.dtype)
+    a_starts = np.arange(block) * plan.a_row
+    left = np.zeros(plan.tiles * block * height + lanes, x.dtype)
+    row = width if plan.run % lanes == 0 else width + lanes  # room for what a run that ends amid a vector overwrites
+    panel_cells = np.zeros(block * row + 2 * lanes, x.dtype)
+    aligned = -panel_cells.ctypes.data % VECTOR_BYTES // x.itemsize
+    columns = plan.runs * plan.run
     total = plan.units * plan.blocks
     for number in range(part * total // plan.parts, (part + 1) * total // plan.parts):
         unit, start = number // plan.blocks, number % plan.blocks * block
@@ -248,43 +262,40 @@ def _block_sums(task, a, x, table, sums, plan):
             continue
         a_at = (unit * plan.pixels + start) * plan.a_row + group * plan.a_group
         x_at = unit * plan.x_unit + group * plan.x_group
-        if plan.rows < height:
-            for p in range(count):
-                copy_run(narrow, p * height, a, a_at + p * plan.a_row, plan.rows)
+        for tile in range(plan.tiles):
+            wanted = min(height, plan.rows - tile * height)
+            gather_runs(left, tile * block * height, height, a, a_at + tile * height, a_starts, 0, count, wanted)
         zero = (zeros.ctypes.data - x.ctypes.data) // x.itemsize - x_at
         pixels = table[start * plan.runs : (start + count) * plan.runs]
-        for entry in range(count * plan.runs):
-            starts[entry] = pixels[entry] * plan.x_row if pixels[entry] >= 0 else zero
+        for run in range(plan.runs):
+            for p in range(count):
+                pixel = pixels[p * plan.runs + run]
+                starts[run * block + p] = pixel * plan.x_row if pixel >= 0 else zero
         for panel in range(first, last):
+            column, place = panel * width, aligned
+            end = min(column + width, columns)
+            while column < end:
+                run, skip = column // plan.run, column % plan.run
+                length = min(plan.run - skip, end - column)
+                gather_runs(panel_cells, place, row, x, x_at + skip, starts, run * block, count, length)
+                column += length
+                place += length
             for tile in range(plan.tiles):
-                at = sums_at + panel * size + tile * height * width
-                if plan.rows < height:
-                    outer_tile(
-                        plan.tile, narrow, 0, height, x, x_at, starts, plan.runs, count, plan.run,
-                        panel * plan.vectors, sums, at,
-                    )  # fmt: skip
-                else:
-                    # The last tile overlaps the one before in `a`, not in the sums.
-                    m = min(tile * height, plan.rows - height)
-                    outer_tile(
-                        plan.tile, a, a_at + m, plan.a_row, x, x_at, starts, plan.runs, count, plan.run,
-                        panel * plan.vectors, sums, at,
-                    )  # fmt: skip
+                outer_tile(
+                    plan.vectors, left, tile * block * height, panel_cells, aligned, row, count,
+                    sums, sums_at + panel * size + tile * height * width,
+                )  # fmt: skip
 
 
 @jit
 def _collect(index, sums, result, plan):
     """Add the parts of one tile's rows in order and lay them out as [row][channel][tap]."""
-    lanes = VECTOR_BYTES // sums.itemsize
-    width = plan.vectors * lanes
-    height = plan.height
+    width = plan.vectors * (VECTOR_BYTES // sums.itemsize)
+    height = TILES[plan.vectors - 1]
     size = plan.tiles * height * width
     group, tile = index // plan.tiles, index % plan.tiles
     columns = plan.runs * plan.run
     taps = columns // plan.channels
-    per_run = -(-plan.run // lanes)
-    vectors = plan.runs * per_run if plan.shared == 1 else -(-plan.runs // plan.shared)
-    top = max(0, min(tile * height, plan.rows - height))  # the row of the result that the tile's first one is
     for panel in range(plan.panels):
         at = (group * plan.parts * plan.panels + panel) * size + tile * height * width
         for part in range(1, plan.parts):
@@ -292,26 +303,20 @@ def _collect(index, sums, result, plan):
             total, more = sums[at : at + height * width], sums[ahead : ahead + height * width]
             for n in range(height * width):
                 total[n] += more[n]
-        for vector in range(panel * plan.vectors, min((panel + 1) * plan.vectors, vectors)):
-            skip = vector % per_run * lanes
-            first, most = vector // per_run * plan.run + skip, min(lanes, plan.run - skip)
-            if plan.shared > 1:
-                first, most = vector * plan.shared * plan.run, plan.shared * plan.run
-            for m in range(tile * height - top, min(height, plan.rows - top)):
-                source = at + m * width + (vector - panel * plan.vectors) * lanes
-                target = (group * plan.rows + top + m) * columns
-                channel, tap = first % plan.channels, first // plan.channels
-                left = min(most, columns - first)
-                while left > 0:
-                    count = min(left, plan.channels - channel)
-                    row = sums[source : source + count]
-                    place = result[target + channel * taps + tap : target + columns : taps]
-                    for n in range(count):
-                        place[n] = row[n]
-                    source += count
-                    left -= count
-                    channel = 0
-                    tap += 1
+        for m in range(min(height, plan.rows - tile * height)):
+            source, column = at + m * width, panel * width
+            target = (group * plan.rows + tile * height + m) * columns
+            left = min(width, columns - column)
+            while left > 0:
+                tap, channel = column // plan.channels, column % plan.channels
+                count = min(left, plan.channels - channel)
+                row = sums[source : source + count]
+                place = result[target + channel * taps + tap : target + columns : taps]
+                for n in range(count):
+                    place[n] = row[n]
+                source += count
+                column += count
+                left -= count
 
 
 @pool_jit
@@ -322,35 +327,28 @@ def _outer_product(parallel, a, x, table, sums, result, plan):
 
 def outer_plan(itemsize, groups, units, pixels, rows, runs, run, channels, *strides):
     """The plan of an outer product: the tile with the least padding, and a number of parts that the shapes fix."""
-    lanes = VECTOR_BYTES // itemsize
+    columns, lanes = runs * run, VECTOR_BYTES // itemsize
 
-    def columns(shared):
-        return runs * -(-run // lanes) if shared == 1 else -(-runs // shared)
+    def cost(vectors):
+        """Vectors that are multiplied for a pixel."""
+        height = TILES[vectors - 1]
+        return -(-rows // height) * height * -(-columns // (vectors * lanes)) * vectors * COSTS[vectors - 1]
 
-    def cost(tile):
-        """Vectors that are multiplied for a pixel; narrow tiles wait for loads."""
-        height, vectors, shared = OUTER_TILES[tile]
-        load = 1 + 0.4 * (vectors == 1) + 0.1 * (shared > 1)
-        return -(-rows // height) * height * -(-columns(shared) // vectors) * vectors * load
-
-    fitting = [tile for tile, (_, _, shared) in enumerate(OUTER_TILES) if shared == 1 or shared * run <= lanes]
-    tile = min(fitting, key=cost)
-    height, vectors, shared = OUTER_TILES[tile]
-    panels = -(-columns(shared) // vectors)
-    tiles = -(-rows // height)
-    panel_size = tiles * height * vectors * VECTOR_BYTES
+    vectors = min((4, 3, 2, 1), key=cost)
+    panels = -(-columns // (vectors * lanes))
+    tiles = -(-rows // TILES[vectors - 1])
+    panel_size = tiles * TILES[vectors - 1] * vectors * VECTOR_BYTES
     panel_parts = -(-panels // max(1, _WEIGHT_BYTES // panel_size))
     blocks = -(-pixels // _STEPS)
     parts = max(1, min(_TASKS // (groups * panel_parts), units * pixels // (8 * _STEPS)))
     return OuterPlan(
-        groups, units, pixels, rows, runs, run, channels, *strides, tile, height, vectors, shared, tiles, panels,
-        panel_parts, blocks, parts,
+        groups, units, pixels, rows, runs, run, channels, *strides, vectors, tiles, panels, panel_parts, blocks, parts
     )  # fmt: skip
 
 
 def outer_product(a, x, table, result, plan):
     """result[group, row, channel, tap] = sum over units and pixels of a[pixel, row] * x[table[pixel, tap], channel]."""
-    size = plan.tiles * plan.height * plan.vectors * (VECTOR_BYTES // x.itemsize)
+    size = plan.tiles * TILES[plan.vectors - 1] * plan.vectors * (VECTOR_BYTES // x.itemsize)
     sums = np.empty(plan.groups * plan.panels * plan.parts * size, x.dtype)
     work = plan.groups * plan.panels * size * plan.units * plan.pixels
     _outer_product(work >= _SERIAL, a, x, table, sums, result, plan)

@@ -5,12 +5,18 @@ find the nodes that can be reached, sort them by falling number, and visit each 
 arrived. The gradients under way live in a dict of the pass. Nothing here recurses, and nothing here knows an operation.
 """
 
+from sys import getrefcount
+
 import numpy as np
+
+from minigrad.kernels.buffers import unshared
 
 from .anomaly import anomaly, origin
 from .operation import Constant
 from .state import state
 from .tensor import Tensor
+
+_SMALL = 1 << 20  # bytes; larger sums are worth several threads
 
 
 def _reachable(roots):
@@ -80,15 +86,23 @@ def _check_count(node, results):
         )
 
 
-def _accumulate(variable, grad, create_graph):
-    """Add to `.grad`: memory of its own, laid out like the variable, since optimizers and users write into it."""
+def _accumulate(variable, grad, create_graph, last_use=False):
+    """Add to `.grad`: memory of its own, laid out like the variable, since optimizers and users write into it.
+
+    With `last_use` the walk has no more use for `grad`, whose memory is taken over if nobody else knows it.
+    """
     known = variable._grad
     if create_graph:
         variable._grad = grad.clone() if known is None else known + grad
     elif known is None:
-        own = np.empty_like(variable._array)
-        own[...] = grad._array
-        variable._grad = Tensor._wrap(own)
+        array, like = grad._array, variable._array
+        # only the name `grad` (and getrefcount) know the tensor, only the tensor and the name `array` the array
+        if last_use and array.strides == like.strides and getrefcount(grad) == 2 and unshared(array, 2):
+            variable._grad = Tensor._wrap(array)
+        else:
+            own = np.empty_like(like)
+            own[...] = array
+            variable._grad = Tensor._wrap(own)
     elif known._edge is not None or not known._array.flags.writeable:
         variable._grad = known.detach() + grad
     else:
@@ -133,7 +147,7 @@ def run(roots, *, retain_graph, create_graph, targets=None):
                         "its requires_grad had been switched off, and an older graph still leads to it"
                     )
                 if targets is None and leaf is not None and leaf.requires_grad:
-                    _accumulate(leaf, grads[0], create_graph)
+                    _accumulate(leaf, grads.pop(), create_graph, last_use=True)
                 continue
             if wanted is not None and not any(edge is not None and edge[0] in wanted for edge in node.edges):
                 continue
@@ -170,6 +184,7 @@ def run(roots, *, retain_graph, create_graph, targets=None):
                     arrived[index] = grad
                 else:
                     _add(arrived, index, grad, summed.setdefault(source, set()), create_graph)
+            results = grad = array = None  # so that what is known only here is seen to be
             if not retain_graph:
                 node.free()
     finally:
@@ -179,12 +194,10 @@ def run(roots, *, retain_graph, create_graph, targets=None):
 
 def _add(grads, index, grad, summed, create_graph):
     """Add `grad` to `grads[index]`: in place if that is a sum of the walk's own, for others may hold what arrived."""
-    if create_graph:
-        grads[index] = grads[index] + grad
-    elif index in summed:
+    if index in summed and not create_graph and grad._array.nbytes < _SMALL:
         np.add(grads[index]._array, grad._array, out=grads[index]._array)
     else:
-        grads[index] = Tensor._wrap(np.asarray(np.add(grads[index]._array, grad._array)))
+        grads[index] = grads[index] + grad
         summed.add(index)
 
 

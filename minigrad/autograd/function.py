@@ -50,6 +50,11 @@ class Function(Operation):
     def mark_dirty(self, *tensors):
         """Declare arguments that forward wrote into; they must be among its results."""
         self._dirty = tensors
+        for tensor in tensors:
+            tensor.storage.version += 1
+
+    def _is_dirty(self, value):
+        return any(value is dirty for dirty in self._dirty)
 
     def set_materialize_grads(self, value):
         """Whether gradients that never arrived reach backward as zeros (the default) or as None."""
@@ -87,21 +92,25 @@ class Function(Operation):
     def _output(self, result, args):
         """A result as a tensor of its own: an argument handed through shares memory, not its place in the graph."""
         if isinstance(result, Tensor):
-            return result if any(result is dirty for dirty in self._dirty) else result.detach()
+            return result if self._is_dirty(result) else result.detach()
         if isinstance(result, (np.ndarray, np.generic)):
             return Tensor._wrap(np.asarray(result))
         return result
 
     def _connect(self, args, outputs, results):
-        """Become the graph's node; results that the user declared so, or that are no tensors, stay outside."""
-        arrays = [arg._array if isinstance(arg, Tensor) else None for arg in args]
+        """Become the graph's node; results that the user declared so, or that are no tensors, stay outside.
+
+        An argument that forward wrote into counts as a result: its old value is gone.
+        """
+        arrays = [arg._array if isinstance(arg, Tensor) and not self._is_dirty(arg) else None for arg in args]
         fresh = [o if isinstance(o, Tensor) else Tensor._wrap(np.zeros((), bool)) for o in outputs]
+        fresh = [tensor.detach() if self._is_dirty(tensor) else tensor for tensor in fresh]
         self._record(args, arrays, fresh)
         for tensor, result in zip(fresh, results):
             if any(result is other for other in self._non_differentiable):
                 tensor._edge = None
-            elif any(result is other for other in self._dirty):
-                tensor.storage.history += 1
+            elif self._is_dirty(result):
+                result._written_by_function(tensor)
 
 
 def once_differentiable(backward):

@@ -50,13 +50,9 @@ def _call(func, inputs, function, create_graph):
 
 def _pull(outputs, sources, cotangents, create_graph, strict, function):
     """The gradients of `sources`; zeros, or in strict mode an error, where the outputs do not depend on one."""
+    if strict:
+        _require_gradients(outputs)
     pairs = [(y, c) for y, c in zip(outputs, cotangents) if y.requires_grad]
-    if strict and len(pairs) < len(outputs):
-        missing = next(i for i, y in enumerate(outputs) if not y.requires_grad)
-        raise RuntimeError(
-            f"Output {missing} of the user-provided function does not require gradients. The outputs must be computed "
-            "in a differentiable manner from the input when running in strict mode."
-        )
     if not pairs:
         return tuple([_zeros(x) for x in sources])
     ys, cs = zip(*pairs)
@@ -68,6 +64,16 @@ def _pull(outputs, sources, cotangents, create_graph, strict, function):
             f"strict mode of {function}."
         )
     return tuple([_zeros(x) if g is None else g for x, g in zip(sources, grads)])
+
+
+def _require_gradients(outputs):
+    """Strict mode's error for an output that does not depend on the inputs."""
+    for i, y in enumerate(outputs):
+        if not y.requires_grad:
+            raise RuntimeError(
+                f"Output {i} of the user-provided function does not require gradients. The outputs must be computed in "
+                "a differentiable manner from the input when running in strict mode."
+            )
 
 
 def _zeros(tensor):
@@ -148,6 +154,8 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
     """
     with enable_grad():
         many_inputs, sources, many_outputs, outputs = _call(func, inputs, "jacobian", create_graph)
+        if strict:
+            _require_gradients(outputs)
         rows = []
         for i, y in enumerate(outputs):
             units = np.eye(y._array.size, dtype=y._array.dtype).reshape(y._array.size, *y._array.shape)

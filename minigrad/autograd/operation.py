@@ -126,6 +126,10 @@ class Operation(Node):
         if self._saved:
             self._saved = None
 
+    def times_saved(self, array):
+        """How many of the saved arrays are this one."""
+        return sum([type(item) is tuple and item[0] is array for item in self._saved or ()])
+
     def result_lies_in(self, tensor, result):
         """The array `result` has been written into `tensor`, which takes its place among what is saved."""
         if self._saved and tensor._array.dtype == result.dtype:
@@ -227,10 +231,14 @@ class Operation(Node):
                             break
                     else:
                         storage, edge = self._own(value, tensors)
+                        if storage is None:
+                            value = _lasting(value, args)
                     if storage is not None:
                         version = storage.version
                         if storage.inference:
                             raise RuntimeError(_INFERENCE)
+                        if storage.fleeting:
+                            value, storage = value.copy(order="K"), None
                     # (array, storage, version, edge): enough to notice a later write and to rebuild the tensor
                     value = value if plain else self._kept(value), storage, version, edge
                 saved.append(value)
@@ -300,6 +308,12 @@ class _Hooked:
         if not isinstance(tensor, Tensor):
             raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got {type(tensor)}")
         return tensor._array
+
+
+def _lasting(array, args):
+    """`array`, or a copy if it lies in the memory of an argument that is about to be written."""
+    written = [arg._array for arg in args if isinstance(arg, Tensor) and arg._storage and arg._storage.fleeting]
+    return array.copy(order="K") if any(np.may_share_memory(array, other) for other in written) else array
 
 
 class Constant(Operation):

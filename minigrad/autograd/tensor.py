@@ -26,6 +26,7 @@ class Storage:
     version = history = 0
     sharers = ()
     inference = False  # made in inference mode: no version is counted
+    fleeting = False  # about to be written: who saves this memory saves a copy
 
     def share(self, tensor):
         """Let `tensor` use this storage."""
@@ -69,7 +70,7 @@ class View:
             if self.base._edge is not None:
                 recording, state.grad_enabled = state.grad_enabled, True
                 try:
-                    tensor._edge = self.replay(self.base)._edge
+                    tensor._move_to(self.replay(self.base)._edge)
                 finally:
                     state.grad_enabled = recording
 
@@ -297,10 +298,12 @@ class Tensor:
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
         if self._edge is not None and value._array.dtype.kind != "f":
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
-        leaf = self._edge is not None and self.is_leaf
+        node, version = None if self._edge is None or not self.is_leaf else self._edge[0], self._version
         self._array, self._storage, self._view = value._array, None, None
-        if leaf and self._edge[0].outputs != ((self._array.shape, self._array.dtype),):
+        self.storage.version = version
+        if node is not None and node.outputs != ((self._array.shape, self._array.dtype),):
             self._edge = AccumulateGrad(self), 0
+            self._edge[0].hooks = node.hooks  # they are the tensor's, whatever it holds
 
     def detach(self):
         """The same memory outside the graph; in-place writes are seen by both (`torch.Tensor.detach`)."""
@@ -327,6 +330,16 @@ class Tensor:
         """Whether `retain_grad` was called on this computed tensor."""
         retained = self._edge[0].retained if self._edge is not None else None
         return retained is not None and any(other() is self for other in retained.get(self._edge[1], ()))
+
+    def _move_to(self, edge):
+        """Take another place in the graph; a gradient that was to be retained is the one of the new place."""
+        retains = self.retains_grad
+        if retains:
+            node, index = self._edge
+            node.retained[index] = [other for other in node.retained[index] if other() is not self]
+        self._edge = edge
+        if retains:
+            self.retain_grad()
 
     def register_hook(self, hook):
         """Call `hook(grad)` whenever this tensor's whole gradient is known; what it returns (unless None) replaces it.
@@ -415,7 +428,6 @@ class Tensor:
                 "attribute\nhint: use .detach().clone()"
             )
         result = type(self).__new__(type(self))
-        memo[id(self)] = result
         result._init(self._array.copy(order="K"))
         result._grad = copy.deepcopy(self._grad, memo)
         result.requires_grad_(self.requires_grad)

@@ -31,7 +31,19 @@ class _ChannelNorm(_Scaled):
 
     ranks: tuple
 
-    def _keep(self, num_features, eps, momentum, affine, track_running_stats, device, dtype, bias):
+    def __init__(
+        self,
+        num_features,
+        eps=1e-05,
+        momentum=0.1,
+        affine=True,
+        track_running_stats=True,
+        device=None,
+        dtype=None,
+        *,
+        bias=True,
+    ):
+        super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self._make((num_features,), affine, bias, device, dtype)
@@ -67,21 +79,6 @@ class _ChannelNorm(_Scaled):
 
 
 class _BatchNorm(_ChannelNorm):
-    def __init__(
-        self,
-        num_features,
-        eps=1e-05,
-        momentum=0.1,
-        affine=True,
-        track_running_stats=True,
-        device=None,
-        dtype=None,
-        *,
-        bias=True,
-    ):
-        super().__init__()
-        self._keep(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
-
     def forward(self, input):
         self._check(input)
         momentum = 0.0 if self.momentum is None else self.momentum
@@ -142,8 +139,7 @@ class _InstanceNorm(_ChannelNorm):
         *,
         bias=True,
     ):
-        super().__init__()
-        self._keep(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def forward(self, input):
         self._check(input)

@@ -14,6 +14,7 @@ from minigrad.autograd import Operation, is_grad_enabled
 from minigrad.kernels import kernels_for, scalars
 
 from .choice import where
+from .creation import full_like
 from .elementary import exp
 
 
@@ -55,8 +56,10 @@ class ActivationGrad(Operation):
     def backward(ctx, ddx):
         dy, v = ctx.saved_tensors
         ddy = type(ctx).apply(ddx, v, *ctx.parameters) if ctx.needs_input_grad[0] else None
-        if ctx.curvature is None or not ctx.needs_input_grad[1]:
+        if not ctx.needs_input_grad[1]:
             return ddy, None
+        if ctx.curvature is None:
+            return ddy, full_like(v, 0)  # not None: a slope that is constant by parts is a function of v all the same
         if is_grad_enabled():
             return ddy, _on_tensors(ctx.curvature.scalar)(ddx * dy, v, *ctx.parameters)
         return ddy, ctx.curvature.apply(ddx * dy, v, *ctx.parameters)

@@ -119,16 +119,16 @@ def _parts(name, rank, input, output_size):
     return x, unbatched, values
 
 
-def _adaptive_avg_pool(name, rank, input, output_size):
-    x, unbatched, sizes = _parts(name, rank, input, output_size)
+def _adaptive_avg_pool(rank, input, output_size):
+    x, unbatched, sizes = _parts(f"adaptive_avg_pool{rank}d", rank, input, output_size)
     y = AdaptiveAvgPool.apply(x, sizes)
     return y.squeeze(0) if unbatched else y
 
 
-def _adaptive_max_pool(name, rank, input, output_size):
-    x, unbatched, sizes = _parts(name, rank, input, output_size)
-    y, indices = AdaptiveMaxPool.apply(x, sizes)
-    return (y.squeeze(0), indices.squeeze(0)) if unbatched else (y, indices)
+def _adaptive_max_pool(rank, input, output_size, return_indices):
+    x, unbatched, sizes = _parts(f"adaptive_max_pool{rank}d", rank, input, output_size)
+    found = [part.squeeze(0) if unbatched else part for part in AdaptiveMaxPool.apply(x, sizes)]
+    return tuple(found) if return_indices else found[0]
 
 
 @functional
@@ -141,7 +141,7 @@ def adaptive_avg_pool1d(input, output_size):
     >>> adaptive_avg_pool1d(minigrad.tensor([[1.0, 3.0, 5.0, 7.0]]), 2)
     tensor([[2., 6.]])
     """
-    return _adaptive_avg_pool("adaptive_avg_pool1d", 1, input, output_size)
+    return _adaptive_avg_pool(1, input, output_size)
 
 
 @functional
@@ -155,7 +155,7 @@ def adaptive_avg_pool2d(input, output_size):
     >>> adaptive_avg_pool2d(minigrad.arange(16.0).reshape(1, 1, 4, 4), 1)
     tensor([[[[7.5000]]]])
     """
-    return _adaptive_avg_pool("adaptive_avg_pool2d", 2, input, output_size)
+    return _adaptive_avg_pool(2, input, output_size)
 
 
 @functional
@@ -169,7 +169,7 @@ def adaptive_avg_pool3d(input, output_size):
     >>> adaptive_avg_pool3d(minigrad.arange(8.0).reshape(1, 2, 2, 2), 1)
     tensor([[[[3.5000]]]])
     """
-    return _adaptive_avg_pool("adaptive_avg_pool3d", 3, input, output_size)
+    return _adaptive_avg_pool(3, input, output_size)
 
 
 @functional
@@ -183,8 +183,7 @@ def adaptive_max_pool1d(input, output_size, return_indices=False):
     >>> adaptive_max_pool1d(minigrad.tensor([[1.0, 3.0, 5.0, 4.0]]), 2)
     tensor([[3., 5.]])
     """
-    y, indices = _adaptive_max_pool("adaptive_max_pool1d", 1, input, output_size)
-    return (y, indices) if return_indices else y
+    return _adaptive_max_pool(1, input, output_size, return_indices)
 
 
 @functional
@@ -196,7 +195,7 @@ def adaptive_max_pool1d_with_indices(input, output_size, return_indices=False):
     >>> adaptive_max_pool1d_with_indices(minigrad.tensor([[1.0, 3.0, 5.0, 4.0]]), 2)
     (tensor([[3., 5.]]), tensor([[1, 2]]))
     """
-    return _adaptive_max_pool("adaptive_max_pool1d", 1, input, output_size)
+    return _adaptive_max_pool(1, input, output_size, True)
 
 
 @functional
@@ -205,15 +204,13 @@ def adaptive_max_pool2d(input, output_size, return_indices=False):
     (`torch.nn.functional.adaptive_max_pool2d`).
 
     The first of equal elements wins, NaN wins over all. `return_indices` adds int64 positions in the flattened
-    H x W plane. A None in `output_size`
-    keeps that size of the input.
+    H x W plane. A None in `output_size` keeps that size of the input.
 
     >>> import minigrad
     >>> adaptive_max_pool2d(minigrad.arange(16.0).reshape(1, 1, 4, 4), 1)
     tensor([[[[15.]]]])
     """
-    y, indices = _adaptive_max_pool("adaptive_max_pool2d", 2, input, output_size)
-    return (y, indices) if return_indices else y
+    return _adaptive_max_pool(2, input, output_size, return_indices)
 
 
 @functional
@@ -225,7 +222,7 @@ def adaptive_max_pool2d_with_indices(input, output_size, return_indices=False):
     >>> adaptive_max_pool2d_with_indices(minigrad.arange(16.0).reshape(1, 1, 4, 4), 1)
     (tensor([[[[15.]]]]), tensor([[[[15]]]]))
     """
-    return _adaptive_max_pool("adaptive_max_pool2d", 2, input, output_size)
+    return _adaptive_max_pool(2, input, output_size, True)
 
 
 @functional
@@ -234,15 +231,13 @@ def adaptive_max_pool3d(input, output_size, return_indices=False):
     (`torch.nn.functional.adaptive_max_pool3d`).
 
     The first of equal elements wins, NaN wins over all. `return_indices` adds int64 positions in the flattened
-    D x H x W volume. A None in `output_size`
-    keeps that size of the input.
+    D x H x W volume. A None in `output_size` keeps that size of the input.
 
     >>> import minigrad
     >>> adaptive_max_pool3d(minigrad.arange(8.0).reshape(1, 2, 2, 2), 1)
     tensor([[[[7.]]]])
     """
-    y, indices = _adaptive_max_pool("adaptive_max_pool3d", 3, input, output_size)
-    return (y, indices) if return_indices else y
+    return _adaptive_max_pool(3, input, output_size, return_indices)
 
 
 @functional
@@ -254,7 +249,7 @@ def adaptive_max_pool3d_with_indices(input, output_size, return_indices=False):
     >>> adaptive_max_pool3d_with_indices(minigrad.arange(8.0).reshape(1, 2, 2, 2), 1)
     (tensor([[[[7.]]]]), tensor([[[[7]]]]))
     """
-    return _adaptive_max_pool("adaptive_max_pool3d", 3, input, output_size)
+    return _adaptive_max_pool(3, input, output_size, True)
 
 
 functions["adaptive_max_pool1d"] = adaptive_max_pool1d_with_indices  # outside `nn.functional` it gives both
@@ -288,8 +283,9 @@ def _unpool_size(sizes, kernel, stride, padding, output_size):
     return tuple(map(index, wanted))
 
 
-def _max_unpool(name, rank, input, indices, kernel_size, stride, padding, output_size):
+def _max_unpool(rank, input, indices, kernel_size, stride, padding, output_size):
     """The inverse of max pooling in `rank` dimensions, batched or not."""
+    name = f"max_unpool{rank}d"
 
     def setting(value):
         return tuple(map(index, value)) if isinstance(value, (tuple, list)) else (index(value),) * rank
@@ -342,7 +338,7 @@ def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_siz
     >>> max_unpool1d(minigrad.tensor([[3.0, 2.0]]), minigrad.tensor([[1, 2]]), 2)
     tensor([[0., 3., 2., 0.]])
     """
-    return _max_unpool("max_unpool1d", 1, input, indices, kernel_size, stride, padding, output_size)
+    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
 @functional
@@ -358,7 +354,7 @@ def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_siz
     tensor([[[0., 0.],
              [5., 0.]]])
     """
-    return _max_unpool("max_unpool2d", 2, input, indices, kernel_size, stride, padding, output_size)
+    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
 @functional
@@ -376,4 +372,4 @@ def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_siz
              [[0., 0.],
               [5., 0.]]]])
     """
-    return _max_unpool("max_unpool3d", 3, input, indices, kernel_size, stride, padding, output_size)
+    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)

@@ -1,16 +1,17 @@
 """Writing into a tensor under autograd.
 
-An in-place operation computes its result out of place and copies it into the tensor's memory; the tensor then takes the
-result's place in the graph, and what the operation saved of its result is from then on the tensor itself. The version
-counter tells every operation that saved the tensor's old value. A write through a view changes its base: the base
-becomes "the base with that part replaced", and all views of it find their new place in the graph when they are next
-used.
+An in-place operation computes its result out of place and copies it into the memory of the tensor, or, if nobody can
+tell the difference, lets the tensor have the memory of the result; the tensor then takes the place of the result in the
+graph, and what the operation saved of its result is from then on the tensor itself. The version counter tells every
+operation that saved the old value. A write through a view changes its base: the base becomes "the base with that part
+replaced", and all views of it find their new place in the graph when they are next used.
 """
 
 import numpy as np
 
-from minigrad.autograd import AccumulateGrad, Operation, Tensor, no_grad, state
+from minigrad.autograd import AccumulateGrad, Operation, Storage, Tensor, no_grad, state
 from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.kernels.buffers import unshared
 
 from .arithmetic import no_broadcast
 from .choice import where
@@ -57,7 +58,7 @@ def _outside(view, shape):
     return outside
 
 
-def _forbid_leaves(tensor):
+def _forbid_leaves(tensor, when="is being"):
     if not state.grad_enabled:
         return
     if tensor._view is not None and tensor._edge is not None and tensor._view.base.is_leaf:
@@ -67,7 +68,7 @@ def _forbid_leaves(tensor):
         )
     if _is_leaf(tensor):
         raise RuntimeError(
-            "a leaf Variable that requires grad is being used in an in-place operation.\nhint: update parameters under "
+            f"a leaf Variable that requires grad {when} used in an in-place operation.\nhint: update parameters under "
             "minigrad.no_grad(), or work on a .clone()"
         )
 
@@ -84,24 +85,44 @@ def assign(tensor, operation, *args):
         )
     run = operation.apply if isinstance(operation, type) else operation
     result = run(_before(tensor) if state.grad_enabled else tensor, *args)
-    _write(tensor, result._array)
+    saved = 0 if result._edge is None else result._edge[0].times_saved(result._array)
+    _write(tensor, result._array, known=1 + saved)
     if result._edge is not None:
         result._edge[0].result_lies_in(tensor, result._array)
-        if tensor._view is None:
-            tensor._edge = result._edge
-            tensor.storage.history += 1
-        else:
-            base, view = tensor._view.base, tensor._view
-            node = CopySlices.apply(base, result, view)
-            base._edge = node._edge
-            base.storage.history += 1
+        _take_place(tensor, result)
     return tensor
 
 
+def _take_place(tensor, result):
+    """Put `tensor`, whose memory now holds the values of `result`, in the result's place in the graph."""
+    if tensor._view is None:
+        tensor._move_to(result._edge)
+        tensor.storage.history += 1
+    else:
+        base, view = tensor._view.base, tensor._view
+        base._move_to(CopySlices.apply(base, result, view)._edge)
+        base.storage.history += 1
+
+
+def _written_by_function(tensor, result):
+    """What `assign` does around the write, for a Function whose forward has written into `tensor` itself."""
+    _forbid_leaves(tensor, "has been")
+    _take_place(tensor, result)
+
+
+Tensor._written_by_function = _written_by_function
+
+
+class _Fleeting(Storage):
+    """The storage of a tensor that is about to be written: an operation that saves it saves a copy."""
+
+    fleeting = True
+
+
 def _before(tensor):
-    """The tensor as it is before the write, on memory of its own, for the operation to save."""
-    before = Tensor._wrap(tensor._array.copy(order="K"))
-    before._edge = tensor._edge
+    """The tensor as it is before the write, for an operation to read."""
+    before = Tensor._wrap(tensor._array)
+    before._edge, before._storage = tensor._edge, _Fleeting()
     return before
 
 
@@ -125,13 +146,18 @@ def become(tensor, view):
     if _is_leaf(tensor):  # a parameter under no_grad stays one
         tensor._edge = AccumulateGrad(tensor), 0
     else:
-        tensor._edge, tensor._view = after._edge, after._view
+        tensor._view = after._view
+        tensor._move_to(after._edge)
     tensor.storage.version += 1
     return tensor
 
 
-def _write(tensor, values):
-    """Copy `values` into the tensor's memory, which must be of the same shape, and count the write."""
+def _write(tensor, values, known):
+    """Copy `values` into the tensor's memory, which must be of the same shape, and count the write.
+
+    If `known` references, those of the operation that computed it, are all that the array `values` has, and the tensor
+    shares its own memory with nobody, then the tensor takes the array instead.
+    """
     array = tensor._array
     if values.shape != array.shape:
         raise RuntimeError(
@@ -152,7 +178,11 @@ def _write(tensor, values):
         raise RuntimeError(
             "the tensor's memory is read-only\nhint: it was made from a read-only array; work on a .clone()"
         )
-    array[...] = values
+    alike = values.dtype == array.dtype and values.strides == array.strides
+    if alike and values.flags.writeable and unshared(values, known + 1) and unshared(array, 2):
+        tensor._array = values
+    else:
+        array[...] = values
     tensor.storage.version += 1
 
 

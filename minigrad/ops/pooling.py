@@ -257,17 +257,19 @@ def refuse_dtype(name, input, kinds="f"):
         raise NotImplementedError(f'"{name}" not implemented for {input.dtype}\nhint: use x.float()')
 
 
-def _max_pool(name, rank, input, kernel_size, stride, padding, dilation, ceil_mode):
-    """(values, indices) of max pooling in `rank` dimensions, batched or not."""
+def _max_pool(rank, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
+    """Max pooling in `rank` dimensions, batched or not: the values, or (values, indices)."""
+    name = f"max_pool{rank}d"
     x, unbatched = _batched(name, rank, input)
     windows = _windows(name, rank, x, kernel_size, stride, padding, dilation, ceil_mode)
     refuse_dtype(name, x, "fiu")
-    y, indices = MaxPool.apply(x, *windows)
-    return (y.squeeze(0), indices.squeeze(0)) if unbatched else (y, indices)
+    found = [part.squeeze(0) if unbatched else part for part in MaxPool.apply(x, *windows)]
+    return tuple(found) if return_indices else found[0]
 
 
-def _avg_pool(name, rank, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
+def _avg_pool(rank, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
     """Average pooling in `rank` dimensions, batched or not."""
+    name = f"avg_pool{rank}d"
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
     x, unbatched = _batched(name, rank, input)
@@ -302,8 +304,7 @@ def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     >>> max_pool1d(minigrad.tensor([[[1.0, 3.0, 2.0, 0.0]]]), 2)
     tensor([[[3., 2.]]])
     """
-    y, indices = _max_pool("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode)
-    return (y, indices) if return_indices else y
+    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 @functional
@@ -319,8 +320,7 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     tensor([[[[ 5.,  7.],
               [13., 15.]]]])
     """
-    y, indices = _max_pool("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode)
-    return (y, indices) if return_indices else y
+    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 @functional
@@ -334,8 +334,7 @@ def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     >>> max_pool3d(minigrad.arange(8.0).reshape(1, 2, 2, 2), 2)
     tensor([[[[7.]]]])
     """
-    y, indices = _max_pool("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode)
-    return (y, indices) if return_indices else y
+    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 @functional
@@ -351,7 +350,7 @@ def max_pool1d_with_indices(
     >>> max_pool1d_with_indices(minigrad.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
     (tensor([[3., 2.]]), tensor([[1, 2]]))
     """
-    return _max_pool("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
 @functional
@@ -366,7 +365,7 @@ def max_pool2d_with_indices(
     >>> max_pool2d_with_indices(minigrad.arange(4.0).reshape(1, 2, 2), 2)
     (tensor([[[3.]]]), tensor([[[3]]]))
     """
-    return _max_pool("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
 @functional
@@ -381,7 +380,7 @@ def max_pool3d_with_indices(
     >>> max_pool3d_with_indices(minigrad.arange(8.0).reshape(1, 2, 2, 2), 2)
     (tensor([[[[7.]]]]), tensor([[[[7]]]]))
     """
-    return _max_pool("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
 @functional
@@ -395,7 +394,7 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     >>> avg_pool1d(minigrad.tensor([[[1.0, 3.0, 2.0, 0.0]]]), 2)
     tensor([[[2., 1.]]])
     """
-    return _avg_pool("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
 @functional
@@ -412,7 +411,7 @@ def avg_pool2d(
               [10.5000, 12.5000]]]])
     """
     settings = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    return _avg_pool("avg_pool2d", 2, input, *settings)
+    return _avg_pool(2, input, *settings)
 
 
 @functional
@@ -428,7 +427,7 @@ def avg_pool3d(
     tensor([[[[3.5000]]]])
     """
     settings = kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    return _avg_pool("avg_pool3d", 3, input, *settings)
+    return _avg_pool(3, input, *settings)
 
 
 @functional

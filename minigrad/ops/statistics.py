@@ -36,7 +36,7 @@ class Var(Operation):
     @staticmethod
     def backward(ctx, dy):
         (x,) = ctx.saved_tensors
-        scale = 2.0 / ctx.divisor if ctx.divisor else float("nan")
+        scale = 2.0 / ctx.divisor if ctx.divisor else math.inf
         return dy.reshape(ctx.kept) * (scale * (x - x.mean(dim=ctx.axes, keepdim=True)))
 
 

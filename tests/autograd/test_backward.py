@@ -171,6 +171,54 @@ def empty_tensors(m):
     return x.grad, x.sum()
 
 
+def gradients_have_the_dtype_of_what_they_belong_to(m):
+    x = m.tensor([1.0, 2.0], dtype=m.float32, requires_grad=True)
+    y = m.tensor([3.0, 4.0], dtype=m.float64, requires_grad=True)
+    z = x * 2
+    return m.autograd.grad((z * y).sum(), (x, y, z), create_graph=True)
+
+
+def gradients_lie_in_memory_like_what_they_belong_to(m):
+    x = m.arange(6.0).reshape(2, 3).t().requires_grad_()
+    y = m.arange(6.0).reshape(1, 3, 1, 2)[..., ::2].requires_grad_()
+    (x.reshape(-1)[:3] * y.reshape(-1)).sum().backward()
+    return x.grad, x.grad.stride(), y.grad, y.grad.stride()
+
+
+def second_derivatives_that_are_zero(m):
+    """They are tensors of zeros rather than missing, unless the first derivative is a plain constant."""
+    x = m.arange(1, 13, dtype=m.float64).reshape(1, 2, 6).div(6).sub(1).requires_grad_()
+    F, results = m.nn.functional, []
+    for fn in (
+        F.relu,
+        lambda x: F.leaky_relu(x, 0.2),
+        lambda x: F.hardtanh(x, -0.5, 0.5),
+        lambda x: F.threshold(x, 0.1, 3.0),
+        lambda x: F.hardshrink(x, 0.3),
+        lambda x: F.max_pool1d(x, 2),
+        lambda x: F.avg_pool1d(x, 2),
+        lambda x: F.adaptive_avg_pool1d(x, 4),
+        lambda x: F.pad(x, (1, 2), mode="reflect"),
+        lambda x: F.nll_loss(x, m.zeros(1, 6, dtype=m.int64)),
+        lambda x: x.abs(),
+        lambda x: x * 3,
+        lambda x: F.interpolate(x, scale_factor=2),
+    ):
+        (dx,) = m.autograd.grad(fn(x).sum(), x, create_graph=True)
+        results.append(dx)
+        if dx.requires_grad:
+            results += m.autograd.grad(dx.sum(), x, allow_unused=True)
+    return [m.full((), 7.0) if result is None else result for result in results]
+
+
+def second_derivatives_by_the_other_argument(m):
+    x = m.arange(12, dtype=m.float64).reshape(1, 2, 6).requires_grad_()
+    w = m.arange(4, dtype=m.float64).reshape(1, 2, 2).requires_grad_()
+    grads = m.autograd.grad(m.nn.functional.conv1d(x, w).sum(), (x, w), create_graph=True)
+    seconds = [m.autograd.grad(g.sum(), (x, w), allow_unused=True, retain_graph=True) for g in grads]
+    return [m.full((), 7.0) if h is None else h for pair in seconds for h in pair]
+
+
 @named(
     accumulation_over_two_passes,
     a_leaf_used_many_times,
@@ -195,6 +243,10 @@ def empty_tensors(m):
     mixed_dtypes,
     broadcasting_that_changes_rank,
     empty_tensors,
+    gradients_have_the_dtype_of_what_they_belong_to,
+    gradients_lie_in_memory_like_what_they_belong_to,
+    second_derivatives_that_are_zero,
+    second_derivatives_by_the_other_argument,
 )
 @pytest.mark.filterwarnings("ignore:Using backward:UserWarning")  # torch: create_graph makes a reference cycle
 def test_same_as_torch(function):
@@ -359,17 +411,18 @@ def test_backward_twice_names_the_operation():
         lambda x, y: x.sum() + y.sum(),
     ],
 )
-def test_gradients_share_memory_with_nothing(function):
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradients_share_memory_with_nothing(function, create_graph):
     x, y = leaf(mg), leaf(mg)
     result = function(x, y)
     seed = mg.from_numpy(np.random.default_rng(0).standard_normal(result.shape))
     kept = seed.numpy().copy()
-    result.backward(seed, retain_graph=True)
+    result.backward(seed, retain_graph=True, create_graph=create_graph)
     result.backward(seed)
     for source in (x, y):
-        source.grad.add_(100.0)  # what a careless user does
+        source.grad.detach().add_(100.0)  # what a careless user does
     assert (seed.numpy() == kept).all()
-    arrays = [x.grad.numpy(), y.grad.numpy(), seed.numpy(), x.detach().numpy(), y.detach().numpy()]
+    arrays = [x.grad.detach().numpy(), y.grad.detach().numpy(), seed.numpy(), x.detach().numpy(), y.detach().numpy()]
     for i, a in enumerate(arrays):
         assert not any(np.shares_memory(a, b) for b in arrays[i + 1 :])
 

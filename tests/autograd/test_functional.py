@@ -165,6 +165,10 @@ def a_hessian_of_many_numbers(m):
     m.autograd.functional.hessian(lambda x: x, m.ones(3))
 
 
+def strict_about_a_constant_output(m):
+    m.autograd.functional.jacobian(lambda x: (x * 1, x.detach()), m.ones(3), strict=True)
+
+
 def strict_about_an_unused_input(m):
     m.autograd.functional.vjp(lambda x, y: x.sum(), (m.ones(3), m.ones(2)), strict=True)
 
@@ -176,6 +180,7 @@ def strict_about_an_unused_input(m):
     vector_of_another_shape,
     no_vector,
     a_hessian_of_many_numbers,
+    strict_about_a_constant_output,
 )
 def test_same_error_as_torch(function):
     same_error(function)
@@ -203,6 +208,18 @@ def test_anomaly_mode_can_let_nan_through():
     with mg.autograd.set_detect_anomaly(True, check_nan=False):
         (x.sqrt() * 0).sum().backward()
     assert np.isnan(x.grad.numpy()).all()
+
+
+def test_anomaly_modes_nest():
+    x = mg.tensor([0.0], requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with mg.autograd.detect_anomaly():
+            with mg.autograd.detect_anomaly(check_nan=False):
+                (x.sqrt() * 0).sum().backward()
+            with pytest.raises(RuntimeError, match="returned nan values"):
+                (x.sqrt() * 0).sum().backward()
+    assert not mg.is_anomaly_enabled()
 
 
 @pytest.mark.parametrize("write", [lambda t: t.numpy().__setitem__(0, 9), lambda t: t.data.add_(1)])

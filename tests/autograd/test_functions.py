@@ -207,6 +207,113 @@ def used_several_times(m):
     return x.grad
 
 
+def tripled_in_place(m):
+    class Triple(m.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            x.mul_(3)
+            ctx.mark_dirty(x)
+            return x
+
+        @staticmethod
+        def backward(ctx, dy):
+            return dy * 3
+
+    return Triple.apply
+
+
+def an_argument_that_forward_wrote_into(m):
+    x = leaf(m)
+    y = x * 1
+    older = y[1:]
+    z = tripled_in_place(m)(y)
+    (y * z).sum().backward(retain_graph=True)
+    first = x.grad.clone()
+    (older * older).sum().backward()
+    return z is y, z, first, x.grad, older
+
+
+def a_view_that_forward_wrote_into(m):
+    x = leaf(m)
+    y = x * 1
+    z = tripled_in_place(m)(y[1:])
+    (y * y).sum().backward(retain_graph=True)
+    first = x.grad.clone()
+    return z, first, y
+
+
+def a_written_argument_that_is_saved(m):
+    class Exp(m.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            x.exp_()
+            ctx.mark_dirty(x)
+            ctx.save_for_backward(x)
+            return x
+
+        @staticmethod
+        def backward(ctx, dy):
+            (y,) = ctx.saved_tensors
+            return dy * y
+
+    x = leaf(m)
+    (g,) = m.autograd.grad(Exp.apply(x * 1).sum(), x, create_graph=True)
+    (h,) = m.autograd.grad((g * g).sum(), x)
+    return g, h
+
+
+def an_argument_without_gradient_that_forward_wrote_into(m):
+    x = m.ones(3)
+    z = tripled_in_place(m)(x)
+    return z is x, z, z.requires_grad
+
+
+def a_context_of_its_own(m):
+    class Scaled(m.autograd.Function):
+        @staticmethod
+        def forward(x, scale):
+            return x * scale
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            _, ctx.scale = inputs
+            ctx.save_for_backward(output, None)
+
+        @staticmethod
+        def backward(ctx, dy):
+            y, nothing = ctx.saved_tensors
+            assert nothing is None
+            return dy * ctx.scale * y, None
+
+    x = leaf(m)
+    Scaled.apply(x, 4.0).sum().backward()
+    return x.grad
+
+
+def differentiated_once(m):
+    class Square(m.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        @m.autograd.function.once_differentiable
+        def backward(ctx, dy):
+            (x,) = ctx.saved_tensors
+            assert not (x * dy).requires_grad
+            return 2 * x * dy
+
+    return Square.apply
+
+
+def gradients_that_are_taken_once(m):
+    x = leaf(m)
+    differentiated_once(m)(x).sum().backward()
+    (g,) = m.autograd.grad(differentiated_once(m)(x).sum(), x, create_graph=True)
+    return x.grad, g
+
+
 @named(
     first_and_second_derivative,
     several_results_and_arguments,
@@ -219,6 +326,12 @@ def used_several_times(m):
     nothing_is_recorded_inside_forward,
     an_argument_handed_through,
     used_several_times,
+    an_argument_that_forward_wrote_into,
+    a_view_that_forward_wrote_into,
+    a_written_argument_that_is_saved,
+    an_argument_without_gradient_that_forward_wrote_into,
+    a_context_of_its_own,
+    gradients_that_are_taken_once,
 )
 def test_same_as_torch(function):
     same_program(function)
@@ -284,7 +397,48 @@ def saved_tensors_after_backward(m):
     y.backward()
 
 
-@named(too_many_gradients, too_few_gradients, saved_tensors_after_backward)
+def twice_what_is_differentiated_once(m):
+    (g,) = m.autograd.grad(differentiated_once(m)(x := leaf(m)).sum(), x, create_graph=True)
+    g.sum().backward()
+
+
+def a_leaf_that_forward_wrote_into(m):
+    tripled_in_place(m)(leaf(m))
+
+
+def an_older_value_that_forward_overwrote(m):
+    y = leaf(m) * 1
+    z = y * y
+    tripled_in_place(m)(y)
+    z.sum().backward()
+
+
+def a_dirty_argument_that_is_not_returned(m):
+    class Wrong(m.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_dirty(x)
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, dy):
+            return dy
+
+    Wrong.apply(leaf(m) * 1)
+
+
+def test_a_value_that_forward_overwrote_is_stale():
+    same_error(an_older_value_that_forward_overwrote, "one of the variables needed for gradient computation has been")
+
+
+@named(
+    too_many_gradients,
+    too_few_gradients,
+    saved_tensors_after_backward,
+    twice_what_is_differentiated_once,
+    a_leaf_that_forward_wrote_into,
+    a_dirty_argument_that_is_not_returned,
+)
 def test_misuse_is_the_same_error_as_in_torch(function):
     same_error(function)
 

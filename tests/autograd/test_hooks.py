@@ -100,6 +100,32 @@ def with_grad_it_runs_for_the_asked_tensor(m):
     return *m.autograd.grad(z, y, retain_graph=True), *m.autograd.grad(z, x)
 
 
+def of_a_leaf_as_soon_as_its_gradient_is_known(m):
+    x, early, late, seen = leaf(m), leaf(m), leaf(m), []
+    y = x * early
+    z = y * late
+    for name, t in (("x", x), ("early", early), ("late", late), ("y", y), ("z", z)):
+        t.register_hook(lambda g, name=name: seen.append(name))
+    (z * 1).sum().backward()
+    return seen.index("late") < seen.index("y"), sorted(seen)
+
+
+def after_the_data_were_replaced(m):
+    grads = []
+    for data in (m.zeros(3, dtype=m.float64), m.ones(2, 2, dtype=m.float64), m.ones(3)):
+        x = leaf(m)
+        times_ten = x.register_hook(lambda g: g * 10)
+        x.register_hook(lambda g: g + 1)
+        x.data = data
+        (x * 2).sum().backward()
+        grads.append(x.grad)
+        x.grad = None
+        times_ten.remove()
+        (x * 2).sum().backward()
+        grads.append(x.grad)
+    return grads
+
+
 @named(
     on_a_leaf,
     replacing_the_gradient_of_a_leaf,
@@ -112,6 +138,8 @@ def with_grad_it_runs_for_the_asked_tensor(m):
     on_one_of_several_results,
     once_a_pass,
     with_grad_it_runs_for_the_asked_tensor,
+    of_a_leaf_as_soon_as_its_gradient_is_known,
+    after_the_data_were_replaced,
 )
 def test_same_as_torch(function):
     same_program(function)

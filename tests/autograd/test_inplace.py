@@ -150,6 +150,16 @@ def an_older_view_sees_the_new_graph(m):
     return x.grad, row
 
 
+def an_older_view_looked_at_under_no_grad(m):
+    x, y = base_and_source(m)
+    row = y[1]
+    y.mul_(3)
+    with m.no_grad():
+        needs = row.requires_grad
+    (row * row).sum().backward()
+    return x.grad, row, needs
+
+
 def a_sibling_view_sees_the_write(m):
     x, y = base_and_source(m)
     row, column = y[1], y[:, 1]
@@ -189,6 +199,16 @@ def data_escapes_the_version_counter(m):
     x.data.mul_(0)
     y.sum().backward()
     return x.grad, x
+
+
+def replaced_data_keep_the_count_of_writes(m):
+    x, other = leaf(m, 3), m.zeros(3)
+    with m.no_grad():
+        x.add_(1)
+        x.data = other
+        other.add_(1)
+        x.mul_(2)
+    return x._version, other._version, x.tolist()
 
 
 def detached_memory_is_shared(m):
@@ -242,6 +262,17 @@ def hooks_follow_the_new_value(m):
     return x.grad, *seen
 
 
+def retained_gradients_follow_the_new_value(m):
+    x = leaf(m, 2, 3)
+    y = x * 2
+    view = y[0]
+    y.retain_grad()
+    y.mul_(3)
+    view.mul_(2)
+    (y * y).sum().backward()
+    return x.grad, y.grad, y.retains_grad, view.retains_grad
+
+
 def second_derivative_through_a_write(m):
     x, y = base_and_source(m)
     y[0] = y[1].clone() * y[2].clone()
@@ -268,11 +299,13 @@ PROGRAMS = (
     write_through_a_view,
     write_through_a_view_of_a_view,
     an_older_view_sees_the_new_graph,
+    an_older_view_looked_at_under_no_grad,
     a_sibling_view_sees_the_write,
     a_write_to_a_base_without_grad_through_a_view,
     filling_a_buffer_step_by_step,
     a_leaf_under_no_grad,
     data_escapes_the_version_counter,
+    replaced_data_keep_the_count_of_writes,
     detached_memory_is_shared,
     writes_before_use_are_fine,
     a_write_that_no_backward_needs,
@@ -280,6 +313,7 @@ PROGRAMS = (
     integers,
     expanded_source,
     hooks_follow_the_new_value,
+    retained_gradients_follow_the_new_value,
     second_derivative_through_a_write,
 )
 
@@ -364,6 +398,15 @@ def test_a_leaf_that_is_a_view_counts_as_a_leaf():
     assert x.grad.tolist() == [[0.0, 2.0], [0.0, 0.0]]
 
 
+def test_a_retained_gradient_has_the_shape_of_a_tensor_that_became_its_own_view():
+    x = leaf(mg, 2, 3)
+    y = x * 2
+    y.retain_grad()
+    y.t_()
+    (y * mg.arange(6.0).reshape(3, 2)).sum().backward()
+    assert y.retains_grad and y.grad.tolist() == [[0, 1], [2, 3], [4, 5]]  # PyTorch leaves the old shape
+
+
 STALE = "one of the variables needed for gradient computation has been modified by an inplace operation"
 
 
@@ -377,6 +420,13 @@ def argument_of_mul(m):
 def result_of_exp(m):
     x = leaf(m, 3)
     y = x.exp()
+    y.add_(1)
+    y.sum().backward()
+
+
+def result_of_an_operation_in_place(m):
+    _, y = base_and_source(m)
+    y.mul_(0.1).exp_()
     y.add_(1)
     y.sum().backward()
 
@@ -410,6 +460,14 @@ def a_leaf_between_forward_and_backward(m):
     z.sum().backward()
 
 
+def a_gradient_that_grows(m):
+    x = leaf(m, 3)
+    (x * 2).sum().backward()
+    z = x * x.grad
+    (x * 3).sum().backward()
+    z.sum().backward()
+
+
 def a_constant_operand(m):
     x, c = leaf(m, 3), m.ones(3, dtype=m.float64)
     z = x * c
@@ -428,10 +486,12 @@ def weight_of_a_linear_layer(m):
 @named(
     argument_of_mul,
     result_of_exp,
+    result_of_an_operation_in_place,
     through_a_view,
     through_the_base,
     through_a_detached_tensor,
     a_leaf_between_forward_and_backward,
+    a_gradient_that_grows,
     a_constant_operand,
     weight_of_a_linear_layer,
 )
@@ -476,3 +536,59 @@ def test_from_numpy_and_numpy_share_memory():
     assert array.tolist() == [0.0, 5.0, 0.0]
     x.numpy()[2] = 7.0
     assert x.tolist() == [0.0, 5.0, 7.0]
+
+
+def moved(tensor, write):
+    """Whether a write gave the tensor other memory."""
+    before = tensor.data_ptr()
+    write(tensor)
+    return tensor.data_ptr() != before
+
+
+def test_a_write_takes_the_results_memory_only_if_nobody_can_tell():
+    x = mg.arange(6.0).reshape(2, 3).requires_grad_()
+    assert moved(x * 2, lambda y: y.relu_())
+    assert moved((x * 2).t().contiguous().t() * 1, lambda y: y.add_(1))
+
+    y, other = x * 2, mg.ones(2, 3)
+    assert not moved(y, lambda y: y.copy_(other))
+    y.add_(1)
+    assert other.tolist() == [[1, 1, 1], [1, 1, 1]]
+
+    for look in (
+        lambda y: y.detach(),
+        lambda y: y.detach().numpy(),
+        lambda y: y.detach().numpy()[1:],
+        lambda y: y[0],
+        lambda y: y.t().detach().numpy().T,
+    ):
+        y = x * 2
+        seen = look(y)
+        assert not moved(y, lambda y: y.mul_(3))
+        assert seen.tolist() == look(y).tolist()
+
+
+def test_what_an_inplace_operation_saves_of_the_old_value_is_not_written():
+    def squared_in_place(m):
+        x = leaf(m, 3, 4)
+        y = x * 1.0
+        y.pow_(3)
+        y.mul_(y.detach().clone())
+        y.div_(x * x + 1)
+        return gradient(y, x)
+
+    same_program(squared_in_place)
+
+
+def test_a_leaf_takes_over_a_gradient_that_nobody_else_knows():
+    x, w = mg.ones(5, 3), mg.ones(3, 4, requires_grad=True)
+    kept = []
+    w.register_hook(kept.append)
+    (x @ w).sum().backward()
+    w.grad.add_(1)
+    assert kept[0].tolist() == [[5.0] * 4] * 3, "a hook's gradient is its own"
+
+    a, b, seed = (mg.ones(3, requires_grad=needs) for needs in (True, True, False))
+    (a + b).backward(seed)
+    a.grad.add_(1)
+    assert b.grad.tolist() == seed.tolist() == [1, 1, 1]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,10 +17,23 @@ print(sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.value
 """
 
 
-def run(folder, **environment):
+READ_ONLY = """
+import builtins, errno, io, os
+def refuse(*args, **kwargs):
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+for name in ("mkdir", "makedirs", "replace", "rename", "unlink", "utime"):
+    setattr(os, name, refuse)
+plain = io.open
+def guarded(file, mode="r", *args, **kwargs):
+    return refuse() if set(mode) & set("wax+") else plain(file, mode, *args, **kwargs)
+builtins.open = io.open = guarded
+"""  # for those who run the tests as root, whom no permission stops
+
+
+def run(folder, before="", after="", **environment):
     """((cache hits, cache misses) of the entry point, standard error) of a fresh interpreter that sums channels."""
     result = subprocess.run(
-        [sys.executable, "-c", CODE],
+        [sys.executable, "-c", before + CODE + after],
         env={**os.environ, "MINIGRAD_CACHE": str(folder), "MINIGRAD_QUIET": "", **environment},
         capture_output=True,
         text=True,
@@ -50,7 +64,7 @@ def test_quiet(tmp_path):
 def test_settings_have_folders_of_their_own(warm):
     folder, _ = warm
     before = set(folder.iterdir())
-    counts, _ = run(folder, NUMBA_BOUNDSCHECK="1")
+    counts, _ = run(folder, NUMBA_BOUNDSCHECK="0" if os.environ.get("NUMBA_BOUNDSCHECK") == "1" else "1")
     assert counts == (0, 1)
     assert set(folder.iterdir()) > before
 
@@ -82,6 +96,59 @@ def test_a_place_that_cannot_be_written(tmp_path):
 
 
 def test_processes_may_start_together(tmp_path):
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(run, [tmp_path] * 3))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, [tmp_path] * 4))
     assert run(tmp_path)[0] == (1, 0)
+    assert not list(tmp_path.glob("*/*.tmp.*"))
+
+
+def test_a_read_only_system_compiles_in_every_process(tmp_path):
+    counts, said = run(tmp_path, READ_ONLY)
+    assert counts == (0, 1)
+    assert said.count("cannot be kept") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_read_only_cache_is_used(warm):
+    folder, _ = warm
+    run(folder)  # whatever the tests before have damaged
+    assert run(folder, READ_ONLY) == ((1, 0), "")
+
+
+def test_a_damaged_file_in_a_read_only_cache_is_compiled_anew(tmp_path):
+    run(tmp_path)
+    for path in tmp_path.glob("*/*.nbi"):
+        path.write_bytes(b"")
+    counts, said = run(tmp_path, READ_ONLY)
+    assert counts == (0, 1)
+    assert said.count("cannot be kept") == 1
+
+
+def test_loading_leaves_the_compiler_alone(warm):
+    """What is on disk needs neither Numba's typing and lowering rules nor SciPy, half a second of imports."""
+    folder, _ = warm
+    run(folder)
+    after = "import sys; assert not {'scipy.linalg', 'numba.np.linalg', 'numba.np.npyimpl'} & set(sys.modules)"
+    assert run(folder, after=after)[0] == (1, 0)
+
+
+def test_folders_unused_for_a_month_are_removed(tmp_path):
+    names = {"0123456789abcdef": 40, "fedcba9876543210": 20, "somebody-else's": 40, "0123456789abcdeg": 40}
+    now = time.time()
+    for name, days in names.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "kernel.nbc").write_bytes(b"")
+        os.utime(tmp_path / name, (now - days * 86400,) * 2)
+    run(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert set(names) - left == {"0123456789abcdef"}
+
+
+def test_a_folder_in_use_stays_young(warm):
+    folder, _ = warm
+    (own,) = [path.parent for path in folder.glob("*/*_channel_sum*.nbi")][:1]
+    os.utime(own, (time.time() - 20 * 86400,) * 2)
+    run(folder, NUMBA_BOUNDSCHECK="1")  # another's
+    assert time.time() - own.stat().st_mtime > 86400
+    run(folder)
+    assert time.time() - own.stat().st_mtime < 86400

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from layouts import arrays
-from minigrad.kernels import cpu, reference
+from minigrad.kernels import cpu, reference, winograd
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 
@@ -135,6 +135,11 @@ LARGE = {
     "few channels": Geometry((4, 3, 17, 30), (5, 3, 3, 4), (2, 2), ((1, 1), (3, 1)), (1, 1), 1),
     "groups": Geometry((4, 24, 20, 20), (36, 6, 3, 3), (1, 1), ((1, 1),) * 2, (2, 2), 4),
     "depthwise": Geometry((4, 50, 20, 20), (50, 1, 3, 3), (1, 1), ((1, 1),) * 2, (1, 1), 50),
+    "wide depthwise": Geometry((3, 160, 19, 23), (160, 1, 3, 3), (2, 1), ((1, 1), (2, 2)), (1, 2), 160),
+    "stem": Geometry((2, 3, 31, 37), (40, 3, 7, 7), (2, 2), ((3, 3),) * 2, (1, 1), 1),
+    "stride 4": Geometry((2, 3, 43, 47), (24, 3, 11, 11), (4, 4), ((0, 0), (2, 2)), (1, 1), 1),
+    "Winograd": Geometry((3, 160, 13, 18), (144, 160, 3, 3), (1, 1), ((1, 1), (0, 2)), (1, 1), 1),
+    "Winograd dilated": Geometry((2, 80, 23, 31), (96, 80, 3, 3), (1, 1), ((2, 3), (1, 0)), (2, 3), 1),
     "line": Geometry((5, 9, 400), (80, 9, 7), (3,), ((3, 2),), (2,), 1),
     "volume": Geometry((2, 5, 9, 10, 11), (21, 5, 3, 2, 3), (2, 1, 2), ((1, 0), (0, 1), (1, 1)), (1, 2, 1), 1),
 }
@@ -200,6 +205,94 @@ def test_the_number_of_threads_changes_no_bit(name):
         np.testing.assert_array_equal(one, many)
 
 
+@pytest.mark.parametrize("name", ["Winograd", "Winograd dilated"])
+def test_winograd_is_a_choice(name):
+    geometry = LARGE[name]
+    rng = np.random.default_rng(0)
+    x, weight, bias, dy = (
+        rng.standard_normal(shape).astype(np.float32)
+        for shape in (geometry.x_shape, geometry.weight_shape, geometry.weight_shape[:1], geometry.y_shape)
+    )
+
+    def run():
+        return (
+            cpu.conv_forward(x, weight, bias, *geometry.arguments),
+            cpu.conv_input_grad(dy, weight, x.shape, *geometry.arguments),
+        )
+
+    with winograd(False):
+        direct = run()
+        with winograd(True):
+            fast = run()
+        for again, first in zip(run(), direct):
+            np.testing.assert_array_equal(again, first)
+    for result, other, exact in zip(fast, direct, torch_gradients(x, weight, bias, dy, geometry)):
+        assert (result != other).any()
+        for values in (result, other):
+            assert abs(values - exact).max() <= 5e-6 * abs(exact).max()
+
+
+def test_winograd_keeps_infinities_in_their_place():
+    geometry = LARGE["Winograd"]
+    x, weight = np.ones(geometry.x_shape, np.float32), np.ones(geometry.weight_shape, np.float32)
+    x[1, 5, 7, 7] = np.inf
+    y = cpu.conv_forward(x, weight, None, *geometry.arguments)
+    assert np.isinf(y[1, :, 6:9, 5:8]).all()
+    assert np.isfinite(y).sum() == y.size - 9 * len(weight)
+
+
+def float32_errors(x, weight, dy, geometry):
+    """The largest errors of y, dx and dw in terms of the largest number, of the kernels and of torch in float32."""
+    torch = pytest.importorskip("torch")
+    exact = torch_gradients(x, weight, np.zeros(len(weight)), dy, geometry)
+    tensors = [torch.from_numpy(array).requires_grad_() for array in (x, weight)]
+    rank = x.ndim - 2
+    y = getattr(torch.nn.functional, f"conv{rank}d")(
+        *tensors, None, geometry.stride, tuple(before for before, _ in geometry.padding), geometry.dilation,
+        geometry.groups,
+    )  # fmt: skip
+    gradients = torch.autograd.grad(y, tensors, torch.from_numpy(dy))
+    ours = (
+        cpu.conv_forward(x, weight, None, *geometry.arguments),
+        cpu.conv_input_grad(dy, weight, x.shape, *geometry.arguments),
+        cpu.conv_weight_grad(dy, x, weight.shape, *geometry.arguments),
+    )
+    for result, theirs, wanted in zip(ours, (y, *gradients), exact):
+        largest = abs(wanted).max()
+        yield abs(result - wanted).max() / largest, abs(theirs.detach().numpy() - wanted).max() / largest
+
+
+# Small versions of the benchmark's layers: (N, C, H, K, kernel, stride, padding, dilation, groups).
+@pytest.mark.parametrize(
+    "layer",
+    [
+        (2, 3, 56, 64, 7, 2, 3, 1, 1), (2, 64, 28, 64, 3, 1, 1, 1, 1), (2, 64, 28, 128, 3, 2, 1, 1, 1),
+        (2, 128, 28, 128, 3, 1, 1, 1, 1), (2, 256, 14, 256, 3, 1, 1, 1, 1), (1, 512, 7, 512, 3, 1, 1, 1, 1),
+        (2, 256, 28, 64, 1, 1, 0, 1, 1), (16, 16, 32, 16, 3, 1, 1, 1, 1), (16, 1, 32, 6, 5, 1, 0, 1, 1),
+        (16, 6, 14, 16, 5, 1, 0, 1, 1), (2, 3, 67, 96, 11, 4, 0, 1, 1), (2, 128, 28, 128, 3, 1, 1, 1, 128),
+        (2, 64, 28, 64, 3, 1, 4, 4, 1),
+    ],
+)  # fmt: skip
+def test_errors_are_those_of_float32(layer):
+    n, c, size, k, kernel, stride, padding, dilation, groups = layer
+    geometry = Geometry(
+        (n, c, size, size),
+        (k, c // groups, kernel, kernel),
+        (stride,) * 2,
+        ((padding,) * 2,) * 2,
+        (dilation,) * 2,
+        groups,
+    )
+    rng = np.random.default_rng(0)
+    shapes = geometry.x_shape, geometry.weight_shape, geometry.y_shape
+    x, weight, dy = (rng.standard_normal(shape).astype(np.float32) for shape in shapes)
+    with winograd(False):
+        for ours, torchs in float32_errors(x, weight, dy, geometry):
+            assert ours <= max(4 * torchs, 4e-7)
+    for ours, _ in float32_errors(x, weight, dy, geometry):
+        assert ours <= 5e-6
+
+
 @pytest.mark.parametrize("kernels", [cpu, reference])
 def test_nothing_to_sum_gives_the_bias(kernels):
     bias = np.array([1.0, 2.0])
@@ -218,9 +311,9 @@ def test_padding_is_not_multiplied_with_nonfinite_weights():
 
 SMOKE = """
     import numpy as np
-    from minigrad.kernels import cpu, reference
-    from minigrad.kernels.cpu import tile
-    assert tile.VECTOR_BYTES == {bytes}, tile.VECTOR_BYTES
+    from minigrad.kernels import cpu, reference, winograd
+    from minigrad.kernels.cpu import vector
+    assert vector.VECTOR_BYTES == {bytes}, vector.VECTOR_BYTES
     rng = np.random.default_rng(0)
     for dtype in (np.float32, np.float64):
         x, w = rng.standard_normal((2, 3, 6, 7)).astype(dtype), rng.standard_normal((21, 3, 3, 2)).astype(dtype)

@@ -122,6 +122,13 @@ def test_kinks_and_ties_agree_with_torch():
         agree(fn, x, y)
 
 
+def test_limits_that_meet_cross_or_are_nan_agree_with_torch():
+    x, low, high = (a.reshape(-1) for a in np.meshgrid(*[np.array([-1.0, 0.0, 1.0, 2.0, np.nan])] * 3))
+    agree(lambda m, x, low, high: x.clamp(low, high), x, low, high, order=1)
+    agree(lambda m, x, low: x.clamp(min=low), x, low, order=1)
+    agree(lambda m, x, high: x.clamp(max=high), x, high, order=1)
+
+
 DTYPES = ["float32", "float64", "int64", "int32", "uint8", "bool"]
 
 

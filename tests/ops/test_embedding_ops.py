@@ -152,6 +152,17 @@ def test_errors_are_those_of_torch(misuse):
     same_error(misuse)
 
 
+@pytest.mark.parametrize("function", ["embedding", "embedding_bag"])
+def test_scaling_down_rows_counts_as_a_write(function):
+    def program(m):
+        weight = m.ones(4, 2, requires_grad=True)
+        y = weight * weight
+        getattr(m.nn.functional, function)(m.tensor([[0, 1]]), weight, max_norm=0.5)
+        y.sum().backward()
+
+    same_error(program, "one of the variables needed for gradient computation has been modified by an inplace")
+
+
 def test_rows_have_no_offsets():
     same_error(bag([[0, 1]], [0]), "if input is 2D, then offsets has to be None")
 

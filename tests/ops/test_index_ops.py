@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from torch_oracle import agree, draw, same_error, same_program
+from torch_oracle import agree, draw, same_error, same_program, torch
 
 import minigrad as mg
 from minigrad.testing import LAYOUTS, lay_out
@@ -51,6 +51,7 @@ VALUES = [
     op("x.scatter(1, m.tensor([[3, 0]]), 2.5)", X[0]),
     op("x.scatter(0, m.tensor(1), 2.5)", X[0, 0]),
     op("x.scatter_reduce(0, m.tensor([[1, 1], [1, 0]]), y, 'mean')", X[0], draw((2, 2))),
+    op("x.scatter_reduce(0, m.tensor([0, 0, 1]), y, 'mean')", np.array([-4, -1, 3]), np.array([-1, -2, -8])),
     op("x.index_select(-1, m.tensor([4, 0, 0]))"),
     op("x.index_select(0, m.tensor(0))", np.asarray(2.0)),
     op("x.index_add(1, m.tensor([3, 3]), y, alpha=2)", X[0], draw((4, 2))),
@@ -439,18 +440,83 @@ x.unflatten(0, (2**62, 2**62))
 m.zeros(0, 3).chunk(2**40)""".splitlines()
 
 
+LIMITS = """x[i]
+x[m.tensor([i])]
+x[1:2, m.tensor([0, i])]
+x.select(0, i)
+x.index_select(0, m.tensor([i]))
+x.index_add(0, m.tensor([i]), x[:1])
+x.index_copy(0, m.tensor([i]), x[:1])
+x.index_fill(0, m.tensor([i]), 5.0)
+x.index_put((m.tensor([i]),), x[0])
+x.gather(0, m.tensor([[i]]))
+x.scatter(0, m.tensor([[i]]), 5.0)
+x.scatter_add(0, m.tensor([[i]]), x)
+x.take_along_dim(m.tensor([[i, i, i]]), 0)
+x.reshape(-1)[:3].take(m.tensor([i]))
+x.reshape(-1)[:3].put(m.tensor([i]), x[0, :1])
+x.narrow(0, i, 0)
+x.narrow(0, 1, i)
+x.unfold(0, i, 1)
+x.split([i, 3 - i])
+x.as_strided((i,), (4,), 3)
+x.diagonal(i)
+x.movedim(i, 0)
+x.select_scatter(x[0], 0, i)
+x.reshape(-1)[:3].repeat_interleave(i)
+x.topk(i, 0).values
+x.kthvalue(i, 0).values
+m.nn.functional.embedding(m.tensor([i]), x)
+m.nn.functional.embedding_bag(m.tensor([[i]]), x)
+m.nn.functional.one_hot(m.tensor([0, i]), 3)
+m.nn.functional.nll_loss(x[:2, :3], m.tensor([0, i]))
+m.nn.functional.multi_margin_loss(x[:2, :3], m.tensor([0, i]))
+m.nn.functional.max_unpool1d(x[:1, :1], m.tensor([[i]]), 3)"""
+
+
+@pytest.mark.parametrize("text", LIMITS.splitlines())
+@pytest.mark.parametrize("i", range(-4, 5))
+def test_the_last_index_is_right_and_the_next_is_wrong(text, i):
+    def outcome(m):
+        try:
+            return eval(text, {"m": m, "i": i, "x": m.arange(12.0).reshape(3, 4)})
+        except Exception as error:
+            return type(error)
+
+    ours, theirs = outcome(mg), outcome(torch)
+    if isinstance(theirs, type):
+        assert ours is theirs
+    elif isinstance(theirs, tuple):
+        assert [part.tolist() for part in ours] == [part.tolist() for part in theirs]
+    else:
+        assert ours.tolist() == theirs.tolist()
+
+
 @pytest.mark.parametrize("text", ABSURD)
 def test_absurd_geometry_is_an_error(text):
     with pytest.raises((RuntimeError, IndexError, ValueError, MemoryError)):
         eval(text, {"m": mg, "x": mg.arange(12.0).reshape(3, 4)})
 
 
+def test_products_with_one_zero_and_with_two_agree_with_torch():
+    source = np.array([[0.0, 2.0], [3.0, 0.0], [0.0, 5.0]])
+    fn = "lambda m, x, y: x.scatter_reduce(0, m.tensor([[0, 1]] * 3), y, 'prod')"
+    agree(eval(fn), X[0], source, order=1)  # torch has no second derivative of these
+
+
 def test_an_index_changed_after_use_does_not_change_the_gradient():
     x, index = mg.arange(3.0).requires_grad_(), mg.tensor([0, 1])
-    y = x[index]
+    y = x[index] + x.index_select(0, index) + x.index_fill(0, index, 0.0)[1:] + x.take(index)
+    y = y + x.index_add(0, index, x[:2])[:2] + x.index_copy(0, index, x[1:])[:2] + x.put(index, x[1:])[:2]
     index.fill_(2)
     y.sum().backward()
-    assert x.grad.tolist() == [1.0, 1.0, 0.0]
+    assert x.grad.tolist() == [5.0, 7.0, 3.0]
+    mask, x.grad = x > 0, None
+    y = x[mask] + x.masked_select(mask)
+    mask.zero_()
+    y.sum().backward()
+    assert x.grad.tolist() == [0.0, 2.0, 2.0]
+    x.grad = None
     z = x.gather(0, index)
     index.fill_(0)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):

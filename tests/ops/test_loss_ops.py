@@ -177,6 +177,18 @@ def test_ctc_agrees_with_torch(lengths, settings, reduction):
     agree(lambda m, x: fn(m, x, cut), SCORES[..., ::-1], order=1)
 
 
+def test_what_pads_the_targets_of_ctc_does_not_matter():
+    targets = np.where([[True, True, True], [True, True, False], [False, False, False]], TARGETS, -1)
+    for padding in (-100, 9):
+        agree(
+            lambda m, x, p=padding: m.nn.functional.ctc_loss(
+                x.log_softmax(2), tensor(m, np.where(targets < 0, p, targets)), (6, 6, 6), (3, 2, 0)
+            ),
+            SCORES,
+            order=1,
+        )
+
+
 def test_ctc_of_one_sequence_agrees_with_torch():
     for reduction in ("mean", "none"):
         agree(

@@ -171,6 +171,11 @@ def test_views_share_memory_and_copies_do_not():
         assert not np.shares_memory(fn(mg, x).numpy(), x.numpy())
 
 
+def test_flattening_one_dimension_is_the_tensor_itself():
+    x = mg.arange(6.0).reshape(2, 3).t()
+    assert x.flatten(0, 0) is x and x.flatten(1) is x and x.flatten(0, 1) is not x
+
+
 def test_one_hot_agrees_with_torch():
     for count in (-1, 5):
         agree(lambda m, x, count=count: m.nn.functional.one_hot(x, count), np.array([[0, 2], [1, 1]]))

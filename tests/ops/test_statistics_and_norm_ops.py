@@ -196,6 +196,22 @@ def test_differences_and_trapezoids_agree_with_torch():
     agree(lambda m, y, x: m.cumulative_trapezoid(y, x), x, draw((3, 4), seed=1))
 
 
+def test_large_corrections_agree_with_torch():
+    agree(lambda m, x: [x.var(0, correction=2), m.std(x, correction=5), x.std(1, correction=3)], draw((3, 4)))
+    agree(lambda m, x: x.var(0, correction=3), draw((3, 4)), order=1)  # the divisor is 0
+    agree(lambda m, x: x.var(0, correction=4), draw((3, 4)), order=0)
+
+
+def test_sums_so_far_of_many_float32_stay_exact():
+    agree(lambda m, x: x.cumsum(0)[::1000], np.full(100_000, 0.1, "float32"), order=0, rtol=1e-7, atol=0)
+    agree(lambda m, x: x.cumprod(0)[::100], np.full(10_000, 0.9999, "float32"), order=0, rtol=1e-7, atol=0)
+
+
+def test_correlations_stay_within_their_limits():
+    x = draw((1, 50), "float32")
+    assert mg.corrcoef(mg.from_numpy(x * np.arange(1, 40, dtype="float32")[:, None] + x)).abs().max().item() <= 1
+
+
 def test_reductions_in_place():
     agree(lambda m, x: (x * 1).cumsum_(0), draw((3, 4)))
     agree(lambda m, x: (x * 1).cumprod_(1), draw((3, 4)))

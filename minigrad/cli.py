@@ -1,0 +1,55 @@
+"""The command line: `minigrad doctor`, `minigrad warmup`; also `python -m minigrad`."""
+
+import argparse
+import importlib
+import json
+import sys
+import time
+
+
+def _doctor(options):
+    doctor = importlib.import_module("minigrad.doctor")
+    facts = doctor.examine()
+    print(json.dumps(facts, indent=2, default=str) if options.json else doctor.report(facts))
+
+
+def _warmup(options):
+    module = importlib.import_module("minigrad.compiling")
+    targets = list(module.NETWORKS) if options.all else options.targets
+    if not targets:
+        raise ValueError(
+            f"name what to compile: {', '.join(module.NETWORKS)}, module:function, file.py:function, or --all"
+        )
+    for target in targets:
+        work = module.find(target)
+        start = time.perf_counter()
+        report = module.warmup(work)
+        print(f"{target}: {time.perf_counter() - start:.1f} s")
+        print(report)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="minigrad", description="Tools around minigrad.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    doctor = commands.add_parser("doctor", help="what minigrad finds on this machine, and the machine's limits")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.set_defaults(run=_doctor)
+
+    warmup = commands.add_parser("warmup", help="compile the kernels that a network needs, ahead of its first use")
+    warmup.add_argument(
+        "targets", nargs="*", metavar="TARGET", help="lenet5, resnet20, module:function, file.py:function"
+    )
+    warmup.add_argument("--all", action="store_true", help="all the networks it knows by name")
+    warmup.set_defaults(run=_warmup)
+    return parser
+
+
+def main(arguments=None):
+    """Run the command line (by default that of the process); mistakes of the user's end with status 2 and a line."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (ValueError, ImportError) as error:
+        print(f"minigrad: {error}", file=sys.stderr)
+        sys.exit(2)
