@@ -18,6 +18,7 @@ __all__ = ["matmul"]
 
 SMALL_RESULT = 1 << 10  # elements of a result up to which a column-major factor is used as it lies
 RUN = 1024  # elements of a row whose products are added in the arrays' dtype
+SMALL = 1 << 18  # multiply-adds up to which NumPy's BLAS, which uses one thread for them, has the quicker call
 FEW = 16  # rows, or summands, up to which a product is bound by memory
 BLOCK = 256  # columns whose sums stay in the first cache
 
@@ -120,11 +121,11 @@ def matmul(a, b):
     array([[11.]])
     """
     *batch, m, k = a.shape
-    c = empty((*a.shape[:-1], b.shape[-1]), a.dtype)
     single, batch, n = not batch, batch[0] if batch else 1, b.shape[-1]
-    if not a.size or not b.size:
-        c[...] = 0
-    elif single and (m <= FEW or k <= FEW):
+    if batch * m * n * k <= SMALL:
+        return np.matmul(a, b)
+    c = empty((*a.shape[:-1], n), a.dtype)
+    if single and (m <= FEW or k <= FEW):
         _streamed(a, b, c)
     elif single and n == 1:
         _streamed(b.T, a.T, c.T)
