@@ -1,12 +1,13 @@
 """The matrix product, single or batched, of matrices in any memory order.
 
-A product with a vector reads every element of the matrix once and is bound by that: it has loops of its own.
+A product with a vector, or with a matrix of few rows, is bound by reading the other matrix: it has loops of its own.
 """
 
 from functools import lru_cache
 
 import numpy as np
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .indirection import fold_images, pixel_table
@@ -17,6 +18,7 @@ __all__ = ["matmul"]
 
 SMALL_RESULT = 1 << 10  # elements of a result up to which a column-major factor is used as it lies
 RUN = 1024  # elements of a row whose products are added in the arrays' dtype
+FEW = 16  # rows, or summands, up to which a product is bound by memory
 BLOCK = 256  # columns whose sums stay in the first cache
 
 _NO_BIAS = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}
@@ -41,58 +43,71 @@ def _column_geometry(itemsize, batch, m, n, k):
 
 
 @jit
-def _row_products(part, count, matrix, vector, result):
-    """Part `part` of `count` of result[row] = the sum of matrix[row] * vector."""
-    rows, depth = matrix.shape
-    for row in range(rows * part // count, rows * (part + 1) // count):
-        total = 0.0
+def _inner_products(part, count, rows, lines, result):
+    """Part `part` of `count` of result[r, n] = the sum of rows[r] * lines[n]: every line is read once for all rows."""
+    depth = lines.shape[1]
+    totals = np.empty(len(rows))
+    for n in range(len(lines) * part // count, len(lines) * (part + 1) // count):
+        totals[:] = 0
         for start in range(0, depth, RUN):
-            left, right = matrix[row, start : start + RUN], vector[start : start + RUN]
-            partial = matrix.dtype.type(0)
-            for k in range(len(left)):
-                partial += left[k] * right[k]
-            total += partial
-        result[row] = total
+            line = lines[n, start : start + RUN]
+            for r in range(len(rows)):
+                row = rows[r, start : start + RUN]
+                partial = lines.dtype.type(0)
+                for k in range(len(line)):
+                    partial += line[k] * row[k]
+                totals[r] += partial
+        for r in range(len(rows)):
+            result[r, n] = totals[r]
 
 
 @jit
-def _column_products(part, count, matrix, vector, result):
-    """Part `part` of `count` of result[column] = the sum of matrix[:, column] * vector."""
-    depth, columns = matrix.shape
+def _weighted_sums(part, count, rows, lines, result):
+    """Part `part` of `count` of result[r] = the sum of rows[r, k] * lines[k] over k, in blocks of columns."""
+    depth, columns = lines.shape
     blocks = -(-columns // BLOCK)
+    whole = depth // 4 * 4
     for block in range(blocks * part // count, blocks * (part + 1) // count):
         first, last = block * BLOCK, min(columns, (block + 1) * BLOCK)
-        sums = result[first:last]
-        sums[:] = 0
-        for k in range(0, depth - 3, 4):  # four rows at once: the sums are read and written less
-            a, b, c, d = vector[k], vector[k + 1], vector[k + 2], vector[k + 3]
-            row, second, third, fourth = (
-                matrix[k, first:last], matrix[k + 1, first:last], matrix[k + 2, first:last], matrix[k + 3, first:last]
+        for k in range(0, whole, 4):  # four lines at once: the sums are read and written less
+            line, second, third, fourth = (
+                lines[k, first:last], lines[k + 1, first:last], lines[k + 2, first:last], lines[k + 3, first:last]
             )  # fmt: skip
-            for j in range(len(row)):
-                sums[j] += (a * row[j] + b * second[j]) + (c * third[j] + d * fourth[j])
-        for k in range(depth // 4 * 4, depth):
-            a, row = vector[k], matrix[k, first:last]
-            for j in range(len(row)):
-                sums[j] += a * row[j]
+            for r in range(len(rows)):
+                a, b, c, d = rows[r, k], rows[r, k + 1], rows[r, k + 2], rows[r, k + 3]
+                sums = result[r, first:last]
+                if k == 0:
+                    for j in range(len(sums)):
+                        sums[j] = (a * line[j] + b * second[j]) + (c * third[j] + d * fourth[j])
+                else:
+                    for j in range(len(sums)):
+                        sums[j] += (a * line[j] + b * second[j]) + (c * third[j] + d * fourth[j])
+        for k in range(whole, depth):
+            line = lines[k, first:last]
+            for r in range(len(rows)):
+                a, sums = rows[r, k], result[r, first:last]
+                if k == 0:
+                    for j in range(len(sums)):
+                        sums[j] = a * line[j]
+                else:
+                    for j in range(len(sums)):
+                        sums[j] += a * line[j]
 
 
 @pool_jit
-def _vector_product(count, by_rows, matrix, vector, result):
-    if by_rows:
-        parallel_for(count, count > 1, _row_products, (count, matrix, vector, result))
+def _streamed_product(count, inner, rows, lines, result):
+    if inner:
+        parallel_for(count, count > 1, _inner_products, (count, rows, lines, result))
     else:
-        parallel_for(count, count > 1, _column_products, (count, matrix, vector, result))
+        parallel_for(count, count > 1, _weighted_sums, (count, rows, lines, result))
 
 
-def _times_vector(matrix, vector):
-    """matrix @ vector, for a matrix of rows or of columns that are contiguous."""
-    by_rows = matrix.flags.carray or not matrix.T.flags.carray
-    lines = dense(matrix if by_rows else matrix.T)
-    result = np.empty(len(matrix), lines.dtype)
-    units = len(matrix) if by_rows else -(-len(matrix) // BLOCK)
-    _vector_product(parts(units, lines.size), by_rows, lines, dense(vector), result)
-    return result
+def _streamed(rows, matrix, c):
+    """c = rows @ matrix, where one of the sizes is so small that the large matrix is best read once, as it lies."""
+    inner = not matrix.flags.carray and matrix.T.flags.carray
+    lines = dense(matrix.T if inner else matrix)
+    units = len(lines) if inner else -(-lines.shape[1] // BLOCK)
+    _streamed_product(parts(units, max(lines.size, c.size)), inner, dense(rows), lines, c)
 
 
 def matmul(a, b):
@@ -105,14 +120,14 @@ def matmul(a, b):
     array([[11.]])
     """
     *batch, m, k = a.shape
-    if not batch and 1 in (m, b.shape[1]) and a.size and b.size:
-        if m == 1:
-            return _times_vector(b.T, a[0]).reshape(1, -1)
-        return _times_vector(a, b[:, 0]).reshape(-1, 1)
-    c = np.empty((*a.shape[:-1], b.shape[-1]), a.dtype)
-    batch, n = batch[0] if batch else 1, b.shape[-1]
+    c = empty((*a.shape[:-1], b.shape[-1]), a.dtype)
+    single, batch, n = not batch, batch[0] if batch else 1, b.shape[-1]
     if not a.size or not b.size:
         c[...] = 0
+    elif single and (m <= FEW or k <= FEW):
+        _streamed(a, b, c)
+    elif single and n == 1:
+        _streamed(b.T, a.T, c.T)
     elif m * n <= SMALL_RESULT and not a.flags.carray and (columns := a.swapaxes(-1, -2)).flags.carray:
         table, plan = _column_geometry(a.itemsize, batch, m, n, k)
         outer_product(columns.reshape(-1), dense(b).reshape(-1), table, c.reshape(-1), plan)

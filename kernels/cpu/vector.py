@@ -59,11 +59,13 @@ class Emitter:
         return self.builder.bitcast(ahead, self.vector.as_pointer())
 
     def load(self, pointer, vectors=0):
+        """Vector `vectors` behind `pointer`, aligned like one number."""
         value = self.builder.load(self.at(pointer, vectors))
         value.align = self.itemsize
         return value
 
     def store(self, value, pointer, vectors=0):
+        """Store a vector as vector `vectors` behind `pointer`."""
         self.builder.store(value, self.at(pointer, vectors)).align = self.itemsize
 
     def keep(self, count, vectors=0):
@@ -96,6 +98,7 @@ class Emitter:
         return self.builder.load(result)
 
     def masked_store(self, value, pointer, mask, vectors=0):
+        """Store the lanes of `mask`; the rest of memory stays as it is."""
         function = cgutils.get_or_insert_function(
             self.builder.module,
             ir.FunctionType(ir.VoidType(), [self.vector, self.vector.as_pointer(), _I32, self.masks]),
@@ -111,12 +114,14 @@ class Emitter:
         return self.builder.shuffle_vector(self.builder.insert_element(undefined, scalar, _I32(0)), undefined, first)
 
     def multiply_add(self, a, b, c):
+        """a * b + c, in one instruction where the processor has it."""
         function = cgutils.get_or_insert_function(
             self.builder.module, ir.FunctionType(self.vector, [self.vector] * 3), f"llvm.fmuladd.{self.suffix}"
         )
         return self.builder.call(function, [a, b, c])
 
     def slots(self, rows, vectors):
+        """Rows of stack slots for vectors, which LLVM turns into registers."""
         return [[cgutils.alloca_once(self.builder, self.vector) for _ in range(vectors)] for _ in range(rows)]
 
     def accumulate(self, slots, scalars, vectors):
