@@ -14,7 +14,10 @@ from minigrad.kernels import cpu
 from .timing import interleave, machine
 
 # (M, K, N): a linear layer forward, its input gradient and its weight gradient are a @ b, a @ b.T and a.T @ b.
-SHAPES = [(64, 120, 84), (64, 84, 10), (64, 400, 120), (128, 784, 512), (256, 1024, 1024), (2048, 2048, 2048)]
+SHAPES = [(64, 120, 84), (64, 84, 10), (64, 400, 120), (128, 784, 512), (256, 1024, 1024)]
+SQUARES = [(n, n, n) for n in (64, 128, 256, 512, 1024, 2048, 4096)]
+VECTORS = [(1, 1024, 1024), (1024, 1024, 1), (4096, 4096, 1)]
+BATCHES = [(32, 64, 64, 64), (128, 128, 32, 128), (16, 256, 256, 256)]  # (B, M, K, N)
 
 
 def main():
@@ -25,16 +28,16 @@ def main():
     numba.set_num_threads(options.threads)
     torch.set_num_threads(options.threads)
     print(f"## Matrix product\n\n{machine()}; torch {torch.__version__}\nbest of many, GFLOP/s\n")
-    print("| M, K, N | product | minigrad | NumPy | torch | median to the better of the two |")
+    print("| (B,) M, K, N | product | minigrad | NumPy | torch | median to the better of the two |")
     print("|---|---|---|---|---|---|")
     ratios = []
     rng = np.random.default_rng(0)
-    for m, k, n in SHAPES:
-        a, b = rng.standard_normal((m, k), np.float32), rng.standard_normal((k, n), np.float32)
+    for *batch, m, k, n in (*SHAPES, *SQUARES, *VECTORS, *BATCHES):
+        a, b = rng.standard_normal((*batch, m, k), np.float32), rng.standard_normal((*batch, k, n), np.float32)
         factors = {
             "a @ b": (a, b),
-            "a @ b.T": (a, np.ascontiguousarray(b.T).T),
-            "a.T @ b": (np.ascontiguousarray(a.T).T, b),
+            "a @ b.T": (a, np.ascontiguousarray(b.mT).mT),
+            "a.T @ b": (np.ascontiguousarray(a.mT).mT, b),
         }
         for product, (left, right) in factors.items():
             tensors = torch.from_numpy(left), torch.from_numpy(right)
@@ -46,11 +49,11 @@ def main():
                 },
                 options.seconds,
             )
-            speed = {who: 2 * m * k * n / best / 1e9 for who, (_, best) in times.items()}
+            speed = {who: 2 * math.prod(batch) * m * k * n / best / 1e9 for who, (_, best) in times.items()}
             ratio = min(times["NumPy"][0], times["torch"][0]) / times["minigrad"][0]
             ratios.append(ratio)
             print(
-                f"| {m}, {k}, {n} | {product} | {speed['minigrad']:.0f} | "
+                f"| {', '.join(map(str, (*batch, m, k, n)))} | {product} | {speed['minigrad']:.0f} | "
                 f"{speed['NumPy']:.0f} | {speed['torch']:.0f} | {ratio:.2f} |",
                 flush=True,
             )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .exponential import select
@@ -50,7 +51,7 @@ def choose(condition, x, y):
         ordered = [array.transpose(axes) if array.ndim else array for array in (x, y)]
         return choose(dense(condition.transpose(axes)), *ordered).transpose(inverse(axes))
     x, y = dense(x), dense(y)
-    result = np.empty(condition.shape, x.dtype)
+    result = empty(condition.shape, x.dtype)
     count = parts(result.size, result.size)
     arguments = dense(condition).reshape(-1).view(np.uint8), x.reshape(-1), y.reshape(-1), result.reshape(-1)
     if count == 1:

@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .layout import dense, inverse, memory_order, parts
@@ -72,7 +73,7 @@ def running_total(x, axis, reverse):
         ordered = dense(x.transpose(axes))
         return running_total(ordered, axes.index(axis % x.ndim), reverse).transpose(inverse(axes))
     x = dense(x)
-    y = np.empty(x.shape, x.dtype)
+    y = empty(x.shape, x.dtype)
     if y.size:
         axis %= x.ndim
         length, inner = x.shape[axis], prod(x.shape[axis + 1 :])

@@ -11,6 +11,7 @@ import numpy as np
 from numba import carray, types
 from numba.extending import intrinsic
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 
@@ -108,7 +109,7 @@ def contiguous(x):
     if x.size >= COMPILED and x.flags.behaved and x.dtype.isnative and x.itemsize in _WORDS:
         tiling = _tiling(x.shape, x.strides, x.itemsize)
         if tiling is not None:
-            result = np.empty(x.shape, dtype)
+            result = empty(x.shape, dtype)
             shape, axes = tiling
             word = _WORDS[x.itemsize]
             views = [array.view(word).reshape(shape).transpose(axes) for array in (x, result)]

@@ -57,6 +57,28 @@ def test_special_values(name, dtype):
         assert_same(y, reference.elementwise(function, parameters(name), *operands), **TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize("name", ["add", "subtract", "multiply", "divide", "maximum", "minimum"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_arithmetic_of_two_arrays_and_of_an_array_and_a_number_is_numpys(name, dtype):
+    function, numpys = getattr(scalars, name), getattr(np, name)
+    x, y = (grid.reshape(-1).astype(dtype) for grid in np.meshgrid(SPECIAL, SPECIAL))
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(cpu.elementwise(function, (), x, y), numpys(x, y))
+        np.testing.assert_array_equal(reference.elementwise(function, (), x, y), numpys(x, y))
+        np.testing.assert_array_equal(cpu.elementwise(function, (0.3,), x), numpys(x, x.dtype.type(0.3)))
+
+
+@pytest.mark.parametrize("name, parameters", [("clamp", (-0.4, 0.3)), ("exp", ()), ("log", ()), ("sqrt", ())])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_elementary_functions(name, parameters, dtype):
+    limits = np.finfo(dtype)
+    x = np.array([*SPECIAL * 3, limits.tiny, limits.smallest_subnormal, limits.max, 1.0], dtype)
+    x = np.concatenate([x, np.geomspace(1e-30, 1e30, 999, dtype=dtype), np.linspace(0.5, 2, 999, dtype=dtype)])
+    function = getattr(scalars, name)
+    y, expected = (backend.elementwise(function, parameters, x) for backend in (cpu, reference))
+    assert_same(y, expected, rtol=4 * limits.eps, atol=2 * limits.tiny)
+
+
 @pytest.mark.parametrize("name", GRADIENTS)
 def test_the_gradient_is_the_derivative(name):
     value, gradient = getattr(scalars, name), getattr(scalars, f"{name}_grad")
