@@ -271,8 +271,9 @@ class Tensor:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._array.dtype != self._array.dtype:
                 raise RuntimeError(
-                    f"assigned grad has data of a different type\nhint: the tensor is {self.dtype}, the gradient "
-                    f"{value.dtype}"
+                    f"attempting to assign a gradient with dtype '{dtypes.TORCH_NAMES[value.dtype].lower()}' to a tensor "
+                    f"with grad_dtype '{dtypes.TORCH_NAMES[self.dtype]}'. The gradient must match the tensor's grad_dtype "
+                    f"(defaults to the tensor's dtype).\nhint: convert it with .to({self.dtype})"
                 )
             if value._array.shape != self._array.shape:
                 raise RuntimeError(

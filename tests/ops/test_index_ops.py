@@ -35,6 +35,8 @@ VALUES = [
     op("x[m.tensor([[True, False, False, True]] * 3)]"),
     op("x[m.tensor([True, False, True]), :, m.tensor([0, 1])]"),
     op("x[1:, m.tensor([[0], [3]]), m.tensor([-1, 0, 2])]"),
+    op("x[:, m.tensor([1, 0]), :, m.tensor([0, 2])]", draw((2, 3, 4, 3))),
+    op("x[:, m.tensor([1, 0]), m.tensor([0, 2])]", draw((2, 3, 4, 3))),
     op("x[[]]"),
     op("x[:, m.tensor([], dtype=m.int64)]"),
     op("x[m.tensor(1), m.tensor([0, -1])]"),
