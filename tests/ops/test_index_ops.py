@@ -303,6 +303,8 @@ def test_same_program(program):
 
 
 ERRORS = """x[5]
+x.select(0, 3)
+x.select(1, -5)
 x[-4]
 x[0, 0, 0]
 m.tensor(1.0)[0]
