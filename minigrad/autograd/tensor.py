@@ -271,9 +271,11 @@ class Tensor:
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._array.dtype != self._array.dtype:
+                theirs, own = dtypes.TORCH_NAMES[value.dtype].lower(), dtypes.TORCH_NAMES[self.dtype]
                 raise RuntimeError(
-                    f"assigned grad has data of a different type\nhint: the tensor is {self.dtype}, the gradient "
-                    f"{value.dtype}"
+                    f"attempting to assign a gradient with dtype '{theirs}' to a tensor with grad_dtype '{own}'. The "
+                    "gradient must match the tensor's grad_dtype (defaults to the tensor's dtype).\nhint: convert it "
+                    f"with .to({self.dtype})"
                 )
             if value._array.shape != self._array.shape:
                 raise RuntimeError(

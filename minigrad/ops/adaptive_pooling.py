@@ -71,7 +71,8 @@ class MaxUnpool(Operation):
         ctx.save_for_backward(indices)
         y = np.zeros((*x.shape[:2], prod(output_size)), x.dtype)
         planes = (*x.shape[:2], prod(x.shape[2:]))
-        np.put_along_axis(y, indices.reshape(planes), x.reshape(planes), -1)
+        places = np.ascontiguousarray(indices.reshape(planes))  # else NumPy may write the last x first
+        np.put_along_axis(y, places, x.reshape(planes), -1)
         return y.reshape(*x.shape[:2], *output_size)
 
     @staticmethod

@@ -262,9 +262,10 @@ class AddCMul(Operation):
         dtype = promote(x, a, b)
         if dtype.kind == "b":
             raise not_implemented("addcmul_cpu_out", dtype)
-        ctx.value = value if dtype.kind == "f" else int(value)  # PyTorch drops the fraction
+        ctx.value = value
         ctx.save_for_backward(a, b)
-        return binary(np.add, x, binary(np.multiply, binary(np.multiply, a, b, dtype), ctx.value, dtype), dtype)
+        # like PyTorch, whole numbers drop the value's fraction
+        return binary(np.add, x, binary(np.multiply, binary(np.multiply, a, b, dtype), value, dtype), dtype)
 
     @staticmethod
     def backward(ctx, dz):

@@ -57,9 +57,7 @@ class Rounded(Operation):
             if dtype.kind == "f":
                 if mode == "trunc":
                     return np.trunc(binary(np.true_divide, x, y, dtype))
-                floor = binary(np.floor_divide, x, y, dtype)
-                quotient = binary(np.true_divide, x, y, dtype)
-                return np.where(np.isinf(quotient) & (np.equal(y, 0)), quotient, floor)
+                return binary(np.floor_divide, x, y, dtype)
             quotient = binary(np.floor_divide, x, y, dtype)
             if mode == "trunc":
                 left_over = binary(np.remainder, x, y, dtype)

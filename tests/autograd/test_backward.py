@@ -137,6 +137,22 @@ def freezing_a_part(m):
     return x.grad, w.grad
 
 
+def freezing_after_the_forward_pass(m):
+    x, w = leaf(m), leaf(m)
+    y = (x * w).sum()
+    w.requires_grad_(False)
+    y.backward()
+    return x.grad, w.grad is None
+
+
+def restricted_to_an_interior_tensor(m):
+    x = leaf(m)
+    y = x * 2
+    y.pow(2).sum().backward(inputs=[y], retain_graph=True)
+    y.sum().backward(inputs=y)
+    return y.grad, x.grad is None
+
+
 def detach_cuts_the_graph(m):
     x = leaf(m)
     (x * x.detach()).sum().backward()
@@ -238,6 +254,8 @@ def second_derivatives_by_the_other_argument(m):
     gradient_of_a_single_element_that_is_not_0d,
     a_leaf_as_the_output,
     freezing_a_part,
+    freezing_after_the_forward_pass,
+    restricted_to_an_interior_tensor,
     detach_cuts_the_graph,
     detach_shares_memory,
     mixed_dtypes,
@@ -248,6 +266,7 @@ def second_derivatives_by_the_other_argument(m):
     second_derivatives_that_are_zero,
     second_derivatives_by_the_other_argument,
 )
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
 @pytest.mark.filterwarnings("ignore:Using backward:UserWarning")  # torch: create_graph makes a reference cycle
 def test_same_as_torch(function):
     same_program(function)
@@ -319,6 +338,18 @@ def numpy_of_a_computed_tensor(m):
     (leaf(m) * 2).numpy()
 
 
+def gradient_assigned_of_another_dtype(m):
+    leaf(m).grad = m.ones(3, dtype=m.float32)
+
+
+def leaf_that_became_an_interior_tensor(m):
+    x = leaf(m)
+    y = x * 2
+    x.requires_grad_(False)
+    x.mul_(leaf(m))
+    y.sum().backward()
+
+
 def requires_grad_taken_from_a_computed_tensor(m):
     (leaf(m) * 2).requires_grad_(False)
 
@@ -371,6 +402,7 @@ def length_of_a_number(m):
     numpy_of_a_tensor_with_grad,
     numpy_of_a_computed_tensor,
     requires_grad_taken_from_a_computed_tensor,
+    leaf_that_became_an_interior_tensor,
     retain_grad_without_grad,
     hook_without_grad,
     grad_assigned_with_another_shape,
@@ -389,6 +421,11 @@ def test_a_cotangent_must_be_a_tensor():
 
 def test_an_assigned_gradient_must_be_a_tensor():
     same_error(grad_assigned_something_else, "assigned grad expected to be a Tensor or None but got grad of type")
+
+
+def test_a_gradient_of_another_dtype_is_refused():
+    words = "attempting to assign a gradient with dtype 'float' to a tensor with grad_dtype 'Double'. The gradient must"
+    same_error(gradient_assigned_of_another_dtype, words)
 
 
 def test_backward_twice_names_the_operation():

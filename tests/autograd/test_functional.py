@@ -106,6 +106,20 @@ def hooks_on_what_is_saved(m):
     return [x.grad, seen]
 
 
+def a_checkpoint_stops_when_all_is_there_again(m):
+    calls = []
+
+    def function(x):
+        calls.append("begun")
+        y = x.exp()
+        calls.append("ended")
+        return y
+
+    x = pair(m)[0].requires_grad_()
+    m.utils.checkpoint.checkpoint(function, x, use_reentrant=False).sum().backward()
+    return x.grad, calls
+
+
 @named(
     jacobian_of_one_tensor,
     jacobian_of_tuples,
@@ -118,6 +132,7 @@ def hooks_on_what_is_saved(m):
     inference,
     gradients_through_checkpoints,
     hooks_on_what_is_saved,
+    a_checkpoint_stops_when_all_is_there_again,
 )
 def test_same_as_torch(function):
     same_program(function)
@@ -165,6 +180,12 @@ def a_hessian_of_many_numbers(m):
     m.autograd.functional.hessian(lambda x: x, m.ones(3))
 
 
+def hook_that_gives_no_tensor_back(m):
+    with m.autograd.graph.saved_tensors_hooks(lambda t: t.tolist(), lambda packed: packed):
+        y = pair(m)[0].requires_grad_().exp()
+    y.sum().backward()
+
+
 def strict_about_a_constant_output(m):
     m.autograd.functional.jacobian(lambda x: (x * 1, x.detach()), m.ones(3), strict=True)
 
@@ -186,7 +207,7 @@ def test_same_error_as_torch(function):
     same_error(function)
 
 
-@named(inference_tensor_saved, no_tensor, strict_about_an_unused_input)
+@named(inference_tensor_saved, no_tensor, hook_that_gives_no_tensor_back, strict_about_an_unused_input)
 def test_error_of_the_same_type_as_torch(function):
     assert type(error_of(function, mg)) is type(error_of(function, torch))
 

@@ -398,7 +398,7 @@ def saved_tensors_after_backward(m):
 
 
 def twice_what_is_differentiated_once(m):
-    (g,) = m.autograd.grad(differentiated_once(m)(x := leaf(m)).sum(), x, create_graph=True)
+    (g,) = m.autograd.grad(differentiated_once(m)(x := leaf(m)).pow(2).sum(), x, create_graph=True)
     g.sum().backward()
 
 
@@ -410,6 +410,24 @@ def an_older_value_that_forward_overwrote(m):
     y = leaf(m) * 1
     z = y * y
     tripled_in_place(m)(y)
+    z.sum().backward()
+
+
+def an_older_value_that_forward_overwrote_by_numpy(m):
+    class Zero(m.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            x.detach().numpy()[...] = 0
+            ctx.mark_dirty(x)
+            return x
+
+        @staticmethod
+        def backward(ctx, dy):
+            return dy * 0
+
+    y = leaf(m) * 1
+    z = y * y
+    Zero.apply(y)
     z.sum().backward()
 
 
@@ -427,8 +445,9 @@ def a_dirty_argument_that_is_not_returned(m):
     Wrong.apply(leaf(m) * 1)
 
 
-def test_a_value_that_forward_overwrote_is_stale():
-    same_error(an_older_value_that_forward_overwrote, "one of the variables needed for gradient computation has been")
+@named(an_older_value_that_forward_overwrote, an_older_value_that_forward_overwrote_by_numpy)
+def test_a_value_that_forward_overwrote_is_stale(function):
+    same_error(function, "one of the variables needed for gradient computation has been")
 
 
 @named(

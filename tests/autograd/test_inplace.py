@@ -103,6 +103,15 @@ def write_at_a_number_and_an_index_tensor(m):
     return gradient(y, x, v)
 
 
+def write_values_with_dimensions_of_size_one(m):
+    x, y = base_and_source(m)
+    v = leaf(m, 1, 1, 4)
+    y[1] = v
+    y[0, 1:3] = v[..., :1]
+    y[y > 9] = m.tensor(2.5, dtype=m.float32)
+    return gradient(y, x, v)
+
+
 def write_a_broadcast_value(m):
     x, y = base_and_source(m)
     v = leaf(m, 3, 1)
@@ -293,6 +302,7 @@ PROGRAMS = (
     write_with_a_mask,
     write_at_an_index_tensor,
     write_at_a_number_and_an_index_tensor,
+    write_values_with_dimensions_of_size_one,
     write_a_broadcast_value,
     augmented_assignment_to_a_slice,
     a_write_over_everything_is_the_tensors_own,

@@ -48,7 +48,7 @@ def geometries(draw, most_channels=4, most_size=5, least_batch=0):
     axes = []
     for _ in range(rank):
         kernel, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-        padding = (draw(st.integers(0, 2)), draw(st.integers(0, 2)))
+        padding = (draw(st.integers(0, 2)), draw(st.integers(-1, 2)))
         least = max(1, dilation * (kernel - 1) + 1 - sum(padding))
         axes.append((least + draw(st.integers(0, most_size)), kernel, draw(st.integers(1, 3)), padding, dilation))
     size, kernel, stride, padding, dilation = zip(*axes)

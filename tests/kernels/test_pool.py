@@ -86,6 +86,15 @@ def test_max_pool_agrees_with_reference(data, geometry, dtype, ties):
     assert_same(gathered, reference.max_pool_gather(x, indices))
 
 
+@pytest.mark.parametrize("channels", [1, 20])
+def test_windows_that_hold_nothing_have_no_index(channels):
+    x, window = np.ones((1, channels, 4, 4)), ((1, 2), (1, 1), (0, 1), (1, 5), (4, 1))
+    for kernels in (cpu, reference):
+        y, indices = kernels.max_pool(x, *window)
+        assert (y == -np.inf).all() and (indices == -1).all()
+        assert not kernels.max_pool_grad(np.ones(y.shape), indices, x.shape).any()
+
+
 @pytest.mark.parametrize("ties", [False, True])
 @given(seed=st.integers(0, 2**32 - 1), geometry=geometries(), dtype=DTYPES)
 @example(seed=0, geometry=OVERLAPPING[0], dtype="float32")

@@ -141,6 +141,19 @@ def test_gumbel_softmax_draws_each_class_with_its_probability():
     assert abs(grad.sum(1).numpy()).max() < 1e-6
 
 
+def test_slopes_of_prelu_at_zero_and_beyond_numbers_agree_with_torch():
+    x = np.array([[0.0, -0.0, np.inf, -np.inf, np.nan, -1.0]])
+    agree(lambda m, x, w: m.prelu(x, w), x, np.array([0.3]), order=1)
+
+
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_hard_samples_choose_one_of_a_dimension(dim):
+    mg.manual_seed(0)
+    hard = F.gumbel_softmax(mg.zeros(3, 5, 4), hard=True, dim=dim).numpy()
+    np.testing.assert_allclose(hard.sum(dim), 1, atol=1e-6)
+    assert (hard.max(dim) > 0.99).all()
+
+
 # dropout --------------------------------------------------------------------------------------------------------------
 
 

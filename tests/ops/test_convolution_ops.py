@@ -44,6 +44,19 @@ def conv(m, x, w, b=None, **settings):
     return m.nn.functional.conv2d(x, w, b, **settings)
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("settings", [{}, {"padding": 1}, {"stride": 2, "padding": 1}, {"groups": 2}], ids=str)
+def test_numbers_that_are_not_finite_reach_their_windows_alone(settings, value):
+    x, w = draw((1, 4, 5, 6)), draw((2, 4 // settings.get("groups", 1), 3, 3))
+    for spoilt in (x, w):
+        kept, spoilt[0, 1, 2, 1] = spoilt[0, 1, 2, 1], value
+        agree(lambda m, x, w: conv(m, x, w, **settings), x, w, order=1)
+        spoilt[0, 1, 2, 1] = kept
+        kept, spoilt[0, 0, 0, 0] = spoilt[0, 0, 0, 0], value
+        agree(lambda m, x, w: m.nn.functional.conv1d(x[:, :, 0], w[:, :, 0], **settings), x, w, order=1)
+        spoilt[0, 0, 0, 0] = kept
+
+
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @pytest.mark.parametrize("shape, weight_shape, settings", GEOMETRIES.values(), ids=GEOMETRIES)
 def test_passes_the_harness(shape, weight_shape, settings):

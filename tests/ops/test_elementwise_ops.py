@@ -108,6 +108,12 @@ def test_special_values_of_two_operands_agree_with_torch(name):
     agree(BINARY[name], x, y, order=1)
 
 
+def test_lerp_is_exact_at_both_ends():
+    x, y = np.array([1e8, 3.0, -1e30]), np.array([1.1, 1e-9, 0.3])
+    for weight in (0.0, 0.25, 0.75, 1.0):
+        agree(lambda m, x, y, w=weight: m.lerp(x, y, w), x, y, order=0, rtol=1e-15, atol=0)
+
+
 def test_kinks_and_ties_agree_with_torch():
     x, y = np.array([0.0, 1.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0, 1.0])
     for fn in (

@@ -35,6 +35,8 @@ VALUES = [
     op("x[m.tensor([[True, False, False, True]] * 3)]"),
     op("x[m.tensor([True, False, True]), :, m.tensor([0, 1])]"),
     op("x[1:, m.tensor([[0], [3]]), m.tensor([-1, 0, 2])]"),
+    op("x[:, m.tensor([1, 0]), :, m.tensor([0, 2])]", draw((2, 3, 4, 3))),
+    op("x[:, m.tensor([1, 0]), m.tensor([0, 2])]", draw((2, 3, 4, 3))),
     op("x[[]]"),
     op("x[:, m.tensor([], dtype=m.int64)]"),
     op("x[m.tensor(1), m.tensor([0, -1])]"),
@@ -301,6 +303,8 @@ def test_same_program(program):
 
 
 ERRORS = """x[5]
+x.select(0, 3)
+x.select(1, -5)
 x[-4]
 x[0, 0, 0]
 m.tensor(1.0)[0]

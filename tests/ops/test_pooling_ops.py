@@ -163,6 +163,8 @@ def test_of_several_values_for_one_place_the_last_stays():
     assert y.flatten().tolist() == [3.0, 4.0] + [0.0] * 14
     (y * mg.arange(16.0).reshape(1, 1, 4, 4)).sum().backward()
     assert x.grad.flatten().tolist() == [1.0, 1.0, 0.0, 1.0]
+    backwards = [mg.from_numpy(np.array(v)[None, None, ::-1]) for v in ([4.0, 3.0, 2.0, 1.0], [1, 0, 1, 1])]
+    assert F.max_unpool1d(*backwards, 2).flatten().tolist() == [3.0, 4.0] + [0.0] * 6
 
 
 def test_the_median_of_windows_is_that_of_their_cells():

@@ -136,6 +136,8 @@ def test_matrix_norms_agree_with_torch(ord, shape):
 
 
 def test_norms_at_zero_have_the_gradient_zero():
+    for p in (0.7, 1, 1.5, 2, 3, INF):
+        agree(lambda m, x, p=p: m.linalg.vector_norm(x, p), np.array([2.0, 0.0, 1.0]), order=1)
     for p in (1, 1.5, 2, 3, INF):
         agree(lambda m, x, p=p: m.linalg.vector_norm(x, p), np.zeros(3), order=1)
         agree(lambda m, x, y, p=p: m.dist(x, y, p), np.ones(3), np.ones(3), order=1)
