@@ -9,6 +9,7 @@ from math import isfinite, lcm, prod
 
 import numpy as np
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from ..precision import chosen
@@ -317,7 +318,7 @@ def conv_forward(x, weight, bias, stride, padding, dilation, groups):
     padded = any(edges != (0, 0) for edges in padding)
     if plan is not None and not ((_finite(weight) or not padded) and (depthwise or plan.spread == 1 or _finite(x))):
         return _channels_last_copy(_tap_by_tap(x, weight, bias, shape[1:-1], stride, padding, dilation, groups))
-    y = np.empty(shape, x.dtype)
+    y = empty(shape, x.dtype)
     bias = _NONE[x.itemsize] if bias is None else dense(bias)
     if plan is None:
         y[...] = bias if bias.size else 0
@@ -349,7 +350,7 @@ def conv_input_grad(dy, weight, input_shape, stride, padding, dilation, groups):
         return channels_first(np.zeros(shape, dy.dtype))
     if not (_finite(weight) and (depthwise or plan.spread == 1 or _finite(dy))):
         return _channels_last_copy(_grad_tap_by_tap(dy, weight, input_shape, stride, padding, dilation, groups))
-    dx = np.empty(shape, dy.dtype)
+    dx = empty(shape, dy.dtype)
     none = _NONE[dy.itemsize]
     if depthwise or not _winograd(dy, weight, none, dx, True, stride, padding, dilation, groups):
         product = channelwise_product if depthwise else indirect_product
@@ -378,7 +379,7 @@ def conv_weight_grad(dy, x, weight_shape, stride, padding, dilation, groups):
         )
     if plan is None:
         return np.zeros(weight_shape, x.dtype)
-    dw = np.empty(weight_shape, x.dtype)
+    dw = empty(weight_shape, x.dtype)
     product = channelwise_weight_product if depthwise else outer_product
     product(channels_last(dy).reshape(-1), channels_last(x).reshape(-1), table, dw.reshape(-1), plan)
     return dw

@@ -9,6 +9,7 @@ from math import prod
 
 import numpy as np
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .layout import channels_first, channels_last, dense, parts
@@ -238,7 +239,7 @@ def grid_sample(x, grid, mode, padding_mode, align_corners, orders):
     array([[[[2.]]]])
     """
     n, places, c = len(x), grid.shape[1:-1], x.shape[1]
-    y = np.empty((n, *places, c), x.dtype.newbyteorder("="))
+    y = empty((n, *places, c), x.dtype.newbyteorder("="))
     if y.size:
         settings = _settings(x.shape[2:], mode, padding_mode, align_corners, orders, x.dtype)
         source, at = _flat(x), _places(grid)
@@ -256,7 +257,7 @@ def grid_sample_grad(dy, grid, input_shape, mode, padding_mode, align_corners, o
     array([[[[1., 1.]]]])
     """
     n, c, *spatial = input_shape
-    dx = np.empty((n, *spatial, c), dy.dtype.newbyteorder("="))
+    dx = empty((n, *spatial, c), dy.dtype.newbyteorder("="))
     if dx.size:
         settings = _settings(spatial, mode, padding_mode, align_corners, orders, dy.dtype)
         blocks = -(-c // _CHANNELS)

@@ -5,6 +5,7 @@
 
 import numpy as np
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .layout import dense, memory_order, parts
@@ -83,7 +84,7 @@ def nll_grad(dlosses, target, weight, ignore_index, classes):
             [-3.]]])
     """
     grads = dense(dlosses)
-    dlogp = np.empty((target.shape[0], classes, target.shape[1]), grads.dtype)
+    dlogp = empty((target.shape[0], classes, target.shape[1]), grads.dtype)
     factors = np.empty(0, grads.dtype) if weight is None else dense(weight)
     _place_all(parts(len(target), dlogp.size), grads, dense(target), factors, ignore_index, dlogp)
     return dlogp

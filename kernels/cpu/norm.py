@@ -7,6 +7,7 @@ any number of threads. `kernels/reference/norm.py` is the definition.
 
 import numpy as np
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .layout import SERIAL, channels_first, channels_last, dense, parts
@@ -159,7 +160,7 @@ def _flat(x):
 
 def _empty(x):
     """An uninitialised array for a result like x, of shape (N, *any, C)."""
-    return np.empty((x.shape[0], *x.shape[2:], x.shape[1]), x.dtype.newbyteorder("="))
+    return empty((x.shape[0], *x.shape[2:], x.shape[1]), x.dtype.newbyteorder("="))
 
 
 def _chunks(x):

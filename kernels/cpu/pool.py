@@ -12,6 +12,7 @@ from math import prod
 
 import numpy as np
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .layout import channels_first, channels_last, parts
@@ -143,8 +144,8 @@ def max_pool(x, kernel, stride, padding, dilation, output_size):
 def _max_windows_of(x, tables, output_size):
     """`(y, indices)` of the windows in the tables of `_max_rows`."""
     channels, dtype = x.shape[1], x.dtype.newbyteorder("=")
-    y = np.empty((x.shape[0], *output_size, channels), dtype)
-    indices = np.empty(y.shape, np.int64)
+    y = empty((x.shape[0], *output_size, channels), dtype)
+    indices = empty(y.shape, np.int64)
     if y.size:
         lowest = dtype.type(-np.inf if dtype.kind == "f" else np.iinfo(dtype).min)
         source, result, where = channels_last(x).reshape(-1), y.reshape(-1), indices.reshape(-1)
@@ -213,8 +214,8 @@ def median_pool(x, kernel, stride, padding, output_size):
     (array([[[3., 2.]]]), array([[[2, 3]]]))
     """
     channels, spatial = x.shape[1], _volume(x.shape[2:], 1)
-    y = np.empty((x.shape[0], *output_size, channels), x.dtype.newbyteorder("="))
-    indices = np.empty(y.shape, np.int64)
+    y = empty((x.shape[0], *output_size, channels), x.dtype.newbyteorder("="))
+    indices = empty(y.shape, np.int64)
     if y.size:
         windows = _max_windows(
             spatial, _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0), (1, 1, 1), _volume(output_size, 1)
@@ -262,7 +263,7 @@ def max_pool_grad(dy, indices, input_shape):
     array([[[0., 5., 0., 0.]]])
     """
     images, channels, *spatial = input_shape
-    dx = np.empty((images, *spatial, channels), dy.dtype.newbyteorder("="))
+    dx = empty((images, *spatial, channels), dy.dtype.newbyteorder("="))
     if dx.size:
         cells = dx.reshape(images, -1, channels)
         grads = channels_last(dy).reshape(images, -1, channels)
@@ -296,7 +297,7 @@ def max_pool_gather(x, indices):
     array([[[5., 2.]]])
     """
     images, channels, *output_size = indices.shape
-    y = np.empty((images, *output_size, channels), x.dtype.newbyteorder("="))
+    y = empty((images, *output_size, channels), x.dtype.newbyteorder("="))
     if y.size:
         result = y.reshape(images, -1, channels)
         cells = channels_last(x).reshape(images, -1, channels)
@@ -367,7 +368,7 @@ def _sum_all(count, x, y, depths, heights, widths, divisors, across, columns, sh
 def _sum_windows(x, tables, output_size, gradient):
     """(N, C, *spatial) to (N, C, *output_size) by `_sum_rows`, with the tables of `_sum_tables`."""
     channels = x.shape[1]
-    y = np.empty((x.shape[0], *output_size, channels), x.dtype.newbyteorder("="))
+    y = empty((x.shape[0], *output_size, channels), x.dtype.newbyteorder("="))
     if y.size:
         source, result = channels_last(x).reshape(-1), y.reshape(-1)
         count = parts(y.size // (channels * output_size[-1]), source.size + y.size)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .tile import COSTS, TILES, copy_run, gather_runs, indirect_tile, outer_tile
@@ -211,7 +212,7 @@ def indirect_product(x, table, out, weight, bias, y, plan):
     columns = plan.blocks * plan.vectors * (VECTOR_BYTES // x.itemsize)
     matrices = plan.weight_units * plan.groups
     depth = plan.taps * plan.channels
-    packed = np.empty(columns * (matrices * depth + plan.groups) + plan.channels, x.dtype)
+    packed = empty(columns * (matrices * depth + plan.groups) + plan.channels, x.dtype)
     work = plan.units * plan.groups * plan.rows * columns * depth
     _indirect_product(work >= _SERIAL, x, table, out, weight, bias, packed, y, _numbers(plan))
 
@@ -365,6 +366,6 @@ def outer_plan(itemsize, groups, units, pixels, rows, runs, run, channels, *stri
 def outer_product(a, x, table, result, plan):
     """result[group, row, channel, tap] = sum over units and pixels of a[pixel, row] * x[table[pixel, tap], channel]."""
     size = plan.tiles * TILES[plan.vectors - 1] * plan.vectors * (VECTOR_BYTES // x.itemsize)
-    sums = np.empty(plan.groups * plan.panels * plan.parts * size, x.dtype)
+    sums = empty(plan.groups * plan.panels * plan.parts * size, x.dtype)
     work = plan.groups * plan.panels * size * plan.units * plan.pixels
     _outer_product(work >= _SERIAL, a, x, table, sums, result, _numbers(plan))

@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .layout import dense, inverse, memory_order, parts
@@ -114,7 +115,7 @@ def resample(x, axis, starts, indices, weights):
     at = order.index(axis)
     outer, size, inner = prod(source.shape[:at]), source.shape[at], prod(source.shape[at + 1 :])
     cells = len(starts) - 1
-    y = np.empty((*source.shape[:at], cells, *source.shape[at + 1 :]), source.dtype)
+    y = empty((*source.shape[:at], cells, *source.shape[at + 1 :]), source.dtype)
     if y.size:
         flat, result, weights = source.reshape(-1), y.reshape(-1), weights.astype(source.dtype, copy=False)
         if inner < _FEW:

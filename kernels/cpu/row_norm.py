@@ -9,6 +9,7 @@ definition.
 
 import numpy as np
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .layout import SERIAL, dense, parts
@@ -139,7 +140,7 @@ def row_norm(x, weight, bias, eps, centred):
     (array([-1.,  6.]), array([[2.]]), array([[1.]]))
     """
     samples, groups, channels, _ = x.shape
-    y = np.empty(x.shape, x.dtype.newbyteorder("="))
+    y = empty(x.shape, x.dtype.newbyteorder("="))
     mean, invstd = np.zeros((2, samples, groups), y.dtype)
     if y.size:
         factors = np.ones(groups * channels, y.dtype) if weight is None else dense(weight)
@@ -165,7 +166,7 @@ def row_norm_grad(dy, x, mean, invstd, weight, centred):
     (array([0., 0.]), array([-1.,  0.]), array([1., 0.]))
     """
     samples, groups, channels, places = x.shape
-    dx = np.empty(x.shape, x.dtype.newbyteorder("="))
+    dx = empty(x.shape, x.dtype.newbyteorder("="))
     if not dx.size:
         return dx, *np.zeros((2, groups * channels), dx.dtype)
     chunk = max(1, CHUNK // (groups * channels * places))

@@ -9,6 +9,7 @@ from math import log, prod
 
 import numpy as np
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .exponential import exp, maximum
@@ -127,7 +128,7 @@ def _along(function, dy, y, axis):
         grads = ordered if dy is y else dy.transpose(axes)
         return _along(function, grads, ordered, axes.index(axis)).transpose(inverse(axes))
     values = dense(y)
-    result = np.empty(y.shape, values.dtype)
+    result = empty(y.shape, values.dtype)
     if result.size:
         grads = values if dy is y else dense(dy)
         length, inner = y.shape[axis], prod(y.shape[axis + 1 :])

@@ -3,8 +3,7 @@
 `kernels/reference/unfold.py` is the definition.
 """
 
-import numpy as np
-
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .layout import dense, parts
@@ -81,7 +80,7 @@ def unfold(x, kernel, stride, padding, dilation, output_size):
             [2., 3.]]])
     """
     n, c, *size = x.shape
-    y = np.empty((n * c, *kernel, *output_size), x.dtype.newbyteorder("="))
+    y = empty((n * c, *kernel, *output_size), x.dtype.newbyteorder("="))
     if y.size:
         source = dense(x).reshape(n * c, *size)
         _unfold_all(parts(n * c * kernel[0] * kernel[1], y.size), source, y, kernel, stride, padding, dilation)
@@ -95,7 +94,7 @@ def fold(y, size, kernel, stride, padding, dilation, output_size):
     array([[[[1., 4., 3.]]]])
     """
     n, c = len(y), y.shape[1] // (kernel[0] * kernel[1])
-    x = np.empty((n * c, *size), y.dtype.newbyteorder("="))
+    x = empty((n * c, *size), y.dtype.newbyteorder("="))
     if x.size:
         source = dense(y).reshape(n * c, *kernel, *output_size)
         _fold_all(parts(n * c, y.size), source, x, kernel, stride, padding, dilation)

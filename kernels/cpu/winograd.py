@@ -17,6 +17,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .product import pack
@@ -238,8 +239,8 @@ def winograd_product(x, weight, bias, y, plan, x_starts, y_starts, shape):
     """
     width = plan.vectors * (VECTOR_BYTES // x.itemsize)
     size = plan.blocks * plan.channels * width
-    packed = np.empty(9 * size + plan.blocks * width + plan.channels, x.dtype)
-    transformed = np.empty(_PLACES * size + width, x.dtype)
+    packed = empty(9 * size + plan.blocks * width + plan.channels, x.dtype)
+    transformed = empty(_PLACES * size + width, x.dtype)
     transformed[-width:] = 0  # in place of a bias of the products
     bias = bias if bias.size else np.zeros(plan.columns, x.dtype)
     broken = np.empty(-(-shape.tiles // _TILES), np.bool_)
