@@ -11,7 +11,7 @@ from sys import getrefcount
 
 import numpy as np
 
-__all__ = ["empty", "release", "statistics", "unshared"]
+__all__ = ["empty", "references", "release", "statistics", "unshared"]
 
 _LARGE = 1 << 20  # bytes from which on the pool is asked; malloc keeps what is smaller itself
 _PAGE = 1 << 12
@@ -88,6 +88,16 @@ def empty(shape, dtype):
     return np.asarray(_Lease(shape, dtype, -(-size // _PAGE) * _PAGE))
 
 
+def references(thing):
+    """How many references there are to `thing`, those that this call itself makes left out.
+
+    >>> thing = object()
+    >>> references(thing)
+    1
+    """
+    return getrefcount(thing) - _OF_REFERENCES
+
+
 def unshared(array, names=1):
     """Whether nothing but `names` references, the caller's among them, knows `array`, and nothing else its memory.
 
@@ -102,10 +112,25 @@ def unshared(array, names=1):
     """
     base = owner = array.base
     if isinstance(base, np.ndarray):
-        if getrefcount(base) > 4:  # known as `array.base`, `base`, `owner` and the argument
+        if references(base) > 3:  # known as `array.base`, `base` and `owner`
             return False
         owner = base.base
-    return getrefcount(array) <= names + 2 and (owner is None or type(owner) is _Lease)
+    return references(array) <= names + _OF_UNSHARED and (owner is None or type(owner) is _Lease)
+
+
+def _references_of_calls():
+    """How many references it takes to call `references`, and to call a function that calls it: Pythons differ."""
+    thing = np.empty(0)
+
+    def pass_on(array):
+        return references(array)
+
+    return references(thing) - 1, pass_on(thing) - 1
+
+
+_OF_REFERENCES = 0
+_OF_REFERENCES, _OF_UNSHARED = _references_of_calls()
+_OF_UNSHARED -= _OF_REFERENCES
 
 
 def release():

@@ -50,6 +50,7 @@ from .autograd.dtypes import (
     short,
     uint8,
 )
+from .kernels import winograd
 from .kernels.compilation import compile_report
 from .kernels.threads import get_num_threads, set_num_threads
 from .ops import Generator, default_generator, functions

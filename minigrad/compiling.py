@@ -17,8 +17,8 @@ def warmup(work):
     """Call work(), a function without arguments such as a training step, and return the `CompileReport` of the kernels
     that it compiled or loaded. What was compiled stays on disk: no process compiles it again.
 
-    Kernels are specialised on dtypes and ranks but not on sizes, so a small batch does; the kind of layers, optimizer
-    and loss must be those of the program.
+    Kernels are specialised on dtypes and ranks but not on sizes; yet small arrays are left to NumPy, so let the batch be
+    of the usual size, and the layers, the optimizer and the loss those of the program.
 
     >>> import minigrad
     >>> layer = minigrad.nn.Linear(8, 4)
@@ -35,7 +35,7 @@ def _training(network, image):
     """A function that trains a network on noise for a step with each optimizer, and runs it once without gradients."""
 
     def work():
-        images, labels = minigrad.rand(32, *image), minigrad.randint(10, (32,))
+        images, labels = minigrad.rand(128, *image), minigrad.randint(10, (128,))
         for optimizer_class in (minigrad.optim.SGD, minigrad.optim.Adam):
             model = network()
             settings = {"momentum": 0.9} if optimizer_class is minigrad.optim.SGD else {}

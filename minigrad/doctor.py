@@ -1,6 +1,7 @@
 """What minigrad finds on this machine: processor, threads, measured limits, versions, the cache of compiled kernels."""
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
@@ -14,7 +15,7 @@ import numpy as np
 
 from minigrad import __version__
 from minigrad.kernels import cache, limits, threads
-from minigrad.kernels.cpu.tile import VECTOR_BYTES
+from minigrad.kernels.cpu.vector import VECTOR_BYTES
 
 __all__ = ["examine", "report"]
 
@@ -25,7 +26,7 @@ def examine():
     """The facts, as a dict of dicts of numbers, texts and booleans; takes a second, since limits are measured.
 
     >>> sorted(examine())
-    ['cache', 'limits', 'processor', 'programs', 'threads', 'versions']
+    ['cache', 'limits', 'pictures', 'processor', 'threads', 'versions']
     """
     in_use = threads.get_num_threads()  # starts the pool, so that its layer is known
     features = llvm.get_host_cpu_features()
@@ -50,7 +51,7 @@ def examine():
             "copy, GB/s": round(limits.copy_bandwidth(), 1),
         },
         "cache": _cache(),
-        "programs": {"dot (Graphviz)": shutil.which("dot") or "not found: no pictures of graphs as SVG, PNG or PDF"},
+        "pictures": {"drawn by": _drawn_by()},
         "versions": {
             "minigrad": __version__,
             "python": platform.python_version(),
@@ -61,6 +62,12 @@ def examine():
             "system": platform.platform(),
         },
     }
+
+
+def _drawn_by():
+    """What lays graphs out: as `minigrad.viz` chooses it."""
+    bundled = importlib.util.find_spec("pygraphviz") and "pygraphviz"
+    return shutil.which("dot") or bundled or "nothing: install Graphviz, or pygraphviz, to draw graphs"
 
 
 def report(facts):

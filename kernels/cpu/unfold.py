@@ -75,6 +75,7 @@ def unfold(x, kernel, stride, padding, dilation, output_size):
     kernel, stride, padding, dilation and output_size, the number of windows, hold an int for H and one for W. PyTorch's
     `torch.nn.Unfold`.
 
+    >>> import numpy as np
     >>> unfold(np.array([[[[1.0, 2.0, 3.0]]]]), (1, 2), (1, 1), (0, 0), (1, 1), (1, 2))
     array([[[1., 2.],
             [2., 3.]]])
@@ -90,6 +91,7 @@ def unfold(x, kernel, stride, padding, dilation, output_size):
 def fold(y, size, kernel, stride, padding, dilation, output_size):
     """The adjoint of `unfold`: every column of y (N, C * taps, windows) added to its window of x (N, C, *size).
 
+    >>> import numpy as np
     >>> fold(np.array([[[1.0, 2.0], [2.0, 3.0]]]), (1, 3), (1, 2), (1, 1), (0, 0), (1, 1), (1, 2))
     array([[[[1., 4., 3.]]]])
     """

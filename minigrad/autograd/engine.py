@@ -5,11 +5,9 @@ find the nodes that can be reached, sort them by falling number, and visit each 
 arrived. The gradients under way live in a dict of the pass. Nothing here recurses, and nothing here knows an operation.
 """
 
-from sys import getrefcount
-
 import numpy as np
 
-from minigrad.kernels.buffers import unshared
+from minigrad.kernels.buffers import references, unshared
 
 from .anomaly import anomaly, origin
 from .operation import Constant
@@ -96,8 +94,8 @@ def _accumulate(variable, grad, create_graph, last_use=False):
         variable._grad = grad.clone() if known is None else known + grad
     elif known is None:
         array, like = grad._array, variable._array
-        # only the name `grad` (and getrefcount) know the tensor, only the tensor and the name `array` the array
-        if last_use and array.strides == like.strides and getrefcount(grad) == 2 and unshared(array, 2):
+        # only the name `grad` knows the tensor, only the tensor and the name `array` know the array
+        if last_use and array.strides == like.strides and references(grad) == 1 and unshared(array, 2):
             variable._grad = Tensor._wrap(array)
         else:
             own = np.empty_like(like)
@@ -207,9 +205,9 @@ def _call_hooks(node, grads):
         for hook in list(functions.values()):
             if grads[index] is not None and (replaced := hook(grads[index])) is not None:
                 grads[index] = _fit(replaced, *node.outputs[index], node)
-    for index, references in (node.retained or {}).items():
-        for reference in references:
-            if (tensor := reference()) is not None and grads[index] is not None:
+    for index, watchers in (node.retained or {}).items():
+        for watcher in watchers:
+            if (tensor := watcher()) is not None and grads[index] is not None:
                 _accumulate(tensor, grads[index], state.grad_enabled)
 
 
