@@ -17,8 +17,8 @@ def warmup(work):
     """Call work(), a function without arguments such as a training step, and return the `CompileReport` of the kernels
     that it compiled or loaded. What was compiled stays on disk: no process compiles it again.
 
-    Kernels are specialised on dtypes and ranks but not on sizes; yet small arrays are left to NumPy, so let the batch be
-    of the usual size, and the layers, the optimizer and the loss those of the program.
+    Kernels are specialised on dtypes and ranks but not on sizes; yet small arrays are left to NumPy, so let the batch
+    be of the usual size, and the layers, the optimizer and the loss those of the program.
 
     >>> import minigrad
     >>> layer = minigrad.nn.Linear(8, 4)
