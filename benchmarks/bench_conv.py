@@ -6,6 +6,7 @@ difference to float64 in terms of the largest output, and what it is in terms of
 
 import argparse
 import math
+import sys
 from typing import NamedTuple
 
 import numba
@@ -143,12 +144,12 @@ def geometric_mean(values):
     return math.prod(values) ** (1 / len(values))
 
 
-def main():
+def main(arguments=()):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=0.5, help="time for each figure")
     parser.add_argument("--threads", type=int, default=numba.get_num_threads())
     parser.add_argument("--only", default="", help="layers whose name contains this")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     numba.set_num_threads(options.threads)
     torch.set_num_threads(options.threads)
     print(f"## Convolution\n\n{machine()}; torch {torch.__version__}\nbest of many, GFLOP/s; ratios of medians\n")
@@ -189,4 +190,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

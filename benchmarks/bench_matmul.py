@@ -5,6 +5,7 @@ Run `python -m benchmarks.bench_matmul [--seconds S] [--threads N]`; needs torch
 
 import argparse
 import math
+import sys
 
 import numba
 import numpy as np
@@ -20,11 +21,11 @@ VECTORS = [(1, 1024, 1024), (1024, 1024, 1), (4096, 4096, 1)]
 BATCHES = [(32, 64, 64, 64), (128, 128, 32, 128), (16, 256, 256, 256)]  # (B, M, K, N)
 
 
-def main():
+def main(arguments=()):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=0.5, help="time for each figure")
     parser.add_argument("--threads", type=int, default=numba.get_num_threads())
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     numba.set_num_threads(options.threads)
     torch.set_num_threads(options.threads)
     print(f"## Matrix product\n\n{machine()}; torch {torch.__version__}\nbest of many, GFLOP/s\n")
@@ -61,4 +62,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

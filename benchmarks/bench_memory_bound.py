@@ -2,11 +2,10 @@
 
 Traffic counts every input read once and every output written once; next to it stands what a plain copy of as many bytes
 reaches in the same run. Arrays are channels-last for minigrad; torch gets its default layout and channels-last. Two
-threads each, or as many as the first argument says.
+threads each.
 """
 
 import math
-import sys
 
 import numba
 import numpy as np
@@ -16,6 +15,7 @@ from torch.nn import functional as F
 
 from .timing import interleave, machine
 
+THREADS = 2
 RNG = np.random.default_rng(0)
 POOLS = [
     ((64, 6, 28, 28), 2, 2, 0),
@@ -168,10 +168,10 @@ def optimizers():
             yield name, f"{size:,} (torch: foreach, fused)", arrays * param.nbytes, candidates
 
 
-def main(threads=2):
+def main():
     """Print the table."""
-    torch.set_num_threads(threads)
-    numba.set_num_threads(threads)
+    torch.set_num_threads(THREADS)
+    numba.set_num_threads(THREADS)
     print(f"## Kernels bound by memory\n\n{machine()}, torch {torch.__version__}; float32; medians\n")
     print("| kernel | of | minigrad µs | GB/s | of a copy | torch µs | torch NHWC µs | torch's better / minigrad |")
     print("|---|---|---|---|---|---|---|---|")
@@ -194,4 +194,4 @@ def main(threads=2):
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()
