@@ -128,7 +128,6 @@ def run(roots, *, retain_graph, create_graph, targets=None):
                 _add(grads, index, grad, summed.setdefault(node, set()), create_graph)
         for node in nodes:
             grads = pending.pop(node, None)
-            summed.pop(node, None)
             if grads is None or (wanted is not None and node not in wanted):
                 continue
             if node.hooks is not None or node.retained is not None:
@@ -183,7 +182,7 @@ def run(roots, *, retain_graph, create_graph, targets=None):
                 else:
                     _add(arrived, index, grad, summed.setdefault(source, set()), create_graph)
             results = grad = array = None  # so that what is known only here is seen to be
-            if not retain_graph:
+            if not retain_graph and node._saved:
                 node.free()
     finally:
         state.grad_enabled = recording
