@@ -32,19 +32,21 @@ def interleave(candidates, seconds=0.5, warm=2):
     """Time functions in turn: {name: (median, best)} in seconds.
 
     candidates maps names to functions without arguments. They take turns in bursts, so that a drift of the machine
-    meets all alike, until about `seconds` have passed for each; the first calls of a burst, which wait for the threads
-    of the one before to go to sleep, do not count.
+    meets all alike, until about `seconds` have passed for each. Before a burst nothing runs for a while, for OpenBLAS
+    lets its threads spin for some 30 ms after a product; and the first calls of a burst, which wake threads, do not
+    count.
     """
     bursts = {}
     for name, function in candidates.items():
         function()
         start = time.perf_counter()
         function()
-        bursts[name] = max(1, min(200, round(0.01 / (time.perf_counter() - start))))
+        bursts[name] = max(1, min(1000, round(0.05 / (time.perf_counter() - start))))
     times = {name: [] for name in candidates}
     end = time.perf_counter() + seconds * len(candidates)
     while time.perf_counter() < end or min(map(len, times.values())) < 5:
         for name, function in candidates.items():
+            time.sleep(0.05)
             for _ in range(warm):
                 function()
             for _ in range(bursts[name]):
