@@ -8,6 +8,7 @@ gradients flow. Because `backward` is itself made of operations, gradients of an
 import numpy as np
 
 from .anomaly import anomaly
+from .dtypes import TORCH_NAMES
 from .node import Node, sequence
 from .state import inference_mode, state
 from .tensor import Storage, Tensor, View
@@ -112,11 +113,13 @@ class Operation(Node):
     def _raise_stale(self, array, storage, version, source):
         node, index = (None, 0) if source is None else source
         node = self if node is _OUTPUT else node
-        of = "" if node is None else f", which is output {index} of {node.name()},"
-        what = f" [{array.dtype} {list(array.shape)}]" if isinstance(array, np.ndarray) else ""
+        of = "" if node is None or node.accumulates else f", which is output {index} of {node.operation},"
+        what = f" [torch.{TORCH_NAMES[array.dtype]}Tensor {list(array.shape)}]" if isinstance(array, np.ndarray) else ""
         raise RuntimeError(
             "one of the variables needed for gradient computation has been modified by an inplace operation:"
-            f"{what}{of} is at version {storage.version}; expected version {version} instead."
+            f"{what}{of} is at version {storage.version}; expected version {version} instead. Hint: enable anomaly "
+            "detection to find the operation that failed to compute its gradient, with "
+            "torch.autograd.set_detect_anomaly(True, check_nan=False)."
             f"\nhint: {self.operation} saved this tensor for its backward ({type(self).formula}); write the change out "
             "of place (x = x + 1 instead of x += 1), or change a .clone()"
         )

@@ -121,7 +121,7 @@ class _Fleeting(Storage):
 
 def _before(tensor):
     """The tensor as it is before the write, for an operation to read."""
-    before = Tensor._wrap(tensor._array)
+    before = Tensor._wrap(tensor._array.view())  # an array of its own: the tensor may be the other operand, too
     before._edge, before._storage = tensor._edge, _Fleeting()
     return before
 
