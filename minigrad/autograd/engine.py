@@ -274,7 +274,7 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
         raise RuntimeError("One of the differentiated Tensors does not require grad")
     captured = run(roots, retain_graph=retain_graph, create_graph=create_graph, targets=set(edges))
     for tensor, edge in zip(inputs, edges):
-        if captured.get(edge) is not None:
+        if captured.get(edge) is not None and not tensor.retains_grad:  # else the walk has filled it already
             _accumulate(tensor, captured[edge], create_graph)
 
 

@@ -464,6 +464,14 @@ def test_gradients_share_memory_with_nothing(function, create_graph):
         assert not any(np.shares_memory(a, b) for b in arrays[i + 1 :])
 
 
+def test_a_gradient_that_cannot_be_written_is_replaced():
+    x, ones = leaf(mg), np.ones(3)
+    ones.flags.writeable = False
+    x.grad = mg.from_numpy(ones)
+    (x * 2).sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0, 3.0] and ones.tolist() == [1.0, 1.0, 1.0]
+
+
 def test_gradients_of_grad_share_no_memory():
     x, y, seed = leaf(mg), leaf(mg), mg.ones(3, dtype=mg.float64)
     dx, dy = mg.autograd.grad(x + y, [x, y], seed)
@@ -492,3 +500,14 @@ def test_an_error_in_backward_names_operation_and_module():
         loss.backward()
     assert raised.value.__notes__ == ["during the backward of Broken made in module Net: dx = nonsense"]
     assert mg.is_grad_enabled()
+
+
+def test_a_retained_input_gets_its_gradient_once():
+    def run(m):
+        x = leaf(m)
+        y = x * 2
+        y.retain_grad()
+        y.pow(2).sum().backward(inputs=[y, x])
+        return y.grad, x.grad
+
+    same_program(run)

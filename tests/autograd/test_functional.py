@@ -289,6 +289,18 @@ def test_a_checkpoint_holds_nothing_until_backward():
     assert again.equal(x.grad)
 
 
+def test_what_is_drawn_after_a_checkpoint_does_not_depend_on_its_second_run():
+    drawn = []
+    for plain in (True, False):
+        mg.manual_seed(0)
+        x, dropout = mg.ones(4, requires_grad=True), mg.nn.functional.dropout
+        y = dropout(x) * x if plain else mg.utils.checkpoint.checkpoint(lambda x: dropout(x) * x, x)  # noqa: B023
+        between = mg.rand(2)
+        y.sum().backward()
+        drawn.append((between.tolist(), mg.rand(2).tolist()))
+    assert drawn[0] == drawn[1]
+
+
 def test_a_checkpoint_draws_the_same_random_numbers_again():
     mg.manual_seed(3)
     x = mg.ones(100, requires_grad=True)
