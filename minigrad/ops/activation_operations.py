@@ -149,7 +149,27 @@ class PReLU(Operation):
     @staticmethod
     def backward(ctx, dy):
         x, slope = ctx.saved_tensors
-        positive = x > 0
         needs_x, needs_slope = ctx.needs_input_grad
-        dx = where(positive, dy, slope * dy) if needs_x else None
-        return dx, (where(positive, 0.0, x * dy) if needs_slope else None)
+        dx = PReLUGrad.apply(dy, x, slope) if needs_x else None
+        return dx, (where(x > 0, 0.0, x * dy) if needs_slope else None)
+
+
+class PReLUGrad(Operation):
+    """dx = dy where x > 0, else slope · dy"""
+
+    formula = "ddy = ddx where x > 0, else slope · ddx; dx = 0; dslope = ddx · dy where x ≤ 0, else 0"
+
+    @staticmethod
+    def forward(ctx, dy, x, slope):
+        ctx.save_for_backward(dy, x, slope)
+        return np.where(x > 0, dy, slope * dy)
+
+    @staticmethod
+    def backward(ctx, ddx):
+        dy, x, slope = ctx.saved_tensors
+        needs_dy, needs_x, needs_slope = ctx.needs_input_grad
+        return (
+            PReLUGrad.apply(ddx, x, slope) if needs_dy else None,
+            full_like(x, 0.0) if needs_x else None,
+            where(x > 0, 0.0, ddx * dy) if needs_slope else None,
+        )

@@ -305,3 +305,13 @@ def a_leaf_in_place(m):
 )  # fmt: skip
 def test_errors_are_those_of_torch(function):
     same_error(function)
+
+
+def test_a_second_derivative_of_prelu_is_zeros_not_missing():
+    def run(m):
+        x = m.tensor([[-1.0, 2.0], [3.0, -4.0]], dtype=m.float64, requires_grad=True)
+        slope = m.tensor([0.25, 0.5], dtype=m.float64, requires_grad=True)
+        (dx,) = m.autograd.grad(m.nn.functional.prelu(x, slope).sum(), x, create_graph=True)
+        return m.autograd.grad(dx.sum(), (x, slope))
+
+    same_program(run)
