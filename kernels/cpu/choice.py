@@ -52,6 +52,8 @@ def choose(condition, x, y):
         return choose(dense(condition.transpose(axes)), *ordered).transpose(inverse(axes))
     x, y = dense(x), dense(y)
     result = empty(condition.shape, x.dtype)
+    if not result.size:
+        return result
     count = parts(result.size, result.size)
     arguments = dense(condition).reshape(-1).view(np.uint8), x.reshape(-1), y.reshape(-1), result.reshape(-1)
     if count == 1:
