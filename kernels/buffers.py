@@ -5,6 +5,7 @@ and goes back there when the last array on it is gone. The pool never makes the 
 once were: before it asks the system for more, it gives back blocks that lie idle.
 """
 
+import os
 import threading
 from math import prod
 from sys import getrefcount
@@ -29,14 +30,21 @@ class _Pool:
     def take(self, size):
         """(address, block) of `size` bytes that nobody uses."""
         with self.lock:
-            self.used_bytes += size
             blocks = self.idle.get(size)
             if blocks:
                 self.idle_bytes -= size
+                self.used_bytes += size
                 return blocks.pop()
+            self.shrink(max(0, self.peak_bytes - self.used_bytes - size))
+        try:
+            block = np.empty(size + _ALIGNED, np.uint8)
+        except MemoryError:
+            with self.lock:
+                self.shrink(0)
+            block = np.empty(size + _ALIGNED, np.uint8)
+        with self.lock:
+            self.used_bytes += size
             self.peak_bytes = max(self.peak_bytes, self.used_bytes)
-            self.shrink(self.peak_bytes - self.used_bytes)
-        block = np.empty(size + _ALIGNED, np.uint8)
         address = block.ctypes.data
         return address + -address % _ALIGNED, block
 
@@ -49,10 +57,12 @@ class _Pool:
 
     def shrink(self, limit):
         """Give idle blocks back to the system until at most `limit` bytes of them are left."""
-        for size, blocks in self.idle.items():
+        for size, blocks in list(self.idle.items()):
             while blocks and self.idle_bytes > limit:
                 blocks.pop()
                 self.idle_bytes -= size
+            if not blocks:
+                del self.idle[size]
 
 
 class _Lease:
@@ -60,17 +70,19 @@ class _Lease:
 
     __slots__ = ("__array_interface__", "_block", "_size")
 
-    def __init__(self, shape, dtype, size):
-        self._size, self._block = size, _pool.take(size)
-        self.__array_interface__ = {
-            "version": 3, "shape": shape, "typestr": dtype.str, "data": (self._block[0], False)
-        }  # fmt: skip
+    def __init__(self, shape, dtype, size, block):
+        self._size, self._block = size, block
+        self.__array_interface__ = {"version": 3, "shape": shape, "typestr": dtype.str, "data": (block[0], False)}
 
     def __del__(self):
         _pool.give_back(self._size, self._block)
 
 
 _pool = _Pool()
+if hasattr(os, "register_at_fork"):  # a child must not inherit a lock that another thread holds
+    os.register_at_fork(
+        before=_pool.lock.acquire, after_in_parent=_pool.lock.release, after_in_child=_pool.lock.release
+    )
 
 
 def empty(shape, dtype):
@@ -85,7 +97,8 @@ def empty(shape, dtype):
     size = prod(shape) * dtype.itemsize
     if size < _LARGE:
         return np.empty(shape, dtype)
-    return np.asarray(_Lease(shape, dtype, -(-size // _PAGE) * _PAGE))
+    pages = -(-size // _PAGE) * _PAGE
+    return np.asarray(_Lease(shape, dtype, pages, _pool.take(pages)))
 
 
 def references(thing):

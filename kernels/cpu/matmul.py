@@ -123,7 +123,8 @@ def matmul(a, b):
     *batch, m, k = a.shape
     single, batch, n = not batch, batch[0] if batch else 1, b.shape[-1]
     if batch * m * n * k <= SMALL:
-        return np.matmul(a, b)
+        with np.errstate(all="ignore"):  # infinities are no news
+            return np.matmul(a, b)
     c = empty((*a.shape[:-1], n), a.dtype)
     if single and (m <= FEW or k <= FEW):
         _streamed(a, b, c)

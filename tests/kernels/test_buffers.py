@@ -1,5 +1,8 @@
 """The pool of large arrays: memory comes back when nothing is left on it, and the pool stays within what was in use."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -63,6 +66,38 @@ def test_threads_never_get_the_same_memory():
     for thread in threads:
         thread.join()
     assert not any(wrong)
+
+
+def test_what_the_system_refuses_leaves_no_trace(pool):
+    keep = buffers.empty(MB, np.float32)
+    buffers.empty(2 * MB, np.float32)  # idle at once
+    with pytest.raises(MemoryError):
+        buffers.empty((1 << 50,), np.float32)
+    assert buffers.statistics() == {"used": keep.nbytes, "idle": 0, "peak": 3 * keep.nbytes}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_can_allocate_while_a_thread_of_the_parent_was_doing_so():
+    code = """
+import os, threading
+import numpy as np
+from minigrad.kernels import buffers
+
+def hold():
+    for _ in range(20_000):
+        buffers.empty(1 << 18, np.float32)
+
+thread = threading.Thread(target=hold)
+thread.start()
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        buffers.empty(1 << 18, np.float32)[:] = 1
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+thread.join()
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
 
 
 def test_large_results_come_from_the_pool_and_go_back(pool):

@@ -1,5 +1,7 @@
 """The matrix product against the literal loops and NumPy."""
 
+import warnings
+
 import numba
 import numpy as np
 import pytest
@@ -67,3 +69,11 @@ def test_large_products_and_threads(shape, a_order, b_order):
         np.testing.assert_array_equal(c, cpu.matmul(a, b))
     finally:
         numba.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("size", [2, 100])
+def test_infinities_are_silent(size):
+    a, b = np.full((size, size), np.inf, np.float32), np.zeros((size, size), np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(cpu.matmul(a, b)).all()
