@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 import torch
+
 from minigrad.kernels import cpu
 from minigrad.kernels.limits import multiply_add_limit
 

@@ -10,6 +10,7 @@ import sys
 import numba
 import numpy as np
 import torch
+
 from minigrad.kernels import cpu
 
 from .timing import interleave, machine

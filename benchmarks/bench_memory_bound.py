@@ -10,8 +10,9 @@ import math
 import numba
 import numpy as np
 import torch
-from minigrad.kernels import cpu, scalars
 from torch.nn import functional as F
+
+from minigrad.kernels import cpu, scalars
 
 from .timing import interleave, machine
 

@@ -10,6 +10,7 @@ tensor([2., 4., 6.])
 """
 
 import importlib
+from math import e, inf, nan, pi
 
 from . import autograd, kernels
 from .autograd import (
@@ -57,8 +58,21 @@ from .ops import Generator, default_generator, functions
 
 globals().update(functions)
 
-from . import linalg, nn, optim, utils  # noqa: E402
+from . import accelerator, amp, backends, cuda, linalg, nn, optim, utils  # noqa: E402
+from .amp import autocast  # noqa: E402
 from .serialization import CheckpointError, load, save  # noqa: E402
+from .settings import (  # noqa: E402
+    are_deterministic_algorithms_enabled,
+    compile,
+    get_default_device,
+    get_float32_matmul_precision,
+    set_default_device,
+    set_float32_matmul_precision,
+    set_printoptions,
+    use_deterministic_algorithms,
+)
+
+newaxis = None
 
 __version__ = "0.1.0"
 _LAZY = ("profiler", "testing", "vision", "viz")  # the upper floors are imported when first used

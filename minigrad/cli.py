@@ -1,4 +1,4 @@
-"""The command line: `minigrad doctor`, `minigrad warmup`; also `python -m minigrad`."""
+"""The command line: `minigrad run`, `doctor`, `warmup`; also `python -m minigrad`."""
 
 import argparse
 import importlib
@@ -28,9 +28,24 @@ def _warmup(options):
         print(report)
 
 
+def _run(options):
+    dropin = importlib.import_module("minigrad.dropin")
+    if not options.check:
+        return dropin.prepare(options.script, options.arguments)
+    missing = dropin.check(options.script)
+    print("\n".join(map(str, missing)) or f"{options.script}: minigrad has every name that it uses")
+    sys.exit(1 if missing else 0)
+
+
 def _parser():
     parser = argparse.ArgumentParser(prog="minigrad", description="Tools around minigrad.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run a script written for PyTorch on minigrad, unchanged")
+    run.add_argument("--check", action="store_true", help="do not run it: list the names it uses that minigrad lacks")
+    run.add_argument("script", metavar="SCRIPT")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="what the script gets as sys.argv")
+    run.set_defaults(run=_run)
 
     doctor = commands.add_parser("doctor", help="what minigrad finds on this machine, and the machine's limits")
     doctor.add_argument("--json", action="store_true", help="print JSON")
@@ -49,7 +64,9 @@ def main(arguments=None):
     """Run the command line (by default that of the process); mistakes of the user's end with status 2 and a line."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        script = options.run(options)
     except (ValueError, ImportError) as error:
         print(f"minigrad: {error}", file=sys.stderr)
         sys.exit(2)
+    if script is not None:
+        script()  # its errors are its own

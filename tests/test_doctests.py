@@ -4,10 +4,10 @@ import doctest
 import importlib
 import pkgutil
 
-import minigrad.kernels
 import pytest
 
 import minigrad
+import minigrad.kernels
 
 MODULES = sorted(
     {"minigrad", "minigrad.kernels"}

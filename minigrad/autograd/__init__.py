@@ -2,7 +2,7 @@
 
 from . import functional, graph
 from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
-from .device import Device, MemoryFormat, channels_last, contiguous_format, preserve_format
+from .device import Device, MemoryFormat, channels_last, contiguous_format, present, preserve_format
 from .dtypes import get_default_dtype, promote_types, result_type, set_default_dtype
 from .engine import backward, grad, gradient_edge
 from .function import Function, once_differentiable
@@ -20,6 +20,7 @@ from .state import (
     state,
 )
 from .tensor import HookHandle, Size, Storage, Tensor, View, check_dim
+from .variable import Variable
 
 __all__ = [
     "AccumulateGrad",
@@ -35,6 +36,7 @@ __all__ = [
     "Size",
     "Storage",
     "Tensor",
+    "Variable",
     "View",
     "backward",
     "channels_last",
@@ -55,6 +57,7 @@ __all__ = [
     "is_inference_mode_enabled",
     "no_grad",
     "once_differentiable",
+    "present",
     "preserve_format",
     "promote_types",
     "result_type",

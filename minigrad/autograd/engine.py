@@ -84,10 +84,10 @@ def _check_count(node, results):
         )
 
 
-def _accumulate(variable, grad, create_graph, last_use=False):
+def _accumulate(variable, grad, create_graph):
     """Add to `.grad`: memory of its own, laid out like the variable, since optimizers and users write into it.
 
-    With `last_use` the walk has no more use for `grad`, whose memory is taken over if nobody else knows it.
+    The memory of a `grad` that nobody else knows is taken over.
     """
     known = variable._grad
     if create_graph:
@@ -95,7 +95,7 @@ def _accumulate(variable, grad, create_graph, last_use=False):
     elif known is None:
         array, like = grad._array, variable._array
         # only the name `grad` knows the tensor, only the tensor and the name `array` know the array
-        if last_use and array.strides == like.strides and references(grad) == 1 and unshared(array, 2):
+        if array.strides == like.strides and references(grad) == 1 and unshared(array, 2):
             variable._grad = Tensor._wrap(array)
         else:
             own = np.empty_like(like)
@@ -144,7 +144,7 @@ def run(roots, *, retain_graph, create_graph, targets=None):
                         "its requires_grad had been switched off, and an older graph still leads to it"
                     )
                 if targets is None and leaf is not None and leaf.requires_grad:
-                    _accumulate(leaf, grads.pop(), create_graph, last_use=True)
+                    _accumulate(leaf, grads.pop(), create_graph)
                 continue
             if wanted is not None and not any(edge is not None and edge[0] in wanted for edge in node.edges):
                 continue

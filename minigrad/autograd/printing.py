@@ -4,19 +4,44 @@ import numpy as np
 
 from . import dtypes
 
-PRECISION, EDGE_ITEMS, THRESHOLD, LINE_WIDTH = 4, 3, 1000, 80
+_PROFILES = {  # precision, threshold, edgeitems, linewidth
+    "default": (4, 1000, 3, 80),
+    "short": (2, 1000, 2, 80),
+    "full": (4, np.inf, 3, 80),
+}
+
+
+class _Options:
+    """What `minigrad.set_printoptions` sets."""
+
+    def __init__(self):
+        self.set(profile="default")
+
+    def set(self, precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None):
+        """Set what is not None; a profile first."""
+        if profile is not None:
+            if profile not in _PROFILES:
+                raise ValueError(f"profile must be one of {', '.join(_PROFILES)}, not {profile!r}")
+            self.precision, self.threshold, self.edgeitems, self.linewidth = _PROFILES[profile]
+        self.sci_mode = sci_mode  # None leaves it to the numbers, as in PyTorch each call says it anew
+        given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
+        vars(self).update({name: value for name, value in given.items() if value is not None})
+
+
+options = _Options()
 
 
 def _float_format(values):
     """(width, function that prints one element) for floating-point `values`: what the nonzero finite ones need."""
     sized = values[np.isfinite(values) & (values != 0)].astype(np.float64)
     largest, smallest = (np.abs(sized).max(), np.abs(sized).min()) if sized.size else (1.0, 1.0)
-    if largest / smallest > 1000 or largest > 1e8 or smallest < 1e-4:
-        spec, point = f".{PRECISION}e", ""
+    wide = largest / smallest > 1000 or largest > 1e8 or smallest < 1e-4
+    if wide if options.sci_mode is None else options.sci_mode:
+        spec, point = f".{options.precision}e", ""
     elif (sized == np.floor(sized)).all():
         spec, point = ".0f", "."
     else:
-        spec, point = f".{PRECISION}f", ""
+        spec, point = f".{options.precision}f", ""
 
     def text(value):
         return format(value, spec) + (point if np.isfinite(value) else "")
@@ -27,8 +52,8 @@ def _float_format(values):
 def _shown(array):
     """The elements that are printed: of a large array, those at the edges."""
     for axis in range(array.ndim):
-        if array.shape[axis] > 2 * EDGE_ITEMS:
-            array = np.take(array, [*range(EDGE_ITEMS), *range(-EDGE_ITEMS, 0)], axis)
+        if array.shape[axis] > 2 * options.edgeitems:
+            array = np.take(array, [*range(options.edgeitems), *range(-options.edgeitems, 0)], axis)
     return array
 
 
@@ -36,7 +61,7 @@ def format_array(array, indent):
     """`array` as nested brackets, continued lines indented by `indent`."""
     if array.size == 0:
         return "[]"
-    summarise = array.size > THRESHOLD
+    summarise = array.size > options.threshold
     values = (_shown(array) if summarise else array).reshape(-1)
     if array.dtype.kind == "f":
         width, text = _float_format(values)
@@ -46,13 +71,13 @@ def format_array(array, indent):
     def block(part, indent):
         if part.ndim == 0:
             return text(part[()]).rjust(width)
-        cut = summarise and len(part) > 2 * EDGE_ITEMS
-        indices = [*range(EDGE_ITEMS), None, *range(-EDGE_ITEMS, 0)] if cut else range(len(part))
+        cut = summarise and len(part) > 2 * options.edgeitems
+        indices = [*range(options.edgeitems), None, *range(-options.edgeitems, 0)] if cut else range(len(part))
         gap, margin = ("..." if part.ndim > 1 else " ..."), " " * (indent + 1)
         entries = [gap if i is None else block(part[i, ...], indent + 1) for i in indices]
         if part.ndim > 1:
             return "[" + ("," + "\n" * (part.ndim - 1) + margin).join(entries) + "]"
-        step = max(1, (LINE_WIDTH - indent) // (width + 2))
+        step = max(1, (options.linewidth - indent) // (width + 2))
         lines = [", ".join(entries[start : start + step]) for start in range(0, len(entries), step)]
         return "[" + f",\n{margin}".join(lines) + "]"
 
@@ -74,7 +99,7 @@ def tensor_repr(tensor):
     text = "tensor(" + format_array(array, len("tensor("))
     column = len(text) - text.rfind("\n") + 1
     for note in notes:
-        if column + len(note) + 2 > LINE_WIDTH:
+        if column + len(note) + 2 > options.linewidth:
             text, column = f"{text},\n{' ' * len('tensor(')}{note}", len("tensor(") + len(note)
         else:
             text, column = f"{text}, {note}", column + len(note) + 2

@@ -66,6 +66,7 @@ from . import (  # noqa: F401
     splitting,
     statistics,
     strided,
+    tensor_types,
     unfolding,
     views,
 )

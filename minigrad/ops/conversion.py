@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minigrad.autograd import Device, Operation, Tensor, channels_last, contiguous_format, preserve_format
+from minigrad.autograd import Device, Operation, Tensor, channels_last, contiguous_format, present, preserve_format
 from minigrad.autograd.dtypes import SUPPORTED, TORCH_NAMES, as_dtype
 from minigrad.kernels import kernels_for
 
@@ -87,7 +87,7 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
     if len(flags) == 2:  # by position, `copy` comes after `non_blocking`
         copy = flags[1]
     if device is not None:
-        Device(device)
+        present(device)
     if dtype is not None and as_dtype(dtype) != self._array.dtype:
         result = Cast.apply(self, as_dtype(dtype))
     else:
@@ -118,7 +118,7 @@ def type(self, dtype=None):
         if not named:
             raise ValueError(f"invalid type: {dtype!r}\nhint: a dtype, or a name such as 'torch.FloatTensor'")
         dtype = named[0]
-    return self.to(dtype)
+    return self.to(getattr(dtype, "dtype", dtype))  # a class such as minigrad.FloatTensor has one
 
 
 def _conversion(name, dtype):

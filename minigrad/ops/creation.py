@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from minigrad.autograd import Device, Tensor, contiguous_format, get_default_dtype, preserve_format, promote_types
+from minigrad.autograd import Tensor, contiguous_format, get_default_dtype, present, preserve_format, promote_types
 from minigrad.autograd.dtypes import as_dtype, native
 
 from .registry import function
@@ -17,7 +17,7 @@ _PLAIN = frozenset((int, float, bool))
 def finish(array, requires_grad, device=None):
     """`array` as a leaf tensor on `device`."""
     if device is not None:
-        Device(device)
+        present(device)
     if requires_grad and array.dtype.kind != "f":
         raise RuntimeError(
             f"Only Tensors of floating point and complex dtype can require gradients\nhint: this one is {array.dtype}"

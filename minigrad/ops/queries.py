@@ -5,7 +5,7 @@ from minigrad.autograd.dtypes import result_type as _result_type
 
 from .arithmetic import only_tensors
 from .comparison import array_of
-from .registry import both, function
+from .registry import both, function, method
 
 
 @function
@@ -74,3 +74,69 @@ def result_type(tensor1, tensor2):
     dtype('float32')
     """
     return _result_type(array_of(tensor1), array_of(tensor2))
+
+
+@method()
+def nelement(self):
+    """The number of elements; the old name of `numel` (`torch.Tensor.nelement`)."""
+    return self._array.size
+
+
+@method()
+def ndimension(self):
+    """The number of dimensions; the old name of `dim` (`torch.Tensor.ndimension`)."""
+    return self._array.ndim
+
+
+@method()
+def get_device(self):
+    """The number of the GPU that holds the tensor, -1 for none (`torch.Tensor.get_device`)."""
+    return -1
+
+
+@both()
+def is_signed(input):
+    """Whether the dtype knows negative numbers (`torch.is_signed`).
+
+    >>> import minigrad
+    >>> minigrad.is_signed(minigrad.ones(1)), minigrad.is_signed(minigrad.ones(1, dtype=minigrad.uint8))
+    (True, False)
+    """
+    return input._array.dtype.kind in "if"
+
+
+@both()
+def is_same_size(input, other):
+    """Whether two tensors have the same shape (`torch.Tensor.is_same_size`).
+
+    >>> import minigrad
+    >>> minigrad.is_same_size(minigrad.ones(2, 1), minigrad.ones(2))
+    False
+    """
+    return input._array.shape == other._array.shape
+
+
+@method()
+def is_pinned(self):
+    """Whether the memory is locked for a GPU's copies: never so far (`torch.Tensor.is_pinned`)."""
+    return False
+
+
+@method()
+def pin_memory(self):
+    """The tensor itself: without a GPU there is nothing to lock its memory for (`torch.Tensor.pin_memory`)."""
+    return self
+
+
+@function
+def typename(obj):
+    """The name of a tensor's type, or the full name of another object's (`torch.typename`).
+
+    >>> import minigrad
+    >>> minigrad.typename(minigrad.ones(1)), minigrad.typename("text")
+    ('torch.FloatTensor', 'str')
+    """
+    if isinstance(obj, Tensor):
+        return obj.type()
+    kind = type(obj)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -6,7 +6,7 @@ import secrets
 
 import numpy as np
 
-from minigrad.autograd import Device, Tensor, get_default_dtype
+from minigrad.autograd import Tensor, get_default_dtype, present
 from minigrad.autograd.dtypes import as_dtype, int64
 
 from .arithmetic import not_implemented
@@ -25,7 +25,7 @@ class Generator:
     """
 
     def __init__(self, device="cpu"):
-        self.device = Device(device)
+        self.device = present(device)
         self.manual_seed(67280421310721)
 
     def manual_seed(self, seed):

@@ -5,6 +5,8 @@ import pytest
 from torch_oracle import same_error, same_program
 
 import minigrad as mg
+from minigrad.autograd import Operation
+from minigrad.ops.inplace import assign
 
 
 def leaf(m, *shape):
@@ -103,3 +105,62 @@ def test_a_leaf_takes_over_a_gradient_that_nobody_else_knows():
     (a + b).backward(seed)
     a.grad.add_(1)
     assert b.grad.tolist() == seed.tolist() == [1, 1, 1]
+
+
+class Keeping(Operation):
+    """twice x, in an array that the class keeps; a view of x is saved"""
+
+    formula = "dx = x · dy"
+    kept = None
+
+    @staticmethod
+    def forward(ctx, x):
+        Keeping.kept = x * 2
+        ctx.save_for_backward(x[::-1])
+        return Keeping.kept
+
+    @staticmethod
+    def backward(ctx, dy):
+        return ctx.saved_tensors[0].flip(0) * dy
+
+
+def test_a_write_leaves_alone_what_the_operation_kept():
+    x = mg.arange(3.0, requires_grad=True)
+    y = x * 1
+    assign(y, Keeping)
+    y.detach().add_(1)
+    assert Keeping.kept.tolist() == [0, 2, 4], "the result is still known, and must not become the tensor's memory"
+    y.sum().backward()
+    assert x.grad.tolist() == [0, 1, 2], "the saved view is of the values before the write"
+
+
+class Giving(Operation):
+    """x, with a gradient whose address is noted"""
+
+    formula = "dx = dy · 1"
+    address = None
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.copy()
+
+    @staticmethod
+    def backward(ctx, dy):
+        gradient = dy * 1
+        Giving.address = gradient.data_ptr()
+        return gradient
+
+
+def test_a_gradient_that_nobody_knows_becomes_grad_without_a_copy():
+    x = mg.ones(3, requires_grad=True)
+    Giving.apply(x).sum().backward()
+    assert x.grad.data_ptr() == Giving.address
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_grad_is_laid_out_like_its_leaf(order):
+    x = mg.from_numpy(np.ones((3, 4), order=order)).requires_grad_()
+    for use in (lambda: x * 2, lambda: (x.t() @ mg.ones(3, 2, dtype=mg.float64)), lambda: x.t().clone() * 3):
+        x.grad = None
+        use().sum().backward()
+        assert x.grad.stride() == x.stride()

@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+
 from minigrad.kernels import buffers, cpu
 
 MB = 1 << 18  # float32 elements

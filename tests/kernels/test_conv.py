@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from layouts import arrays
+
 from minigrad.kernels import cpu, reference, winograd
 
 DTYPES = st.sampled_from([np.float32, np.float64])

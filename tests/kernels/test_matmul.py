@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from layouts import read_only
+
 from minigrad.kernels import cpu, reference
 
 DTYPES = st.sampled_from([np.float32, np.float64])

@@ -10,6 +10,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+
 from minigrad.kernels.jit import jit, pool_jit
 from minigrad.kernels.parallel import parallel_for
 

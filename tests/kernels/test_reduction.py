@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 from memory import DTYPES, TOLERANCE, arrays, assert_same, one_and_two_threads, unchanged
+
 from minigrad.kernels import cpu, reference
 
 KINDS = {

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from memory import arrays, assert_same, one_and_two_threads, unchanged
-from minigrad.kernels import cpu, reference
 
+from minigrad.kernels import cpu, reference
 from minigrad.testing import LAYOUTS, lay_out
 
 DTYPES = st.sampled_from(["float32", "float64", "int64"])

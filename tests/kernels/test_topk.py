@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from memory import one_and_two_threads, unchanged
-from minigrad.kernels import cpu, reference
 
+from minigrad.kernels import cpu, reference
 from minigrad.testing import LAYOUTS, lay_out
 
 
