@@ -284,13 +284,15 @@ def grad(
     grad_outputs=None,
     retain_graph=None,
     create_graph=False,
+    only_inputs=True,
     allow_unused=None,
+    *,
     materialize_grads=False,
 ):
     """The gradients of `outputs` with respect to `inputs`, as a tuple; no `.grad` is touched (`torch.autograd.grad`).
 
     `create_graph=True` makes them differentiable again. An input that the outputs do not depend on is an error unless
-    `allow_unused` (None is returned for it) or `materialize_grads` (zeros are).
+    `allow_unused` (None is returned for it) or `materialize_grads` (zeros are). `only_inputs` may only be True.
 
     >>> import minigrad
     >>> x = minigrad.tensor(2.0, requires_grad=True)
@@ -299,6 +301,8 @@ def grad(
     >>> ddx
     tensor(12.)
     """
+    if not only_inputs:
+        raise ValueError("only_inputs=False is no longer possible\nhint: backward(inputs=None) reaches all leaves")
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."

@@ -6,7 +6,7 @@ import importlib.machinery
 import sys
 import types
 
-from .names import counterpart, describe_missing, lookup
+from .names import MODULES, counterpart, describe_missing, lookup
 
 ROOTS = ("torch", "torchvision")
 VERSIONS = {"torch": "2.13.0+minigrad", "torchvision": "0.28.0+minigrad"}  # scripts compare them
@@ -24,12 +24,14 @@ class StandIn(types.ModuleType):
         if name.startswith("__"):
             if name == "__version__" and self.__name__ in VERSIONS:
                 return VERSIONS[self.__name__]
+            if name == "__all__":  # what `from torch.nn import *` brings
+                return [name for name in dir(self) if name[0] != "_" and hasattr(self, name)]
             raise AttributeError(f"module '{self.__name__}' has no attribute '{name}'")
         try:
             found = lookup(self.__name__, name)
         except AttributeError:
-            if isinstance(sys.modules.get(full), StandIn):  # a module in PyTorch, part of a whole in minigrad
-                return sys.modules[full]
+            if full in MODULES or isinstance(sys.modules.get(full), StandIn):  # a module in PyTorch alone
+                return importlib.import_module(full)
             raise MissingName(describe_missing(full), name=name, obj=self) from None
         return importlib.import_module(full) if isinstance(found, types.ModuleType) else found
 
@@ -71,9 +73,6 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def create_module(self, spec):
         """A stand-in, or what raises when used if minigrad has nothing of that name."""
-        parent = spec.name.rpartition(".")[0]
-        if isinstance(sys.modules.get(parent), Missing):
-            raise ModuleNotFoundError(describe_missing(spec.name), name=spec.name)
         kind = Missing if counterpart(spec.name) is None else StandIn
         return kind(spec.name, f"Stands for {spec.name} while a script runs on minigrad.")
 
@@ -82,11 +81,12 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 _finder = Finder()
+_set_aside: dict[str, types.ModuleType] = {}  # PyTorch's own modules, which cannot be loaded a second time
 
 
-def _forget():
-    for name in [name for name in sys.modules if name.partition(".")[0] in ROOTS]:
-        del sys.modules[name]
+def _take_away():
+    names = [name for name in sys.modules if name.partition(".")[0] in ROOTS]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 def install():
@@ -100,7 +100,7 @@ def install():
     >>> uninstall()
     """
     if _finder not in sys.meta_path:
-        _forget()
+        _set_aside.update(_take_away())
         sys.meta_path.insert(0, _finder)
 
 
@@ -108,4 +108,6 @@ def uninstall():
     """Let the imports mean what they meant before `install`."""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
-        _forget()
+        _take_away()
+        sys.modules.update(_set_aside)
+        _set_aside.clear()

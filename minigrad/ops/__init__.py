@@ -33,6 +33,7 @@ from . import (  # noqa: F401
     index,
     inplace,
     joining,
+    legacy,
     linear_systems,
     loss,
     margin_loss,
@@ -66,7 +67,6 @@ from . import (  # noqa: F401
     splitting,
     statistics,
     strided,
-    tensor_types,
     unfolding,
     views,
 )

@@ -1,12 +1,15 @@
-"""PyTorch's old tensor types, `FloatTensor` and its like: a dtype in the form of a class."""
+"""Names of PyTorch's early days: tensor types such as `FloatTensor`, a dtype in the form of a class, and `range`."""
+
+import warnings
 
 import numpy as np
 
-from minigrad.autograd import Tensor, set_default_dtype
+from minigrad.autograd import Tensor, get_default_dtype, set_default_dtype
 from minigrad.autograd.dtypes import SUPPORTED, TORCH_NAMES
 
 from .creation import empty, tensor
 from .registry import function
+from .sequences import arange
 
 
 class TensorType(type):
@@ -61,3 +64,25 @@ def set_default_tensor_type(t):
             raise TypeError(f"invalid type object: {t}\nhint: 'torch.FloatTensor' or 'torch.DoubleTensor'")
         return set_default_dtype(named[0])
     return set_default_dtype(t.dtype)
+
+
+@function
+def range(start=0, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
+    """The numbers from `start` up to and including `end`, floats unless told otherwise (`torch.range`, deprecated).
+
+    >>> import warnings
+    >>> warnings.simplefilter("ignore")
+    >>> range(1, 3)
+    tensor([1., 2., 3.])
+    """
+    warnings.warn("range is deprecated: use arange, which like Python's range does not include its end", stacklevel=2)
+    if end is None:
+        raise TypeError('range() missing 1 required positional arguments: "end"')
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    count = int((end - start) / step) + 1
+    dtype = get_default_dtype() if dtype is None else dtype
+    numbers = start + step * arange(count, dtype=np.dtype("float64"), device=device)
+    return numbers.to(dtype).requires_grad_(requires_grad)
