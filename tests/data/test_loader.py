@@ -181,13 +181,6 @@ def test_streams_have_no_order(options, message):
     data.DataLoader(Numbers(3), shuffle=False)
 
 
-def test_workers_are_refused():
-    with pytest.raises(ValueError, match="hint: pass num_workers=0"):
-        data.DataLoader(range(3), num_workers=2)
-    with pytest.raises(ValueError, match="prefetch_factor"):
-        data.DataLoader(range(3), prefetch_factor=2)
-
-
 def test_empty_dataset():
     assert list(data.DataLoader(Squares(0))) == []
     with pytest.raises(ValueError, match="num_samples should be a positive integer value, but got num_samples=0"):

@@ -4,7 +4,10 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Generic, TypeVar
 
+from minigrad.autograd.dtypes import float64
+from minigrad.ops.creation import as_tensor
 from minigrad.ops.random import randint, randperm
+from minigrad.ops.sampling import multinomial
 
 Key = TypeVar("Key", covariant=True)
 
@@ -109,6 +112,46 @@ class SubsetRandomSampler(Sampler[int]):
 
     def __len__(self) -> int:
         return len(self.indices)
+
+
+class WeightedRandomSampler(Sampler[int]):
+    """Indices drawn with given probabilities.
+
+    Args:
+        weights: the weight of each index, not necessarily adding up to 1.
+        num_samples: how many to draw.
+        replacement: whether an index may come twice.
+        generator: source of randomness; the default generator when None.
+
+    Raises:
+        ValueError: `num_samples` is not a positive int, `replacement` not a bool, or the weights are not in one line.
+
+    PyTorch's `torch.utils.data.WeightedRandomSampler`.
+
+    >>> list(WeightedRandomSampler([0.0, 2.0, 0.0], num_samples=3))
+    [1, 1, 1]
+    """
+
+    def __init__(self, weights: Sequence[float], num_samples: int, replacement: bool = True, generator=None):
+        if not _is_positive(num_samples):
+            raise ValueError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
+        if not isinstance(replacement, bool):
+            raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
+        self.weights = as_tensor(weights, dtype=float64)
+        if self.weights.ndim != 1:
+            raise ValueError(
+                f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}"
+            )
+        self.num_samples = num_samples
+        self.replacement = replacement
+        self.generator = generator
+
+    def __iter__(self) -> Iterator[int]:
+        drawn = multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator)
+        yield from drawn.tolist()
+
+    def __len__(self) -> int:
+        return self.num_samples
 
 
 class BatchSampler(Sampler[list[int]]):
