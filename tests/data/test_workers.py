@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+import traceback
 
 import numpy as np
 import pytest
@@ -89,7 +91,7 @@ def test_each_sample_of_an_epoch_has_its_own_random_numbers():
 def test_a_stream_is_shared_by_its_workers(workers, size):
     loader = data.DataLoader(Shared(10), batch_size=size, num_workers=workers)
     batches = [np.atleast_1d(batch if size is None else batch.numpy()).tolist() for batch in loader]
-    assert sorted(sum(batches, [])) == list(range(10))
+    assert sorted(number for batch in batches for number in batch) == list(range(10))
     if workers == 2 and size == 4:
         assert batches == [[0, 2, 4, 6], [1, 3, 5, 7], [8], [9]]
 
@@ -110,7 +112,7 @@ def test_a_workers_error_reaches_the_caller_with_its_traceback(context):
     loader = data.DataLoader(Failing(), num_workers=1, multiprocessing_context=context)
     with pytest.raises(KeyError, match="no such picture") as caught:
         list(loader)
-    shown = "".join(__import__("traceback").format_exception(caught.value))
+    shown = "".join(traceback.format_exception(caught.value))
     assert "__getitem__" in shown and "test_workers.py" in shown
     assert f"Caught in DataLoader worker {'thread' if context is None else 'process'} 0" in shown
 
@@ -159,11 +161,11 @@ def test_the_data_sets_own_timeout_is_its_own():
 
 
 def test_breaking_off_an_epoch_ends_its_workers():
-    before = __import__("threading").active_count()
+    before = threading.active_count()
     for _ in range(3):
         for _ in data.DataLoader(Noisy(1000), num_workers=3):
             break
-    assert __import__("threading").active_count() <= before
+    assert threading.active_count() <= before
 
 
 SCRIPT = """
