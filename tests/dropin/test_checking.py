@@ -63,5 +63,5 @@ def test_files_beside_the_script_are_read_too(tmp_path):
 def test_a_file_that_cannot_be_read_is_a_clear_error(tmp_path, content):
     if content is not None:
         (tmp_path / "a.py").write_bytes(content)
-    with pytest.raises(ValueError, match="a.py"):
+    with pytest.raises(ValueError, match=r"a\.py"):
         check(tmp_path / "a.py")

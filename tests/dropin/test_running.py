@@ -29,7 +29,8 @@ def test_a_script_is_the_main_module_with_its_arguments_and_folder(tmp_path):
     (tmp_path / "beside.py").write_text("import torch\nvalue = torch.ones(2)")
     path = script(
         tmp_path,
-        "import sys, beside, torch\nprint(__name__, __file__, sys.argv[1:], beside.value.sum().item(), torch.__version__)",
+        "import sys, beside, torch\n"
+        "print(__name__, __file__, sys.argv[1:], beside.value.sum().item(), torch.__version__)",
     )
     done = minigrad_run(path, "--epochs", "3", "-v")
     assert done.stdout == f"__main__ {path} ['--epochs', '3', '-v'] 2.0 2.13.0+minigrad\n", done.stderr
