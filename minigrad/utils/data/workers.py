@@ -173,7 +173,7 @@ class Workers:
     def _broken(self, worker: int) -> RuntimeError:
         return RuntimeError(
             f"DataLoader worker {self.kind} {worker} exited unexpectedly\nhint: it was killed (by the system, if "
-            "memory ran out), or what it needs cannot be unpickled there: with processes, the script's own work belongs "
+            "memory ran out), or what it needs cannot be unpickled there: with processes, a script's own work belongs "
             'under if __name__ == "__main__":'
         )
 
