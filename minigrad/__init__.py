@@ -76,7 +76,7 @@ newaxis = None
 
 __version__ = "0.1.0"
 _LAZY = ("profiler", "testing", "vision", "viz")  # the upper floors are imported when first used
-_LAZY_NAMES = {"profile": "profiler", "summary": "overview", "warmup": "compiling"}  # and so are these functions of theirs
+_LAZY_NAMES = {"profile": "profiler", "summary": "overview", "warmup": "compiling"}  # so are these functions
 
 
 def __getattr__(name):
