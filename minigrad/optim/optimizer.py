@@ -362,3 +362,16 @@ def count(state):
     step = state["step"]._array
     step += 1
     return step.item()
+
+
+def descent(parameter, group):
+    """The gradient with the group's `maximize` and `weight_decay` (if it is not decoupled) applied, a tensor."""
+    grad = -parameter.grad if group["maximize"] else parameter.grad
+    decayed = group.get("weight_decay", 0) != 0 and not group.get("decoupled_weight_decay")
+    return grad.add(parameter, alpha=group["weight_decay"]) if decayed else grad
+
+
+def decay(parameter, group):
+    """Shrink the parameter by the group's weight decay, if that is decoupled from the gradient."""
+    if group["decoupled_weight_decay"] and group["weight_decay"] != 0:
+        parameter.mul_(1 - float(group["lr"]) * group["weight_decay"])
