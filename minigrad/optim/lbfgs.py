@@ -136,7 +136,9 @@ class LBFGS(Optimizer):
     def _gradient(self):
         """The gradients of all parameters in one vector."""
         params = self.param_groups[0]["params"]
-        return functions["cat"]([(functions["zeros_like"](p) if p.grad is None else p.grad).reshape(-1) for p in params])
+        return functions["cat"](
+            [(functions["zeros_like"](p) if p.grad is None else p.grad).reshape(-1) for p in params]
+        )
 
     def _move(self, t, d):
         """Move all parameters by t · d."""

@@ -236,7 +236,9 @@ class Optimizer:
                     f"\nhint: it has {len(loaded['params'])} parameters, this optimizer {len(own['params'])}"
                 )
         parameters = {
-            number: p for own, loaded in zip(self.param_groups, groups) for number, p in zip(loaded["params"], own["params"])
+            number: p
+            for own, loaded in zip(self.param_groups, groups)
+            for number, p in zip(loaded["params"], own["params"])
         }
         self.state = defaultdict(dict)
         for number, state in state_dict["state"].items():
@@ -317,7 +319,7 @@ def _fitted(value, parameter, key=None):
 
 def check(name, value, high=float("inf")):
     """A setting from 0 to below `high`, or PyTorch's ValueError."""
-    if not 0.0 <= value or not (value < high or high == float("inf")):
+    if not value >= 0.0 or not (value < high or high == float("inf")):
         raise ValueError(f"Invalid {name}: {value}")
 
 
