@@ -195,13 +195,10 @@ def _update(kernel, params, grads, states, *settings):
     if not params:
         return
     rows, written = [params, grads, *states], ()
-    dtypes, shapes = set(map(_dtype, params)), list(map(_shape, params))
-    if len(dtypes) != 1:
-        raise ValueError(f"the parameters of one call must have one dtype, but there are {sorted(map(str, dtypes))}")
-    for row in rows[1:]:
-        if set(map(_dtype, row)) != dtypes or list(map(_shape, row)) != shapes:
-            raise ValueError("a gradient or state must have its parameter's shape and dtype")
-    if not all(all(map(_usable, row)) for row in rows):
+    shapes, dtype = list(map(_shape, params)), params[0].dtype
+    if any(list(map(_shape, row)) != shapes for row in rows):
+        raise ValueError("a gradient or state must have its parameter's shape")
+    if not (dtype.isnative and all(set(map(_dtype, row)) == {dtype} and all(map(_usable, row)) for row in rows)):
         rows, written = _laid_out(rows)
     arrays = np.array([list(map(id, row)) for row in rows])
     starts = np.array(list(accumulate(map(_size, params), initial=0)))
@@ -218,6 +215,9 @@ def _laid_out(rows):
     orders = [memory_order(param) for param in rows[0]]
     turned = [[array.transpose(axes) for array, axes in zip(row, orders)] for row in rows]
     result = [[dense(array) for array in row] for row in turned]
+    dtypes = {array.dtype for row in result for array in row}
+    if len(dtypes) != 1:
+        raise ValueError(f"the arrays of one call must have one dtype, but there are {sorted(map(str, dtypes))}")
     return result, [
         (array, copy)
         for number, (row, copies) in enumerate(zip(turned, result))

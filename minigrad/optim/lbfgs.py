@@ -108,7 +108,7 @@ class LBFGS(Optimizer):
         return first_loss
 
     def _direction(self, state, grad, history_size):
-        """-H · grad, H the inverse Hessian as the last steps have it (algorithm 7.4); notes the last step in `state`."""
+        """-H · grad, H the inverse Hessian as the last steps have it (algorithm 7.4); notes that in `state`."""
         if state["n_iter"] == 1:
             state["old_dirs"], state["old_stps"], state["ro"], state["H_diag"] = [], [], [], 1
             return -grad

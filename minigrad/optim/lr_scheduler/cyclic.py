@@ -16,10 +16,7 @@ def _set_momentum(group, value, use_beta1):
 class _Cycle(LRScheduler):
     """What both schedules share: the range of the momentum."""
 
-    def _start_momentum(self, optimizer, cycle_momentum, base_momentum, max_momentum, last_epoch):
-        self.cycle_momentum = cycle_momentum
-        if not cycle_momentum:
-            return [], []
+    def _start_momentum(self, optimizer, base_momentum, max_momentum, last_epoch):
         if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
             raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
         self.use_beta1 = "betas" in optimizer.defaults
@@ -68,9 +65,11 @@ class CyclicLR(_Cycle):
             raise ValueError("mode is invalid and scale_fn is None")
         self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
         self.scale_mode = scale_mode if scale_fn is not None else "iterations" if mode == "exp_range" else "cycle"
-        self.base_momentums, self.max_momentums = self._start_momentum(
-            optimizer, cycle_momentum, base_momentum, max_momentum, last_epoch
-        )
+        self.cycle_momentum = cycle_momentum
+        if cycle_momentum:
+            self.base_momentums, self.max_momentums = self._start_momentum(
+                optimizer, base_momentum, max_momentum, last_epoch
+            )
         super().__init__(optimizer, last_epoch)
         self.base_lrs = base_lrs
 
@@ -87,8 +86,9 @@ class CyclicLR(_Cycle):
         x = 1.0 + self.last_epoch / self.total_size - cycle
         height = x / self.step_ratio if x <= self.step_ratio else (x - 1) / (self.step_ratio - 1)
         scale = self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
-        for group, low, high in zip(self.optimizer.param_groups, self.base_momentums, self.max_momentums):
-            _set_momentum(group, high - (high - low) * height * scale, self.use_beta1)
+        if self.cycle_momentum:
+            for group, low, high in zip(self.optimizer.param_groups, self.base_momentums, self.max_momentums):
+                _set_momentum(group, high - (high - low) * height * scale, self.use_beta1)
         return [low + (high - low) * height * scale for low, high in zip(self.base_lrs, self.max_lrs)]
 
     def state_dict(self):
@@ -158,7 +158,9 @@ class OneCycleLR(_Cycle):
             for group, high in zip(optimizer.param_groups, highs):
                 group["initial_lr"] = high / div_factor
                 group["max_lr"], group["min_lr"] = high, group["initial_lr"] / final_div_factor
-        self._start_momentum(optimizer, cycle_momentum, base_momentum, max_momentum, last_epoch)
+        self.cycle_momentum = cycle_momentum
+        if cycle_momentum:
+            self._start_momentum(optimizer, base_momentum, max_momentum, last_epoch)
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self):

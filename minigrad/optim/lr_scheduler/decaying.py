@@ -8,7 +8,8 @@ from .base import LRScheduler, rates, state_of
 
 
 class LambdaLR(LRScheduler):
-    """The initial rate times `lr_lambda(epoch)`, a function or one for each group (`torch.optim.lr_scheduler.LambdaLR`).
+    """The initial rate times `lr_lambda(epoch)`, a function or one for each group
+    (`torch.optim.lr_scheduler.LambdaLR`).
 
     A state_dict has the attributes of functions that are objects, and nothing of plain functions and lambdas.
 
@@ -244,7 +245,8 @@ class PolynomialLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """Down to `eta_min` along half a cosine in `T_max` epochs, and up again (`torch.optim.lr_scheduler.CosineAnnealingLR`).
+    """Down to `eta_min` along half a cosine in `T_max` epochs, and up again
+    (`torch.optim.lr_scheduler.CosineAnnealingLR`).
 
     Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, without the restarts.
 
