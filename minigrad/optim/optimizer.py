@@ -16,7 +16,8 @@ def _hooked(step):
     """`step` between the hooks of its optimizer."""
 
     @functools.wraps(step)
-    def call(self, *args, **kwargs):
+    def call(*args, **kwargs):  # the hooks see the optimizer among the arguments
+        self = args[0]
         for hook in tuple(self._step_pre_hooks.values()):
             changed = hook(self, args, kwargs)
             if changed is not None:
@@ -27,7 +28,7 @@ def _hooked(step):
                 args, kwargs = changed
         if "_opt_called" in self.__dict__:  # a schedule wants to know
             self._opt_called = True
-        result = step(self, *args, **kwargs)
+        result = step(*args, **kwargs)
         for hook in tuple(self._step_post_hooks.values()):
             hook(self, args, kwargs)
         return result
@@ -303,15 +304,18 @@ def _batches(params):
     return [parameters] if len(dtypes) == 1 else [[p for p in parameters if p.dtype == dtype] for dtype in dtypes]
 
 
+_NUMBERS = ("step", "eta", "mu", "mu_product")  # 0-d entries of states, which keep their dtype
+
+
 def _fitted(value, parameter, key=None):
-    """A copy of a state, its tensors (but the number of the step) in the parameter's dtype."""
+    """A copy of a state, its tensors (but its numbers) in the parameter's dtype."""
     if isinstance(value, Tensor):
-        return value.detach().clone() if key == "step" else value.detach().to(parameter.dtype, copy=True)
+        return value.detach().clone() if key in _NUMBERS else value.detach().to(parameter.dtype, copy=True)
     if isinstance(value, dict):
         return {name: _fitted(entry, parameter, name) for name, entry in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_fitted(entry, parameter) for entry in value)
-    return scalar(float(value)) if key == "step" else value  # a number, in PyTorch's older checkpoints
+    return scalar(float(value)) if key in _NUMBERS else value  # a number, in PyTorch's older checkpoints
 
 
 # for the optimizers -------------------------------------------------------------------------------------------------
