@@ -366,8 +366,9 @@ def buffers(states, name):
 def count(state):
     """Count a step in a state; its number, from 1."""
     step = state["step"]._array
-    step += 1
-    return step.item()
+    number = step.item() + 1.0
+    step[()] = number
+    return number
 
 
 def descent(parameter, group):
