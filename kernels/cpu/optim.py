@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
 
-from ..jit import jit, pool_jit
+from ..jit import inline_jit, jit, pool_jit
 from ..parallel import parallel_for
 from .layout import dense, memory_order, parts
 
@@ -25,42 +25,40 @@ _usable, _size, _dtype, _shape = map(attrgetter, ("flags.carray", "size", "dtype
 
 
 @intrinsic
-def _data(typingctx, array, zero):
-    """A pointer to the elements, of zero's type, of the ndarray that is the Python object at the address `array`.
+def _data(typingctx, array, index, zero):
+    """A pointer to element `index`, of zero's type, of the ndarray that is the Python object at the address `array`.
 
-    The pointer is the first thing behind the head of the object, by NumPy's binary interface (`PyArrayObject_fields`).
-    To ask for it in Python takes longer than to update a small parameter.
+    The address of the elements is the first thing behind the head of the object, by NumPy's binary interface
+    (`PyArrayObject_fields`). To ask for it in Python takes longer than to update a small parameter.
     """
 
     def codegen(context, builder, signature, args):
         pointer = context.get_value_type(signature.return_type)
         field = builder.add(args[0], ir.Constant(args[0].type, _HEAD))
-        return builder.load(builder.inttoptr(field, pointer.as_pointer()))
+        elements = builder.load(builder.inttoptr(field, pointer.as_pointer()))
+        return builder.gep(elements, [args[1]])
 
-    return types.CPointer(zero)(array, zero), codegen
+    return types.CPointer(zero)(types.int64, types.int64, zero), codegen
 
 
-@jit
+@inline_jit
 def _touched(starts, first, last):
     """The numbers of the arrays, which begin at `starts`, that have elements `first` to `last` of all."""
-    low, high = 0, len(starts) - 1
-    while low < high - 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if starts[middle] <= first else (low, middle)
-    end = low
-    while end < len(starts) - 1 and starts[end] < last:
-        end += 1
+    low, end = 0, len(starts) - 1
+    while low < end and starts[low + 1] <= first:
+        low += 1
+    while low < end and starts[end - 1] >= last:
+        end -= 1
     return range(low, end)
 
 
-@jit
+@inline_jit
 def _piece(role, index, arrays, starts, first, last, zero):
     """What array number `index` of a role has of the elements `first` to `last` of all; a role that there is not is
     stood in for by the last one.
     """
     begin, end = max(first, starts[index]) - starts[index], min(last, starts[index + 1]) - starts[index]
-    array = carray(_data(arrays[min(role, len(arrays) - 1), index], zero), (end,))
-    return array[begin:]
+    return carray(_data(arrays[min(role, len(arrays) - 1), index], begin, zero), (end - begin,))
 
 
 @jit
@@ -130,40 +128,55 @@ def _adam_all(count, arrays, starts, zero, steps, settings):
     parallel_for(count, count > 1, _adam, (count, arrays, starts, zero, steps, *settings))
 
 
-@jit
-def _rmsprop(
-    part, count, arrays, starts, zero, has_buffer, centered, lr, alpha, eps, weight_decay, momentum, maximize
-):  # fmt: skip
-    real = type(zero)
-    first, last = starts[-1] * part // count, starts[-1] * (part + 1) // count
+@inline_jit
+def _rmsprop_piece(
+    param, grad, square, mean, buffer, centered, has_buffer, lr, alpha, eps, weight_decay, momentum, sign
+):
+    real = param.dtype.type
     rate, keep, fresh, inertia = real(lr), real(alpha), real(1 - alpha), real(momentum)
-    epsilon, decay, sign = real(eps), real(weight_decay), real(-1) if maximize else real(1)
+    epsilon, decay, sign = real(eps), real(weight_decay), real(sign)
+    # Without decay an infinite value must not become NaN; a condition on weight_decay itself is one too many for the
+    # compiler, which then does not vectorise.
+    zero, decayed = real(0), real(np.inf if weight_decay != 0 else 0)
+    for i in range(len(param)):
+        value = param[i]
+        g = sign * grad[i] + (decay * value if abs(value) <= decayed else zero)
+        second = keep * square[i] + fresh * g * g
+        square[i] = second
+        if centered:
+            average = keep * mean[i] + fresh * g
+            mean[i] = average
+            second -= average * average
+        step = g / (sqrt(second) + epsilon)
+        if has_buffer:
+            step += inertia * buffer[i]
+            buffer[i] = step
+        param[i] = value - rate * step
+
+
+@jit
+def _rmsprop(part, count, arrays, starts, zero, centered, has_buffer, settings):
+    first, last = starts[-1] * part // count, starts[-1] * (part + 1) // count
     for index in _touched(starts, first, last):
         param = _piece(0, index, arrays, starts, first, last, zero)
         grad = _piece(1, index, arrays, starts, first, last, zero)
         square = _piece(2, index, arrays, starts, first, last, zero)
-        mean = _piece(3, index, arrays, starts, first, last, zero)  # the buffers have this place if there are no means
-        buffer = _piece(4, index, arrays, starts, first, last, zero)
-        for i in range(len(param)):
-            value, g = param[i], sign * grad[i]
-            if decay != 0:
-                g += decay * value
-            second = keep * square[i] + fresh * g * g
-            square[i] = second
-            if centered:
-                average = keep * mean[i] + fresh * g
-                mean[i] = average
-                second -= average * average
-            step = g / (sqrt(second) + epsilon)
-            if has_buffer:
-                step += inertia * buffer[i]
-                buffer[i] = step
-            param[i] = value - rate * step
+        mean = _piece(3, index, arrays, starts, first, last, zero)
+        buffer = _piece(4 if centered else 3, index, arrays, starts, first, last, zero)
+        # Four loops: where a state stands in for one that there is not, the compiler takes them for dependent.
+        if centered and has_buffer:
+            _rmsprop_piece(param, grad, square, mean, buffer, True, True, *settings)
+        elif centered:
+            _rmsprop_piece(param, grad, square, mean, buffer, True, False, *settings)
+        elif has_buffer:
+            _rmsprop_piece(param, grad, square, mean, buffer, False, True, *settings)
+        else:
+            _rmsprop_piece(param, grad, square, mean, buffer, False, False, *settings)
 
 
 @pool_jit
-def _rmsprop_all(count, arrays, starts, zero, settings):
-    parallel_for(count, count > 1, _rmsprop, (count, arrays, starts, zero, *settings))
+def _rmsprop_all(count, arrays, starts, zero, centered, has_buffer, settings):
+    parallel_for(count, count > 1, _rmsprop, (count, arrays, starts, zero, centered, has_buffer, settings))
 
 
 @jit
@@ -293,11 +306,8 @@ def rmsprop_update(
     (array([0.]), array([1.]))
     """
     states = [square_avgs, *[state for state in (grad_avgs, momentum_buffers) if state is not None]]
-    settings = (
-        momentum_buffers is not None, grad_avgs is not None, float(lr), float(alpha), float(eps), float(weight_decay),
-        float(momentum), bool(maximize),
-    )  # fmt: skip
-    _update(_rmsprop_all, params, grads, states, settings)
+    settings = float(lr), float(alpha), float(eps), float(weight_decay), float(momentum), -1.0 if maximize else 1.0
+    _update(_rmsprop_all, params, grads, states, grad_avgs is not None, momentum_buffers is not None, settings)
 
 
 def adagrad_update(params, grads, sums, steps, lr, lr_decay, eps, weight_decay, maximize):
