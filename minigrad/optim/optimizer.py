@@ -3,10 +3,8 @@
 import functools
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable
 from copy import deepcopy
 from itertools import chain
-from typing import Any
 
 from minigrad.autograd import HookHandle, Tensor, enable_grad, get_default_dtype, no_grad
 from minigrad.ops import functions
@@ -80,8 +78,8 @@ class Optimizer:
                 f"{type(self).__name__} does not support differentiable=True\nhint: write the update with operations "
                 "on tensors, and differentiate through these"
             )
-        self.state: defaultdict[Tensor, Any] = defaultdict(dict)
-        self.param_groups: list[dict[str, Any]] = []
+        self.state = defaultdict(dict)
+        self.param_groups = []
         params = list(params)
         if not params:
             raise ValueError(
@@ -94,12 +92,12 @@ class Optimizer:
             raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 
     def _make_hooks(self):
-        self._step_pre_hooks: OrderedDict[HookHandle, Callable] = OrderedDict()
-        self._step_post_hooks: OrderedDict[HookHandle, Callable] = OrderedDict()
-        self._state_dict_pre_hooks: OrderedDict[HookHandle, Callable] = OrderedDict()
-        self._state_dict_post_hooks: OrderedDict[HookHandle, Callable] = OrderedDict()
-        self._load_state_dict_pre_hooks: OrderedDict[HookHandle, Callable] = OrderedDict()
-        self._load_state_dict_post_hooks: OrderedDict[HookHandle, Callable] = OrderedDict()
+        self._step_pre_hooks = OrderedDict()
+        self._step_post_hooks = OrderedDict()
+        self._state_dict_pre_hooks = OrderedDict()
+        self._state_dict_post_hooks = OrderedDict()
+        self._load_state_dict_pre_hooks = OrderedDict()
+        self._load_state_dict_post_hooks = OrderedDict()
 
     def __getstate__(self):
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
@@ -203,7 +201,7 @@ class Optimizer:
         """
         for hook in tuple(self._state_dict_pre_hooks.values()):
             hook(self)
-        numbers: dict[Tensor, int] = {}
+        numbers = {}
         groups, start = [], 0
         for group in self.param_groups:
             for number, p in enumerate(group["params"], start):
