@@ -148,13 +148,13 @@ def optimizers():
         param, grad, mean, square = np.abs(normal((4, size)))
         kinds = {
             "sgd_update": (
-                lambda p=param, g=grad, m=mean: cpu.sgd_update(p, g, m, 1e-9, 0.9, 0.0, 1e-4, False, False),
+                lambda p=param, g=grad, m=mean: cpu.sgd_update([p], [g], [m], 1e-9, 0.9, 0.0, 1e-4, False, False),
                 lambda leaf, fused: torch.optim.SGD([leaf], lr=1e-9, momentum=0.9, weight_decay=1e-4, fused=fused),
                 5,
             ),
             "adam_update": (
                 lambda p=param, g=grad, m=mean, s=square: cpu.adam_update(
-                    p, g, m, s, None, 5, 1e-9, 0.9, 0.999, 1e-8, 0.0, False, False
+                    [p], [g], [m], [s], None, [5], 1e-9, 0.9, 0.999, 1e-8, 0.0, False, False
                 ),
                 lambda leaf, fused: torch.optim.Adam([leaf], lr=1e-9, fused=fused),
                 7,

@@ -10,7 +10,7 @@ from .layout import contiguous
 from .loss import nll, nll_grad
 from .matmul import matmul
 from .norm import batch_norm, batch_norm_grad, batch_norm_stats
-from .optim import adam_update, sgd_update
+from .optim import adagrad_update, adam_update, rmsprop_update, sgd_update
 from .pool import (
     adaptive_avg_pool,
     adaptive_avg_pool_grad,
@@ -34,6 +34,7 @@ from .topk import top_k
 from .unfold import fold, unfold
 
 __all__ = [
+    "adagrad_update",
     "adam_update",
     "adaptive_avg_pool",
     "adaptive_avg_pool_grad",
@@ -76,6 +77,7 @@ __all__ = [
     "nll",
     "nll_grad",
     "resample",
+    "rmsprop_update",
     "row_norm",
     "row_norm_grad",
     "running_total",

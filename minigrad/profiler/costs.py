@@ -18,7 +18,12 @@ _FLOPS = {
     "matmul": lambda result, a, b: 2 * result.size * a.shape[-1],
 }
 # Kernels that update arrays among their arguments: which ones, and so are read and written.
-_UPDATES = {"sgd_update": (0, 2), "adam_update": (0, 2, 3, 4)}
+_UPDATES = {
+    "sgd_update": (0, 2),
+    "adam_update": (0, 2, 3, 4),
+    "rmsprop_update": (0, 2, 3, 4),
+    "adagrad_update": (0, 2),
+}
 
 
 def flops_of(kernel, args, result):
@@ -46,7 +51,7 @@ def memory(array):
 
 def moved(kernel, args, result):
     """The bytes that a kernel's call reads and writes at least."""
-    updated = sum(memory(args[place]) for place in _UPDATES.get(kernel, ()) if args[place] is not None)
+    updated = sum(memory(array) for place in _UPDATES.get(kernel, ()) for array in arrays_in(args[place]))
     return updated + sum(map(memory, arrays_in(args))) + sum(map(memory, arrays_in(result)))
 
 
