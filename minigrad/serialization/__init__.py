@@ -75,7 +75,7 @@ def load(f, map_location=None, *, weights_only=True, mmap=None):
             if start[:1] == b"\x80":
                 return torch_file.read_legacy(source)
             raise Malformed(_what_it_is(source))
-        except (Malformed, OSError, EOFError, struct.error, zipfile.BadZipFile) as error:
+        except (ValueError, OSError, EOFError, NotImplementedError, struct.error, zipfile.BadZipFile) as error:
             raise CheckpointError(f"{source.name}: {error}") from error
 
 

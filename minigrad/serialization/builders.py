@@ -47,7 +47,7 @@ class Storage:
 
     def share(self, tensor):
         """Let `tensor` use the same version counter as the other tensors of this memory."""
-        self.owner = self.owner or tensor
+        self.owner = tensor if self.owner is None else self.owner
         self.owner.storage.share(tensor)
 
 
@@ -168,6 +168,12 @@ def _numpy_array(kind, shape, code):
     return np.empty(0, np.uint8)  # its contents come with its state
 
 
+def _numpy_array_of(data, dtype, shape, order):
+    if type(data) not in (bytes, bytearray) or type(dtype) is not NumpyDtype or order not in ("C", "F"):
+        raise Malformed("a NumPy array of what are no bytes")
+    return np.frombuffer(bytearray(data), dtype.dtype).reshape(shape, order=order)
+
+
 def built(target, state):
     """Give `state` to what a pickle built before: the rest of a NumPy value, the metadata of a state_dict."""
     if type(target) is NumpyDtype:
@@ -224,6 +230,8 @@ _FUNCTIONS = {
     "numpy._core.multiarray.scalar": _numpy_scalar,
     "numpy.core.multiarray._reconstruct": _numpy_array,
     "numpy._core.multiarray._reconstruct": _numpy_array,
+    "numpy.core.numeric._frombuffer": _numpy_array_of,
+    "numpy._core.numeric._frombuffer": _numpy_array_of,
 }
 BUILDERS = {
     **{name: Builder(name, function) for name, function in _FUNCTIONS.items()},

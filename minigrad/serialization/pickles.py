@@ -11,7 +11,7 @@ from collections import Counter, OrderedDict
 
 from .files import SLACK, Malformed
 
-_MISSING = object()
+_LONG = (str, bytes, bytearray, list, tuple, dict, set, frozenset)  # what takes memory again when it is copied
 
 
 class Builder:
@@ -105,7 +105,7 @@ class Machine:
         arguments, builder = self.pop(), self.pop()
         if type(builder) is not Builder or type(arguments) is not tuple:
             raise Malformed("the pickle calls what is no function")
-        self.spend(512 + sum(64 * len(item) for item in arguments if hasattr(item, "__len__")))
+        self.spend(512 + sum(64 * len(item) for item in arguments if isinstance(item, _LONG)))
         self.push(refused(builder.name, builder.function, *arguments))
 
     def fill_list(self, items):

@@ -128,7 +128,7 @@ def _checked(header, size):
             code, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         except (KeyError, TypeError, ValueError) as error:
             raise Malformed(f"the header's entry {name!r} is incomplete") from error
-        if code not in _CODES:
+        if not isinstance(code, str) or code not in _CODES:
             raise Malformed(f"{name} has dtype {code}, which minigrad has not")
         if not isinstance(shape, list) or any(type(n) is not int or n < 0 for n in (*shape, begin, end)):
             raise Malformed(f"{name} has shape {shape!r} and offsets {[begin, end]!r}")

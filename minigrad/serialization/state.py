@@ -187,10 +187,10 @@ def decoded(arrays, metadata):
     """The state in a safetensors file: a minigrad checkpoint's as it was saved, else the tensors by name."""
     if metadata.get("format") != "minigrad":
         return {name: Tensor._wrap(array) for name, array in arrays.items()}
-    size = sum(array.nbytes for array in arrays.values())
+    size = len(metadata["state"]) + sum(array.nbytes for array in arrays.values())
     try:
         return _Decoder(arrays).decode(parsed(metadata["state"], size))
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
         raise Malformed(f"the state in the file is malformed: {error!r}") from error
 
 
@@ -200,6 +200,7 @@ class _Decoder:
     def __init__(self, arrays):
         self.arrays = arrays
         self.owners = {}  # the first tensor on each array: the others share its storage
+        self.copied = set()  # the arrays that became bytes: each belongs to one entry
 
     def decode(self, value):
         """The state that `_Encoder.encode` made `value` of."""
@@ -207,22 +208,22 @@ class _Decoder:
             return [self.decode(item) for item in value]
         if not isinstance(value, dict):
             return value
-        tag = next(tag for tag in value if tag.startswith("__"))
-        content = value[tag]
+        tag = min(value)  # the others begin with a letter, which comes after an underscore
         if tag in _DICT_OF:
             result = _DICT_OF[tag]()
-            for key, item in content:
+            for key, item in value[tag]:
                 result[self.decode(key)] = self.decode(item)
             if "metadata" in value:
                 result._metadata = self.decode(value["metadata"])
             return result
         if tag in _LIST_OF:
-            return _LIST_OF[tag](self.decode(item) for item in content)
-        return getattr(self, f"_{tag.strip('_')}")(content, value)
+            return _LIST_OF[tag](self.decode(item) for item in value[tag])
+        return _LEAF_OF[tag](self, value[tag], value)
 
-    def _tensor(self, name, entry):
-        memory = self.arrays[name]
-        array, order = memory, entry.get("order")
+    def tensor(self, name, entry):
+        """A tensor or parameter on the array of that name."""
+        memory, order = self.arrays[name], entry.get("order")
+        array = memory
         if "strides" in entry:
             array = strided(memory.reshape(-1), entry["shape"], entry["strides"], entry["offset"])
         elif order is not None:
@@ -235,40 +236,42 @@ class _Decoder:
 
     def laid_out(self, name, order):
         """The array of that name with its dimensions in that order in memory, once for all who ask."""
+        array = self.arrays[name]
+        if sorted(order) != list(range(array.ndim)):
+            raise Malformed(f"the dimensions of {name} are in the order {order}")
         if name not in self.owners:
-            array = self.arrays[name]
             result = np.empty([array.shape[axis] for axis in order], array.dtype).transpose(np.argsort(order))
             result[...] = array
             self.arrays[name] = result
         return self.arrays[name]
 
-    def _bytes(self, name, entry):
-        return self.arrays[name].tobytes()
+    def once(self, name):
+        """The array of that name, which only one entry may have: the memory of copies would have no bound."""
+        if name in self.copied:
+            raise Malformed(f"{name} belongs to two entries")
+        self.copied.add(name)
+        return self.arrays[name]
 
-    def _bytearray(self, name, entry):
-        return bytearray(self.arrays[name].tobytes())
-
-    def _array(self, name, entry):
-        dtype = _plain_dtype(entry["dtype"])
-        if self.arrays[name].dtype == dtype:
-            return self.arrays[name]
-        return np.frombuffer(bytearray(self.arrays[name]), dtype).reshape(entry["shape"])
-
-    def _scalar(self, data, entry):
-        return np.frombuffer(bytes.fromhex(data), _plain_dtype(entry["dtype"]), 1)[0]
-
-    def _complex(self, parts, entry):
-        return complex(*parts)
-
-    def _dtype(self, name, entry):
-        return _plain_dtype(name)
-
-    def _device(self, name, entry):
-        return Device()
+    def array(self, name, entry):
+        """A NumPy array."""
+        memory, dtype = self.once(name), _plain_dtype(entry["dtype"])
+        if memory.dtype == dtype:
+            return memory
+        return np.frombuffer(bytearray(memory), dtype).reshape(entry["shape"])
 
 
 _DICT_OF = {tag: kind for kind, tag in _DICTS.items()}
 _LIST_OF = {tag: kind for kind, tag in _LISTS.items()}
+_LEAF_OF = {
+    "__tensor__": _Decoder.tensor,
+    "__array__": _Decoder.array,
+    "__bytes__": lambda decoder, name, entry: decoder.once(name).tobytes(),
+    "__bytearray__": lambda decoder, name, entry: bytearray(decoder.once(name)),
+    "__scalar__": lambda decoder, data, entry: np.frombuffer(bytes.fromhex(data), _plain_dtype(entry["dtype"]), 1)[0],
+    "__complex__": lambda decoder, parts, entry: complex(*parts),
+    "__dtype__": lambda decoder, name, entry: _plain_dtype(name),
+    "__device__": lambda decoder, name, entry: Device(name),
+}
 
 
 def _plain_dtype(name):

@@ -48,10 +48,10 @@ class _Storages(dict):
             return StorageView(storage, start, length)
         return storage
 
-    def warn(self, name):
-        """Tell which element types became others."""
+    def converted(self):
+        """The element types, of those that were read, which become others."""
         used = {storage.elements for storage in self.values() if storage.array is not None}
-        warn_of({elements for elements in used if elements.converted}, name)
+        return {elements for elements in used if elements.converted}
 
 
 def _allocated(storage):
@@ -62,11 +62,12 @@ class _Directory:
     """The file as `zipfile` sees it: a damaged list of records that is far too long for the file is not read."""
 
     def __init__(self, source):
-        self.seek, self.tell, self._read = source.file.seek, source.file.tell, source.file.read
+        file = source.file
+        self.seek, self.tell, self.seekable, self._read = file.seek, file.tell, file.seekable, file.read
         self.longest = (SLACK + 4 * source.size) // 16
 
-    def read(self, count):
-        """At most `count` bytes."""
+    def read(self, count=-1):
+        """`count` bytes, or those that are left; zipfile asks so only for the end of the file."""
         if count > self.longest:
             raise Malformed(f"the archive's list of records would have {count} bytes")
         return self._read(count)
@@ -145,7 +146,7 @@ def read_zip(source, mmap=False):
                 fill(
                     storage.array, storage.elements, lambda block, file=file: read_exactly(file, block), archive.byteorder
                 )
-    storages.warn(source.name)
+    warn_of(storages.converted(), source.name)
     return state
 
 
@@ -174,5 +175,5 @@ def read_legacy(source):
             fill(storage.array, storage.elements, source.readinto, "little")
         else:
             source.read(storage.nbytes)
-    storages.warn(source.name)
+    warn_of(storages.converted(), source.name)
     return state
