@@ -171,7 +171,8 @@ def _numpy_array(kind, shape, code):
 def _numpy_array_of(data, dtype, shape, order):
     if type(data) not in (bytes, bytearray) or type(dtype) is not NumpyDtype or order not in ("C", "F"):
         raise Malformed("a NumPy array of what are no bytes")
-    return np.frombuffer(bytearray(data), dtype.dtype).reshape(shape, order=order)
+    array = np.frombuffer(bytearray(data), dtype.dtype).reshape(shape, order=order)
+    return array.astype(dtype.dtype.newbyteorder("="), copy=False)
 
 
 def built(target, state):
