@@ -59,14 +59,18 @@ TENSORS = st.sampled_from(
     ]
 )
 SCALARS = st.sampled_from([np.float64(0.1), np.float32(-0.0), np.int8(-3), np.bool_(True), np.uint64(2**64 - 1)])
-ARRAYS = st.sampled_from([np.arange(3, dtype=">i4"), np.zeros((2, 0), "u2"), np.array("2026-01-01", "M8[D]"), np.eye(2)])
+ARRAYS = st.sampled_from(
+    [np.arange(3, dtype=">i4"), np.zeros((2, 0), "u2"), np.array("2026-01-01", "M8[D]"), np.eye(2)]
+)
 KEYS = st.text(max_size=5) | st.integers(-9, 9) | st.none() | st.booleans() | st.floats(allow_nan=False)
 KEYS |= st.tuples(st.integers(0, 3), st.text(max_size=2)) | st.binary(max_size=2)
 LEAVES = (
     TENSORS | SCALARS | ARRAYS | st.none() | st.booleans() | st.integers(-(2**200), 2**200) | st.floats() | st.text()
 )
 LEAVES |= st.complex_numbers() | st.binary(max_size=9) | st.binary(max_size=9).map(bytearray)
-LEAVES |= st.sampled_from([mg.Size([2, 3]), mg.Size([]), mg.device("cpu"), mg.float64, {1, "a"}, frozenset([b""]), set()])
+LEAVES |= st.sampled_from(
+    [mg.Size([2, 3]), mg.Size([]), mg.device("cpu"), mg.float64, {1, "a"}, frozenset([b""]), set()]
+)
 
 
 def _states(inner):
@@ -248,3 +252,45 @@ def test_a_file_object_is_read_from_its_place():
     mg.save([1, 2], file)
     file.seek(len(b"something before"))
     assert mg.load(file) == [1, 2]
+
+
+def _draws(generator):
+    """Numbers of every kind, which leave the generator in the middle of what it holds ready."""
+    return [
+        mg.rand(3, generator=generator),
+        mg.randn(5, generator=generator),
+        mg.randint(10, (3,), generator=generator),
+        mg.randperm(7, generator=generator),
+        mg.rand(1, dtype=mg.float64, generator=generator),
+    ]
+
+
+@pytest.mark.parametrize("drawn", range(6))
+def test_random_states_are_saved_and_go_on_bit_identically(drawn):
+    generator = mg.Generator().manual_seed(7)
+    mg.rand(drawn, generator=generator)
+    state, _ = _round_trip({"own": generator.get_state(), "default": mg.get_rng_state(), "seed": mg.initial_seed()})
+    twin, expected, of_default = generator.clone_state(), _draws(generator), _draws(None)
+    again = mg.Generator().set_state(state["own"])
+    assert again.initial_seed() == twin.initial_seed() == 7
+    assert _same(_draws(again), expected) and _same(_draws(twin), expected)
+    mg.manual_seed(0)
+    mg.set_rng_state(state["default"])
+    assert _same(_draws(None), of_default) and mg.initial_seed() == state["seed"]
+    assert mg.default_generator.initial_seed() == state["seed"]
+
+
+@pytest.mark.parametrize(
+    "state, error, words",
+    [
+        (b"state", TypeError, "expected a torch.ByteTensor, but got bytes"),
+        (mg.zeros(112), TypeError, "RNG state must be a torch.ByteTensor"),
+        (mg.zeros(5, dtype=mg.uint8), RuntimeError, "RNG state is wrong size"),
+        (mg.full((112,), 255, dtype=mg.uint8), RuntimeError, "Invalid Philox state"),
+    ],
+)
+def test_what_is_no_random_state_is_refused_and_changes_nothing(state, error, words):
+    generator = mg.Generator().manual_seed(1)
+    with pytest.raises(error, match=words):
+        generator.set_state(state)
+    assert _same(_draws(generator), _draws(mg.Generator().manual_seed(1)))

@@ -34,7 +34,13 @@ def _torch_state():
     optimizer.step()
     x = torch.arange(24.0).reshape(4, 6)
     extra = {"views": [x, x.t(), x[1:, 2:]], "half": torch.ones(5).half(), "mask": torch.tensor([True, False])}
-    plain = {"set": {1, 2}, "bytes": b"\xff\0", "numpy": np.float64(1.5), "array": np.arange(4), "size": torch.Size([2])}
+    plain = {
+        "set": {1, 2},
+        "bytes": b"\xff\0",
+        "numpy": np.float64(1.5),
+        "array": np.arange(4),
+        "size": torch.Size([2]),
+    }
     return {"model": model.state_dict(), "optimizer": optimizer.state_dict(), **extra, **plain}
 
 
@@ -107,7 +113,9 @@ def _mutated_inside(kind, data, rng):
         return target.getvalue()
     if kind == "minigrad":
         arrays, metadata = safetensors_file.read(Source(io.BytesIO(data), "file"))
-        text = metadata["state"].replace("__tensor__", rng.choice(["__tensor__", "__array__", "__bytes__", "__tuple__"]))
+        text = metadata["state"].replace(
+            "__tensor__", rng.choice(["__tensor__", "__array__", "__bytes__", "__tuple__"])
+        )
         text = _mutated_json(text, rng)
         metadata = {**metadata, "state": text, "sha256": safetensors_file.digest(text, arrays)}
         target = io.BytesIO()
@@ -169,8 +177,6 @@ def test_mutated_files_load_or_raise_the_one_error(kind):
                 error.add_note(f"{kind}, seed {seed}")
                 raise
     assert loaded < 2 * share  # some damage is noticed
-
-
 
 
 # hostile files, written by hand --------------------------------------------------------------------------------------
@@ -261,9 +267,9 @@ HOSTILE = {
     "a list as a key": b"}]Ns",
     "a list in itself": b"]q\0h\0a",
     "dicts without end": b"}" * 1_000_000 + b"0" * 999_999,
-    "the same text encoded again": _text("x" * 100_000) + b"q\0" + b"".join(
-        _name("_codecs", "encode") + b"(h\0" + _text("latin1") + b"tR" for _ in range(1000)
-    ),
+    "the same text encoded again": _text("x" * 100_000)
+    + b"q\0"
+    + b"".join(_name("_codecs", "encode") + b"(h\0" + _text("latin1") + b"tR" for _ in range(1000)),
     "an empty stack": b"0",
     "an empty memo": b"h\5",
     "a tensor beyond its storage": _tensor(size=(5,)),

@@ -43,9 +43,13 @@ def _same(ours, theirs):
             and np.array_equal(ours.detach().numpy(), theirs.detach().numpy(), equal_nan=theirs.is_floating_point())
         )
     if isinstance(theirs, dict):
-        return type(ours) is type(theirs) and list(ours) == list(theirs) and all(_same(ours[k], theirs[k]) for k in ours)
+        return (
+            type(ours) is type(theirs) and list(ours) == list(theirs) and all(_same(ours[k], theirs[k]) for k in ours)
+        )
     if isinstance(theirs, list | tuple):
-        return type(ours).__name__ == type(theirs).__name__ and len(ours) == len(theirs) and all(map(_same, ours, theirs))
+        return (
+            type(ours).__name__ == type(theirs).__name__ and len(ours) == len(theirs) and all(map(_same, ours, theirs))
+        )
     return type(ours) is type(theirs) and ours == theirs
 
 
@@ -172,7 +176,10 @@ def test_narrow_types_become_wider_ones_with_a_warning(through):
 def test_what_is_not_plain_data_is_named(through):
     model = torch.nn.Linear(2, 2)
     for state, words in [
-        (model, r"state.pt: (the pickle names torch.nn.modules.linear.Linear|.*whole module)[^\n]*\nhint: .*state_dict"),
+        (
+            model,
+            r"state.pt: (the pickle names torch.nn.modules.linear.Linear|.*whole module)[^\n]*\nhint: .*state_dict",
+        ),
         ({"loss": torch.nn.functional.mse_loss}, "names torch.nn.functional.mse_loss"),
         (torch.ones(2, dtype=torch.complex64), "holds torch.ComplexFloatStorage"),
         (torch.eye(2).to_sparse(), "holds torch._utils._rebuild_sparse_tensor"),
@@ -206,7 +213,11 @@ def _rewritten(data, changes):
 def test_files_of_machines_with_the_other_byte_order(mmap, tmp_path):
     file = io.BytesIO()
     torch.save([torch.arange(3.0), torch.arange(3).half()], file)
-    big = {"byteorder": b"big", "data/0": np.arange(3.0, dtype=">f4").tobytes(), "data/1": np.arange(3, dtype=">f2").tobytes()}
+    big = {
+        "byteorder": b"big",
+        "data/0": np.arange(3.0, dtype=">f4").tobytes(),
+        "data/1": np.arange(3, dtype=">f2").tobytes(),
+    }
     (tmp_path / "big.pt").write_bytes(_rewritten(file.getvalue(), big))
     with pytest.warns(UserWarning, match="float16"):
         assert [x.tolist() for x in mg.load(tmp_path / "big.pt", mmap=mmap)] == [[0, 1, 2], [0, 1, 2]]

@@ -261,7 +261,21 @@ def named(module, name):
     raise Malformed(f"the pickle {cause}")
 
 
-_PLAIN = (bool, int, float, complex, str, bytes, bytearray, np.ndarray, np.generic, np.dtype, Device, Tensor, type(None))
+_PLAIN = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    bytearray,
+    np.ndarray,
+    np.generic,
+    np.dtype,
+    Device,
+    Tensor,
+    type(None),
+)
 _CONTAINERS = (list, tuple, Size, dict, OrderedDict, Counter, set, frozenset)
 
 

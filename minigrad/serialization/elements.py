@@ -25,6 +25,11 @@ class Elements:
         """Whether elements become something else here."""
         return self.raw != self.dtype
 
+    @property
+    def mappable(self):
+        """Whether the bytes of a file can be the memory of a tensor as they are."""
+        return not self.converted and self.raw.kind != "b"  # a bool is 0 or 1, a byte of a file may be anything
+
     def convert(self, block):
         """The elements of `block`, an array of the raw dtype, in the dtype they become."""
         if self.name == "bfloat16":
@@ -57,7 +62,7 @@ def fill(array, elements, readinto, byteorder=sys.byteorder):
         readinto(memoryview(raw.view(np.uint8)))
         if byteorder != sys.byteorder:
             raw.byteswap(inplace=True)
-        if elements.raw == bool:
+        if elements.raw.kind == "b":
             np.not_equal(raw.view(np.uint8), 0, out=part)  # any other byte counts as true
         elif block is not None:
             part[...] = elements.convert(raw)
@@ -69,7 +74,12 @@ def strided(memory, shape, strides, offset):
     Where they are no whole numbers, leave the memory, or repeat a few elements without end, it is `Malformed`.
     """
     numbers = [offset, *shape, *strides]
-    if len(shape) != len(strides) or any(type(n) is not int for n in numbers) or offset < 0 or min(shape, default=0) < 0:
+    if (
+        len(shape) != len(strides)
+        or any(type(n) is not int for n in numbers)
+        or offset < 0
+        or min(shape, default=0) < 0
+    ):
         raise Malformed(f"a tensor has shape {shape!r}, strides {strides!r} and offset {offset!r}")
     if 0 in shape:
         return empty(shape, memory.dtype)

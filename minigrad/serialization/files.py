@@ -24,7 +24,7 @@ class MissingCheckpoint(CheckpointError, FileNotFoundError):
 
 
 class Malformed(ValueError):
-    """What is wrong with a file, said where it is noticed; `load` makes a CheckpointError with the file's name of it."""
+    """What is wrong with a file, said where it is noticed; `load` makes a CheckpointError that names the file."""
 
 
 class Source:

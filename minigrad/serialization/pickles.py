@@ -1,8 +1,8 @@
 """A small interpreter of pickles (protocols 2 to 5) that can build plain data and what `builders` knows.
 
 A pickle is a program for a machine with a stack and a memo (https://docs.python.org/3/library/pickletools.html). The
-opcodes that import and call are here: the name of a function or class becomes a `Builder` of `builders.BUILDERS`, or the
-file is refused, and only a Builder can be called. Nothing is looked up in Python's modules, so there is nothing to
+opcodes that import and call are here: the name of a function or class becomes a `Builder` of `builders.BUILDERS`, or
+the file is refused, and only a Builder can be called. Nothing is looked up in Python's modules, so there is nothing to
 attack. What a file can make the machine allocate is counted.
 """
 
@@ -201,7 +201,9 @@ def _mark(machine):
 
 
 def _global(machine):
-    machine.global_(*(refused("a name", line.decode) for line in (machine.source.readline(), machine.source.readline())))
+    machine.global_(
+        *(refused("a name", line.decode) for line in (machine.source.readline(), machine.source.readline()))
+    )
 
 
 def _stack_global(machine):

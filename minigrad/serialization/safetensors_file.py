@@ -94,7 +94,7 @@ def read(source, mmap=False):
     arrays, converted = {}, set()
     for name, elements, shape, begin, end in tensors:
         memory = None
-        if mmap and not elements.converted and end > begin and elements.raw != bool:
+        if mmap and elements.mappable and end > begin:
             memory = mapped(source.path, elements.dtype, start + begin, (end - begin) // elements.raw.itemsize)
         if memory is None:
             memory = np.empty((end - begin) // elements.raw.itemsize, elements.dtype)

@@ -19,8 +19,8 @@ from .safetensors_file import parsed
 
 DEEPEST = 200  # levels of nesting
 _HINT = (
-    "\nhint: tensors, numbers, strings, bytes, None, dtypes, NumPy arrays and dicts, lists, tuples and sets of them can "
-    "be saved"
+    "\nhint: tensors, numbers, strings, bytes, None, dtypes, NumPy arrays, and dicts, lists, tuples and sets of them "
+    "can be saved"
 )
 _DICTS = {dict: "__dict__", OrderedDict: "__OrderedDict__", Counter: "__Counter__"}
 _LISTS = {tuple: "__tuple__", set: "__set__", frozenset: "__frozenset__", Size: "__Size__"}
@@ -122,8 +122,8 @@ def _advice(value):
     """What to do with a value that cannot be saved."""
     if hasattr(value, "state_dict"):
         return (
-            f"\nhint: save its .state_dict(), and load that into a new {type(value).__name__} with load_state_dict(); a "
-            "whole object would be a pickle of code"
+            f"\nhint: save its .state_dict(), and load that into a new {type(value).__name__} with load_state_dict(); "
+            "a whole object would be a pickle of code"
         )
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return "\nhint: a named tuple is a class of your program; save value._asdict()"

@@ -115,7 +115,7 @@ class _Archive:
     def map(self, storage):
         """The memory of a storage on demand, or None where its elements are not as minigrad needs them."""
         name, elements = f"data/{storage.key}", storage.elements
-        if elements.converted or elements.raw == bool or self.byteorder != sys.byteorder or not storage.nbytes:
+        if not elements.mappable or self.byteorder != sys.byteorder or not storage.nbytes:
             return None
         start = self.entry(name).header_offset
         self.source.file.seek(start + 26)
@@ -144,7 +144,10 @@ def read_zip(source, mmap=False):
         if storage.array is not None and not storage.filled:
             with archive.open(f"data/{storage.key}") as file:
                 fill(
-                    storage.array, storage.elements, lambda block, file=file: read_exactly(file, block), archive.byteorder
+                    storage.array,
+                    storage.elements,
+                    lambda block, file=file: read_exactly(file, block),
+                    archive.byteorder,
                 )
     warn_of(storages.converted(), source.name)
     return state
