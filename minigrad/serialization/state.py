@@ -17,7 +17,7 @@ from .elements import strided
 from .files import Malformed
 from .safetensors_file import parsed
 
-DEEPEST = 200  # levels of nesting
+DEEPEST = 100  # levels of nesting
 _HINT = (
     "\nhint: tensors, numbers, strings, bytes, None, dtypes, NumPy arrays, and dicts, lists, tuples and sets of them "
     "can be saved"
@@ -50,7 +50,7 @@ class _Encoder:
         if kind is list or kind in _LISTS:
             items = [self.encode(item, (*path, i)) for i, item in enumerate(value)]
             return items if kind is list else {_LISTS[kind]: items}
-        if kind in (Tensor, Parameter):
+        if isinstance(value, Tensor):
             return self.tensor(value, path)
         if kind in (bytes, bytearray):
             return {f"__{kind.__name__}__": self.store(np.frombuffer(value, np.uint8), path)}
@@ -83,7 +83,7 @@ class _Encoder:
             array, path = group[0][0]._array, group[0][2]
             low, high = _span(group)
             alike = all(_geometry(tensor._array) == _geometry(array) for tensor, _, _ in group)
-            if alike and (high - low >= array.nbytes or not _whole_strides(array)):  # no element is in two places
+            if alike and (high - low >= array.nbytes or not _whole_strides(array)):  # each element has its place
                 name, order = self.store(array, path), _order(array)
                 layout = {} if order == sorted(order) else {"order": order}
                 for _, entry, _ in group:
@@ -141,22 +141,22 @@ def _whole_strides(array):
 
 def _sharing(tensors):
     """`tensors`, tuples that begin with one, in groups that share memory, each in the order they came."""
-    groups, reached, dtype = [], 0, None
-    shareable = [(*np.lib.array_utils.byte_bounds(item[0]._array), i, item) for i, item in enumerate(tensors)]
-    for low, high, i, item in sorted(shareable, key=lambda entry: (str(entry[3][0].dtype), entry[:3])):
-        tensor = item[0]
-        alone = tensor.numel() == 0 or not _whole_strides(tensor._array)
-        if not alone and tensor.dtype == dtype and low < reached:
-            groups[-1].append((i, item))
+    groups, spans = [], []
+    for place, item in enumerate(tensors):
+        array = item[0]._array
+        if array.size and _whole_strides(array):
+            spans.append((str(array.dtype), *np.lib.array_utils.byte_bounds(array), place))
         else:
-            groups.append([(i, item)])
-            reached = 0
-        if alone:
-            dtype = None
+            groups.append([place])
+    last, reached = None, 0
+    for dtype, low, high, place in sorted(spans):
+        if dtype == last and low < reached:
+            groups[-1].append(place)
+            reached = max(reached, high)
         else:
-            dtype, reached = tensor.dtype, max(reached, high)
-    groups = [sorted(group, key=lambda pair: pair[0]) for group in groups]
-    return [[item for _, item in group] for group in sorted(groups, key=lambda group: group[0][0])]
+            groups.append([place])
+            last, reached = dtype, high
+    return [[tensors[place] for place in sorted(group)] for group in sorted(groups, key=min)]
 
 
 def _span(group):
@@ -199,6 +199,7 @@ class _Decoder:
 
     def __init__(self, arrays):
         self.arrays = arrays
+        self.laid = {}  # arrays in another order of dimensions, by name
         self.owners = {}  # the first tensor on each array: the others share its storage
         self.copied = set()  # the arrays that became bytes: each belongs to one entry
 
@@ -222,12 +223,9 @@ class _Decoder:
 
     def tensor(self, name, entry):
         """A tensor or parameter on the array of that name."""
-        memory, order = self.arrays[name], entry.get("order")
-        array = memory
-        if "strides" in entry:
-            array = strided(memory.reshape(-1), entry["shape"], entry["strides"], entry["offset"])
-        elif order is not None:
-            array = self.laid_out(name, order)
+        array = self.laid_out(name, entry["order"]) if "order" in entry else self.arrays[name]
+        if "strides" in entry and "order" not in entry:
+            array = strided(array.reshape(-1), entry["shape"], entry["strides"], entry["offset"])
         tensor = Tensor._wrap(array)
         if entry.get("parameter"):
             tensor = Parameter(tensor, requires_grad=False)
@@ -236,14 +234,13 @@ class _Decoder:
 
     def laid_out(self, name, order):
         """The array of that name with its dimensions in that order in memory, once for all who ask."""
-        array = self.arrays[name]
-        if sorted(order) != list(range(array.ndim)):
-            raise Malformed(f"the dimensions of {name} are in the order {order}")
-        if name not in self.owners:
-            result = np.empty([array.shape[axis] for axis in order], array.dtype).transpose(np.argsort(order))
-            result[...] = array
-            self.arrays[name] = result
-        return self.arrays[name]
+        if name not in self.laid:
+            array = self.arrays.pop(name)  # its memory is free when it is copied
+            if sorted(order) != list(range(array.ndim)):
+                raise Malformed(f"the dimensions of {name} are in the order {order}")
+            self.laid[name] = np.empty([array.shape[axis] for axis in order], array.dtype).transpose(np.argsort(order))
+            self.laid[name][...] = array
+        return self.laid[name]
 
     def once(self, name):
         """The array of that name, which only one entry may have: the memory of copies would have no bound."""
