@@ -245,6 +245,11 @@ def test_checksums_are_compared_where_the_file_has_them():
     assert mg.load(io.BytesIO(unchecked.replace(*damaged))).tolist() == [0, 9, 2]
 
 
+def test_a_file_that_is_mostly_pickle(through):
+    state = {"text": "ab" * 5_000_000, "losses": [0.1] * 10_000, "tiny": [torch.ones(1)] * 5}
+    assert _same(through(state), state)
+
+
 def test_archives_of_other_kinds(tmp_path):
     torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), tmp_path / "script.pt")
     with tarfile.open(tmp_path / "old.pt", "w") as archive:

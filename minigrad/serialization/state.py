@@ -223,9 +223,12 @@ class _Decoder:
 
     def tensor(self, name, entry):
         """A tensor or parameter on the array of that name."""
-        array = self.laid_out(name, entry["order"]) if "order" in entry else self.arrays[name]
-        if "strides" in entry and "order" not in entry:
-            array = strided(array.reshape(-1), entry["shape"], entry["strides"], entry["offset"])
+        if "order" in entry:
+            array = self.laid_out(name, entry["order"])
+        elif "strides" in entry:
+            array = strided(self.arrays[name].reshape(-1), entry["shape"], entry["strides"], entry["offset"])
+        else:
+            array = self.arrays[name]
         tensor = Tensor._wrap(array)
         if entry.get("parameter"):
             tensor = Parameter(tensor, requires_grad=False)

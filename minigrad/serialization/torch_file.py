@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 
 from .builders import UNTYPED, Storage, StorageView, built, checked, named
-from .elements import Elements, fill
+from .elements import BLOCK, Elements, fill
 from .files import SLACK, Malformed, Source, read_exactly
 from .pickles import Machine
 from .safetensors_file import mapped, warn_of
@@ -86,7 +86,9 @@ class _Archive:
         if len(pickles) != 1:
             raise Malformed("a zip archive that PyTorch did not write: it has no record data.pkl")
         self.folder = pickles[0].removesuffix("data.pkl")
-        self.byteorder = self.content("byteorder").decode("latin1") if f"{self.folder}byteorder" in names else "little"
+        self.byteorder = (
+            self.content("byteorder").getvalue().decode("latin1") if f"{self.folder}byteorder" in names else "little"
+        )
         if self.byteorder not in ("little", "big"):
             raise Malformed(f"the byte order is {self.byteorder!r}")
 
@@ -108,9 +110,12 @@ class _Archive:
         return self.zip.open(entry)
 
     def content(self, name):
-        """The bytes of a record."""
+        """The bytes of a record, as a file in memory."""
+        buffer = io.BytesIO()
         with self.open(name) as file:
-            return file.read()
+            while block := file.read(BLOCK):
+                buffer.write(block)
+        return buffer
 
     def map(self, storage):
         """The memory of a storage on demand, or None where its elements are not as minigrad needs them."""
@@ -138,7 +143,7 @@ def read_zip(source, mmap=False):
         return array if storage.filled else _allocated(storage)
 
     storages = _Storages(source.size, make)
-    pickle = Source(io.BytesIO(archive.content("data.pkl")), source.name)
+    pickle = Source(archive.content("data.pkl"), source.name)
     state = checked(Machine(pickle, source.size, named, storages.named, built).run())
     for storage in storages.values():
         if storage.array is not None and not storage.filled:
