@@ -63,12 +63,16 @@ class Generator:
 
     def set_state(self, new_state):
         """Go to a place in a stream that `get_state` returned."""
+        if not isinstance(new_state, Tensor):
+            raise TypeError(f"expected a torch.ByteTensor, but got {type(new_state).__name__}\n{_STATE_HINT}")
         data = new_state._array
-        if data.dtype != np.uint8 or data.shape != (112,):
-            raise RuntimeError(
-                "RNG state is wrong size\nhint: pass what get_state() returned, a uint8 tensor of 112 elements"
-            )
+        if data.dtype != np.uint8:
+            raise TypeError(f"RNG state must be a torch.ByteTensor\nhint: it is a tensor of {data.dtype}")
+        if data.shape != (112,):
+            raise RuntimeError(f"RNG state is wrong size\n{_STATE_HINT}")
         words = np.ascontiguousarray(data).view("<u8").astype(np.uint64)
+        if words[5] or words[4] != words[13] or words[10] > 4 or words[11] > 1 or words[12] >= 2**32:
+            raise RuntimeError(f"Invalid Philox state\n{_STATE_HINT}")
         self._seed = int(words[13])
         self.stream.bit_generator.state = {
             "bit_generator": "Philox",
@@ -79,6 +83,12 @@ class Generator:
             "uinteger": int(words[12]),
         }
         return self
+
+    def clone_state(self):
+        """Another generator at the same place in the same stream (`torch.Generator.clone_state`)."""
+        return Generator(self.device).set_state(self.get_state())
+
+_STATE_HINT = "hint: pass what get_state() returned, a uint8 tensor of 112 elements"
 
 
 class _Lent(threading.local):
