@@ -162,7 +162,6 @@ class InceptionAux(nn.Module):
         conv = conv_block or BasicConv2d
         self.conv0 = conv(in_channels, 128, kernel_size=1)
         self.conv1 = conv(128, 768, kernel_size=5)
-        self.conv1.stddev = 0.01
         self.fc = nn.Linear(768, num_classes)
         self.fc.stddev = 0.001
 

@@ -82,7 +82,7 @@ class MobileNetV2(nn.Module):
         channels = _make_divisible(32 * width_mult, round_nearest)
         self.last_channel = _make_divisible(1280 * max(1.0, width_mult), round_nearest)
         common = {"norm_layer": norm_layer, "activation_layer": nn.ReLU6}
-        features: list[nn.Module] = [Conv2dNormActivation(3, channels, stride=2, **common)]
+        features = [Conv2dNormActivation(3, channels, stride=2, **common)]
         for expansion, width, blocks, first_stride in setting:
             width = _make_divisible(width * width_mult, round_nearest)
             for stride in (first_stride, *[1] * (blocks - 1)):

@@ -53,7 +53,7 @@ class SqueezeNet(nn.Module):
             raise ValueError(f"Unsupported SqueezeNet version {version}: 1_0 or 1_1 expected")
         self.num_classes = num_classes
         kernel_size, channels, *entries = VERSIONS[version]
-        layers: list[nn.Module] = [nn.Conv2d(3, channels, kernel_size=kernel_size, stride=2), nn.ReLU(inplace=True)]
+        layers = [nn.Conv2d(3, channels, kernel_size=kernel_size, stride=2), nn.ReLU(inplace=True)]
         for entry in entries:
             if entry == "M":
                 layers.append(nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True))

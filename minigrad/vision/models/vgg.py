@@ -33,7 +33,7 @@ def make_layers(cfg, batch_norm=False):
       (2): MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
     )
     """
-    layers: list[nn.Module] = []
+    layers = []
     channels = 3
     for entry in cfg:
         if entry == "M":
