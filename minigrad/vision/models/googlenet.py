@@ -102,7 +102,7 @@ class GoogLeNet(nn.Module):
         conv, inception, auxiliary = blocks
         self.aux_logits, self.transform_input = aux_logits, transform_input
 
-        def modules(stage):
+        def add_modules(stage):
             for name in MODULES:
                 if name.startswith(f"inception{stage}"):
                     setattr(self, name, inception(*MODULES[name]))
@@ -112,11 +112,11 @@ class GoogLeNet(nn.Module):
         self.conv2 = conv(64, 64, kernel_size=1)
         self.conv3 = conv(64, 192, kernel_size=3, padding=1)
         self.maxpool2 = nn.MaxPool2d(3, stride=2, ceil_mode=True)  # -> (N, 192, 28, 28)
-        modules(3)
+        add_modules(3)
         self.maxpool3 = nn.MaxPool2d(3, stride=2, ceil_mode=True)  # -> (N, 480, 14, 14)
-        modules(4)
+        add_modules(4)
         self.maxpool4 = nn.MaxPool2d(2, stride=2, ceil_mode=True)  # -> (N, 832, 7, 7)
-        modules(5)
+        add_modules(5)
         self.aux1 = auxiliary(512, num_classes, dropout=dropout_aux) if aux_logits else None
         self.aux2 = auxiliary(528, num_classes, dropout=dropout_aux) if aux_logits else None
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
