@@ -58,16 +58,17 @@ def behaviour(m, net, shape, mode):
 
     They are the first scores of each result, some pixels of the image's gradient, and the gradients' norm of each part.
     """
+    net.double()  # where a rounding error may turn a ReLU or a maximum over, float32 says little about gradients
     net.load_state_dict({key: m.from_numpy(array) for key, array in values(net.state_dict()).items()})
     net.train(mode != "eval")
     for module in net.modules() if mode == "frozen" else ():
         if type(module).__name__ in BATCH_NORM:
             module.eval()
     rng = np.random.default_rng(0)
-    image = m.from_numpy(rng.standard_normal(shape).astype("float32")).requires_grad_()
+    image = m.from_numpy(rng.standard_normal(shape)).requires_grad_()
     results = net(image)
     results = results if isinstance(results, tuple) else (results,)
-    seeds = [m.from_numpy(rng.standard_normal(tuple(y.shape)).astype("float32")) for y in results]
+    seeds = [m.from_numpy(rng.standard_normal(tuple(y.shape))) for y in results]
     sum((y * seed).sum() for y, seed in zip(results, seeds)).backward()
     numbers = {f"result {i}": y.numpy(force=True)[:, :8] for i, y in enumerate(results)}
     numbers["image"] = image.grad.numpy(force=True)[:, :, 7::29, 11::31]

@@ -49,10 +49,8 @@ def make_layers(cfg, batch_norm=False):
 class VGG(nn.Module):
     """A VGG network of those `features` for (N, 3, 224, 224) images or others of 32 pixels at least.
 
-    The result is (N, num_classes) scores. `init_weights` draws the weights anew, convolutions as He et al. 2015.
-
-    >>> VGG(make_layers(cfgs["A"]), num_classes=10, init_weights=False).classifier[6]
-    Linear(in_features=4096, out_features=10, bias=True)
+    The result is (N, num_classes) scores; `features` are what `make_layers` gives. `init_weights` draws
+    the weights anew, convolutions as He et al. 2015.
     """
 
     def __init__(self, features, num_classes=1000, init_weights=True, dropout=0.5):
