@@ -60,12 +60,14 @@ def _rebuild_buffer(data, requires_grad, persistent):
     return Buffer(data, persistent=persistent).requires_grad_(requires_grad)
 
 
+_ARRAY = Tensor.__dict__["_array"]  # where a tensor keeps its array, which uninitialized ones hide
+
+
 class UninitializedTensor:
     """What lazy parameters and buffers have in common: a dtype but neither shape nor values until `materialize`."""
 
     __slots__ = ()
     becomes = Tensor
-    _slot = Tensor.__dict__["_array"]
 
     def materialize(self, shape, device=None, dtype=None):
         """Become an ordinary parameter or buffer of that shape, its values yet to be drawn."""
@@ -93,7 +95,7 @@ class UninitializedTensor:
     @property
     def dtype(self):
         """The dtype it will have."""
-        return self._slot.__get__(self).dtype
+        return _ARRAY.__get__(self).dtype
 
     def is_floating_point(self):
         """Whether the dtype it will have is float32 or float64."""
@@ -102,11 +104,11 @@ class UninitializedTensor:
     @property
     def data(self):
         """A tensor of no elements that knows the dtype."""
-        return Tensor._wrap(self._slot.__get__(self))
+        return Tensor._wrap(_ARRAY.__get__(self))
 
     @data.setter
     def data(self, value):
-        self._slot.__set__(self, value._array)
+        _ARRAY.__set__(self, value._array)
 
     def detach(self):
         """This tensor: there are no values to share yet."""

@@ -56,9 +56,7 @@ class Placed:
 
         def convert(tensor):
             wanted = dtype if tensor.is_floating_point() else None
-            return tensor.to(
-                dtype=wanted, device=device, memory_format=order if tensor.ndim == 4 else preserve_format
-            )
+            return tensor.to(dtype=wanted, device=device, memory_format=order if tensor.ndim == 4 else preserve_format)
 
         return self._apply(convert)
 

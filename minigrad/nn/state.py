@@ -10,7 +10,7 @@ from itertools import chain
 
 from minigrad.autograd import HookHandle, Tensor, no_grad
 
-from .parameter import Buffer, Parameter, UninitializedTensor
+from .parameter import Parameter, UninitializedTensor
 
 HOOKS = (
     "_state_dict_pre_hooks",

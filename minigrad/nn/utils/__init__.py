@@ -6,7 +6,9 @@ import numpy as np
 
 from minigrad.autograd import Tensor, no_grad
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_"]
+from . import rnn
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "rnn"]
 
 
 def _grads(parameters):
