@@ -168,7 +168,7 @@ class Module(Hooked, Stateful, Placed):
         """Make `module` (or None) the submodule `name`."""
         self._check_name(name, "module")
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{type(module).__name__} is not a Module subclass")
+            raise TypeError(f"{_type_name(module)} is not a Module subclass")
         self._modules[name] = module
 
     add_module = register_module
