@@ -398,7 +398,7 @@ class ParameterDict(_Keyed):
         return result
 
     def __ror__(self, other):
-        result = ParameterDict(OrderedDict(other.items()))
+        result = other.copy()
         result.update(self)
         return result
 
