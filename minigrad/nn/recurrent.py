@@ -21,6 +21,9 @@ class RNNBase(Module):
     `bias_ih_l{k}` and `bias_hh_l{k}` (gates · hidden_size,), with `proj_size` also `weight_hr_l{k}`; the second
     direction's end in `_reverse`. All are drawn evenly from ±1 / √hidden_size. In training, `dropout` is applied to the
     outputs of all layers but the last. Source: `torch.nn.RNNBase`.
+
+    >>> [name for name, _ in RNNBase("GRU", 4, 3).named_parameters()]
+    ['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0']
     """
 
     def __init__(
@@ -236,7 +239,13 @@ class GRU(RNNBase):
 
 
 class RNNCellBase(Module):
-    """Weights of `gates` blocks for input and hidden state, drawn evenly from ±1 / √hidden_size."""
+    """Weights of `gates` blocks for input and hidden state, drawn evenly from ±1 / √hidden_size.
+
+    The base of the cells: `torch.nn.RNNCellBase`.
+
+    >>> isinstance(GRUCell(4, 3), RNNCellBase)
+    True
+    """
 
     gates: int
     function: str

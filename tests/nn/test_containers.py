@@ -32,7 +32,7 @@ def sequences(m):
 def lists(m):
     nn = m.nn
     modules = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)] + [nn.ReLU()])
-    yield from (modules, modules + [nn.GELU()], modules[:2], modules.insert(1, nn.SiLU()), modules)
+    yield from (modules, modules + nn.ModuleList([nn.GELU()]), modules[:2], modules.insert(1, nn.SiLU()), modules)
     yield from (modules.pop(1), modules.pop(-1), modules[-1], nn.ModuleList())
     modules += [nn.Tanh()]
     modules[0] = nn.Identity()
@@ -110,4 +110,6 @@ ERRORS = {
 def test_same_error_as_torch(program):
     ours, theirs = error_of(program, mg.nn), error_of(program, torch.nn)
     assert type(ours) is type(theirs)
-    assert first_line(ours).split(" <class")[0].split(": <")[0] == first_line(theirs).split(" <class")[0].split(": <")[0]
+    assert (
+        first_line(ours).split(" <class")[0].split(": <")[0] == first_line(theirs).split(" <class")[0].split(": <")[0]
+    )

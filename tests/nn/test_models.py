@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from minigrad.kernels import use
 from torch_oracle import draw, torch
 
 import minigrad as mg
+from minigrad.kernels import use
 from minigrad.vision.models import LeNet5, resnet20
 
 
