@@ -9,6 +9,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from minigrad.autograd import HookHandle, Operation, Tensor, is_grad_enabled
+from minigrad.ops import functions
 
 BEFORE, AFTER, BEFORE_BACKWARD, BACKWARD = KINDS = (
     "_forward_pre_hooks",
@@ -67,7 +68,7 @@ class Hooked:
     def register_full_backward_hook(self, hook, prepend=False):
         """Call `hook(module, grad_input, grad_output)` once the gradients of the module's inputs are known.
 
-        Both are tuples with None for what is no tensor or got no gradient; a returned tuple replaces `grad_input`.
+        Both are tuples with None for what is no tensor; a returned tuple replaces `grad_input`.
         Source: `torch.nn.Module.register_full_backward_hook`.
         """
         return _register(self._backward_hooks, _Hook(hook), prepend)
@@ -169,10 +170,11 @@ class Boundary:
 
     def __init__(self, module):
         self.module, self.entered, self.grad_outputs = module, False, None
+        self.arguments = ()  # (shape, dtype) of those that are tensors, None for the others
 
     def enter(self, args):
         """The arguments, those that are tensors through `Entrance`."""
-        self.arguments = args
+        self.arguments = [(arg.shape, arg.dtype) if isinstance(arg, Tensor) else None for arg in args]
         changed = self._through(Entrance, args, self._enter_backward)
         self.entered = changed is not None
         return changed if self.entered else args
@@ -187,8 +189,7 @@ class Boundary:
             )
             return result
         several = isinstance(result, tuple)
-        self.results = result if several else (result,)
-        changed = self._through(Exit, self.results, self._exit_backward)
+        changed = self._through(Exit, result if several else (result,), self._exit_backward)
         if changed is None:
             return result
         if not several:
@@ -246,6 +247,12 @@ class Boundary:
     def _enter_backward(self, grads):
         if self.grad_outputs is None:  # this gradient did not come by the module's results: a second derivative
             return grads
+        grads = tuple(
+            [
+                functions["zeros"](*kind[0], dtype=kind[1]) if grad is None and kind is not None else grad
+                for grad, kind in zip(grads, self.arguments)
+            ]
+        )
         for hook in self.module._all_hooks(BACKWARD):
             changed = hook.call(self.module, grads, self.grad_outputs)
             if changed is not None:
