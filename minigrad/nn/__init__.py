@@ -1,6 +1,6 @@
 """Neural networks: modules, their parameters and initialisation, under `torch.nn`'s names."""
 
-from . import functional, init, utils
+from . import functional, init, modules, utils
 from .activation import (
     CELU,
     ELU,
@@ -361,5 +361,6 @@ __all__ = [
     "ZeroPad3d",
     "functional",
     "init",
+    "modules",
     "utils",
 ]

@@ -78,12 +78,15 @@ class Hooked:
         return self.register_full_backward_hook(hook)
 
     def _has_hooks(self):
-        return (
+        return (  # asked at each call of each module, hence no loop
             self._forward_hooks
             or self._forward_pre_hooks
             or self._backward_hooks
             or self._backward_pre_hooks
-            or any(everywhere.values())
+            or everywhere[AFTER]
+            or everywhere[BEFORE]
+            or everywhere[BACKWARD]
+            or everywhere[BEFORE_BACKWARD]
         )
 
     def _all_hooks(self, kind):

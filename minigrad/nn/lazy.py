@@ -4,6 +4,7 @@ Until then their parameters are uninitialized: they can be converted, copied, sa
 After the first forward the module is an ordinary one.
 """
 
+import inspect
 from itertools import chain
 
 from minigrad.autograd import no_grad
@@ -55,6 +56,12 @@ class _Lazy(LazyModuleMixin):
     """A layer whose first argument, the attribute `inferred`, is not given but follows from the input."""
 
     inferred: str
+
+    def __init_subclass__(cls):
+        super().__init_subclass__()
+        if cls.cls_to_become is not None and cls.__init__ is _Lazy.__init__:
+            signature = inspect.signature(cls.cls_to_become)
+            cls.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
 
     def __init__(self, *args, **kwargs):
         super().__init__(0, *args, **kwargs)
@@ -238,8 +245,10 @@ class LazyBatchNorm3d(_LazyNorm, BatchNorm3d):
 class _LazyInstanceNorm(_LazyNorm):
     """Unlike `InstanceNorm1d` and its kin, affine and with running statistics unless told otherwise, as in PyTorch."""
 
-    def __init__(self, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, *args, **kwargs):
-        super().__init__(eps, momentum, affine, track_running_stats, *args, **kwargs)
+    def __init__(
+        self, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True
+    ):
+        super().__init__(eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
 
 class LazyInstanceNorm1d(_LazyInstanceNorm, InstanceNorm1d):
