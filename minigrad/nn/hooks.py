@@ -6,7 +6,6 @@ kin. Hooks run in the order of registration, global ones first; `.remove()` of t
 
 import warnings
 from collections import OrderedDict
-from typing import NamedTuple
 
 from minigrad.autograd import HookHandle, Operation, Tensor, is_grad_enabled
 from minigrad.ops import functions
@@ -20,19 +19,16 @@ BEFORE, AFTER, BEFORE_BACKWARD, BACKWARD = KINDS = (
 everywhere: dict[str, OrderedDict] = {kind: OrderedDict() for kind in KINDS}  # the hooks of all modules
 
 
-class _Hook(NamedTuple):
-    """A function and what it asks for: keyword arguments too, and to run even if forward fails."""
+class ModuleHookHandle(HookHandle):
+    """The handle of a module's hook, which knows what the hook asks for: keyword arguments too, to run in any case."""
 
-    call: object
-    with_kwargs: bool = False
-    always_call: bool = False
+    __slots__ = ("always_call", "with_kwargs")
 
-
-def _register(hooks, hook, prepend=False):
-    handle = HookHandle(hooks, hook)
-    if prepend:
-        hooks.move_to_end(handle, last=False)
-    return handle
+    def __init__(self, hooks, hook, prepend=False, with_kwargs=False, always_call=False):
+        super().__init__(hooks, hook)
+        self.with_kwargs, self.always_call = with_kwargs, always_call
+        if prepend:
+            hooks.move_to_end(self, last=False)
 
 
 class Hooked:
@@ -48,7 +44,7 @@ class Hooked:
         With `with_kwargs` it is `hook(module, args, kwargs)` and returns None or (args, kwargs). `prepend` puts it
         before the module's other hooks. Source: `torch.nn.Module.register_forward_pre_hook`.
         """
-        return _register(self._forward_pre_hooks, _Hook(hook, with_kwargs), prepend)
+        return ModuleHookHandle(self._forward_pre_hooks, hook, prepend, with_kwargs)
 
     def register_forward_hook(self, hook, *, prepend=False, with_kwargs=False, always_call=False):
         """Call `hook(module, args, result)` after each forward; what it returns (unless None) replaces the result.
@@ -56,14 +52,14 @@ class Hooked:
         With `with_kwargs` it is `hook(module, args, kwargs, result)`; with `always_call` it runs, the result being
         None, even if forward raises. Source: `torch.nn.Module.register_forward_hook`.
         """
-        return _register(self._forward_hooks, _Hook(hook, with_kwargs, always_call), prepend)
+        return ModuleHookHandle(self._forward_hooks, hook, prepend, with_kwargs, always_call)
 
     def register_full_backward_pre_hook(self, hook, prepend=False):
         """Call `hook(module, grad_output)` before the module's backward; a returned tuple replaces `grad_output`.
 
         Source: `torch.nn.Module.register_full_backward_pre_hook`.
         """
-        return _register(self._backward_pre_hooks, _Hook(hook), prepend)
+        return ModuleHookHandle(self._backward_pre_hooks, hook, prepend)
 
     def register_full_backward_hook(self, hook, prepend=False):
         """Call `hook(module, grad_input, grad_output)` once the gradients of the module's inputs are known.
@@ -71,7 +67,7 @@ class Hooked:
         Both are tuples with None for what is no tensor; a returned tuple replaces `grad_input`.
         Source: `torch.nn.Module.register_full_backward_hook`.
         """
-        return _register(self._backward_hooks, _Hook(hook), prepend)
+        return ModuleHookHandle(self._backward_hooks, hook, prepend)
 
     def register_backward_hook(self, hook):
         """PyTorch's older name of `register_full_backward_hook`: the gradients are those of the whole module."""
@@ -90,28 +86,27 @@ class Hooked:
         )
 
     def _all_hooks(self, kind):
-        return [*everywhere[kind].values(), *getattr(self, kind).values()]
+        return [*everywhere[kind].items(), *getattr(self, kind).items()]
 
     def _forward_between_hooks(self, args, kwargs):
         """`forward` with what the hooks make of its arguments and of its result."""
-        result, waiting = None, [hook for hook in self._all_hooks(AFTER) if hook.always_call]
+        result, waiting = None, {handle: hook for handle, hook in self._all_hooks(AFTER) if handle.always_call}
         try:
-            for hook in self._all_hooks(BEFORE):
-                args, kwargs = self._before_forward(hook, args, kwargs)
+            for handle, hook in self._all_hooks(BEFORE):
+                args, kwargs = self._before_forward(handle, hook, args, kwargs)
             boundary = None
             if self._all_hooks(BACKWARD) or self._all_hooks(BEFORE_BACKWARD):
                 boundary = Boundary(self)
                 args = boundary.enter(args)
             result = self.forward(*args, **kwargs)
-            for hook in self._all_hooks(AFTER):
-                if hook in waiting:
-                    waiting.remove(hook)
-                result = self._after_forward(hook, args, kwargs, result)
+            for handle, hook in self._all_hooks(AFTER):
+                waiting.pop(handle, None)
+                result = self._after_forward(handle, hook, args, kwargs, result)
             return result if boundary is None else boundary.leave(result)
         except Exception as error:
-            for hook in waiting:
+            for handle, hook in waiting.items():
                 try:
-                    result = self._after_forward(hook, args, kwargs, result)
+                    result = self._after_forward(handle, hook, args, kwargs, result)
                 except Exception as second:
                     warnings.warn(
                         "module forward hook with ``always_call=True`` raised an exception that was silenced as "
@@ -121,13 +116,13 @@ class Hooked:
                     raise error from second
             raise
 
-    def _before_forward(self, hook, args, kwargs):
-        if not hook.with_kwargs:
-            changed = hook.call(self, args)
+    def _before_forward(self, handle, hook, args, kwargs):
+        if not handle.with_kwargs:
+            changed = hook(self, args)
             if changed is not None:
                 args = changed if isinstance(changed, tuple) else (changed,)
             return args, kwargs
-        changed = hook.call(self, args, kwargs)
+        changed = hook(self, args, kwargs)
         if changed is None:
             return args, kwargs
         if not (isinstance(changed, tuple) and len(changed) == 2):
@@ -136,8 +131,8 @@ class Hooked:
             )
         return changed
 
-    def _after_forward(self, hook, args, kwargs, result):
-        changed = hook.call(self, args, kwargs, result) if hook.with_kwargs else hook.call(self, args, result)
+    def _after_forward(self, handle, hook, args, kwargs, result):
+        changed = hook(self, args, kwargs, result) if handle.with_kwargs else hook(self, args, result)
         return result if changed is None else changed
 
 
@@ -226,8 +221,8 @@ class Boundary:
         return tuple(spread)
 
     def _exit_backward(self, grads):
-        for hook in self.module._all_hooks(BEFORE_BACKWARD):
-            changed = hook.call(self.module, grads)
+        for _, hook in self.module._all_hooks(BEFORE_BACKWARD):
+            changed = hook(self.module, grads)
             if changed is not None:
                 changed = changed if isinstance(changed, tuple) else (changed,)
                 if len(changed) != len(grads):
@@ -239,8 +234,8 @@ class Boundary:
         if self.entered:
             self.grad_outputs = grads
         else:  # no input has a gradient: nothing comes after this
-            for hook in self.module._all_hooks(BACKWARD):
-                if hook.call(self.module, (None,) * len(self.arguments), grads) is not None:
+            for _, hook in self.module._all_hooks(BACKWARD):
+                if hook(self.module, (None,) * len(self.arguments), grads) is not None:
                     raise RuntimeError(
                         "Backward hook for Modules where no input requires gradient should always return None or None "
                         "for all gradients."
@@ -256,8 +251,8 @@ class Boundary:
                 for grad, kind in zip(grads, self.arguments)
             ]
         )
-        for hook in self.module._all_hooks(BACKWARD):
-            changed = hook.call(self.module, grads, self.grad_outputs)
+        for _, hook in self.module._all_hooks(BACKWARD):
+            changed = hook(self.module, grads, self.grad_outputs)
             if changed is not None:
                 changed = changed if isinstance(changed, tuple) else (changed,)
                 if len(changed) != len(grads):
@@ -272,7 +267,7 @@ class Boundary:
 
 def register_module_forward_pre_hook(hook):
     """Call `hook(module, args)` before the forward of every module (`torch.nn.modules.module`)."""
-    return _register(everywhere[BEFORE], _Hook(hook))
+    return ModuleHookHandle(everywhere[BEFORE], hook)
 
 
 def register_module_forward_hook(hook, *, with_kwargs=False, always_call=False):
@@ -284,14 +279,14 @@ def register_module_forward_hook(hook, *, with_kwargs=False, always_call=False):
     ReLU
     Sequential
     """
-    return _register(everywhere[AFTER], _Hook(hook, with_kwargs, always_call))
+    return ModuleHookHandle(everywhere[AFTER], hook, False, with_kwargs, always_call)
 
 
 def register_module_full_backward_pre_hook(hook):
     """Call `hook(module, grad_output)` before the backward of every module (`torch.nn.modules.module`)."""
-    return _register(everywhere[BEFORE_BACKWARD], _Hook(hook))
+    return ModuleHookHandle(everywhere[BEFORE_BACKWARD], hook)
 
 
 def register_module_full_backward_hook(hook):
     """Call `hook(module, grad_input, grad_output)` after the backward of every module (`torch.nn.modules.module`)."""
-    return _register(everywhere[BACKWARD], _Hook(hook))
+    return ModuleHookHandle(everywhere[BACKWARD], hook)

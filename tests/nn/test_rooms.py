@@ -8,10 +8,31 @@ from torch_oracle import torch
 
 import minigrad as mg
 
-ROOMS = (
-    "activation adaptive batchnorm channelshuffle container conv distance dropout flatten fold instancenorm lazy linear "
-    "loss module normalization padding pixelshuffle pooling rnn sparse transformer upsampling"
-).split()
+ROOMS = [
+    "activation",
+    "adaptive",
+    "batchnorm",
+    "channelshuffle",
+    "container",
+    "conv",
+    "distance",
+    "dropout",
+    "flatten",
+    "fold",
+    "instancenorm",
+    "lazy",
+    "linear",
+    "loss",
+    "module",
+    "normalization",
+    "padding",
+    "pixelshuffle",
+    "pooling",
+    "rnn",
+    "sparse",
+    "transformer",
+    "upsampling",
+]
 ABSENT = {"SyncBatchNorm", "CrossMapLRN2d", "FractionalMaxPool2d", "FractionalMaxPool3d", "Container", "NLLLoss2d"}
 ABSENT |= {"LinearCrossEntropyLoss"}
 

@@ -35,8 +35,8 @@ class WeightNorm:
 def _hook(module, kind, name):
     """(handle, hook) of a module's forward pre-hook of that kind for the parameter `name`."""
     for handle, hook in module._forward_pre_hooks.items():
-        if isinstance(hook.call, kind) and hook.call.name == name:
-            return handle, hook.call
+        if isinstance(hook, kind) and hook.name == name:
+            return handle, hook
     return None, None
 
 
