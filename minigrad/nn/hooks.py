@@ -234,7 +234,15 @@ class Boundary:
         if self.entered:
             self.grad_outputs = grads
         else:  # no input has a gradient: nothing comes after this
-            for _, hook in self.module._all_hooks(BACKWARD):
+            hooks = self.module._all_hooks(BACKWARD)
+            if hooks:
+                warnings.warn(
+                    "Full backward hook is firing when gradients are computed with respect to module outputs since no "
+                    "inputs require gradients. See https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html"
+                    "#torch.nn.Module.register_full_backward_hook for more details.",
+                    stacklevel=5,
+                )
+            for _, hook in hooks:
                 if hook(self.module, (None,) * len(self.arguments), grads) is not None:
                     raise RuntimeError(
                         "Backward hook for Modules where no input requires gradient should always return None or None "

@@ -4,7 +4,6 @@ Until then their parameters are uninitialized: they can be converted, copied, sa
 After the first forward the module is an ordinary one.
 """
 
-import inspect
 from itertools import chain
 
 from minigrad.autograd import no_grad
@@ -57,12 +56,6 @@ class _Lazy(LazyModuleMixin):
 
     inferred: str
 
-    def __init_subclass__(cls):
-        super().__init_subclass__()
-        if cls.cls_to_become is not None and cls.__init__ is _Lazy.__init__:
-            signature = inspect.signature(cls.cls_to_become)
-            cls.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
-
     def __init__(self, *args, **kwargs):
         super().__init__(0, *args, **kwargs)
         self._shapes = {}  # with 0 where the inferred size belongs
@@ -108,11 +101,14 @@ class LazyLinear(_Lazy, Linear):
 
     cls_to_become, inferred = Linear, "in_features"
 
+    def __init__(self, out_features, bias=True, device=None, dtype=None):
+        super().__init__(out_features, bias, device, dtype)
+
     def _size(self, input):
         return input.shape[-1]
 
 
-class _LazyConvolution(_Lazy):
+class _LazyConvolutionBase(_Lazy):
     inferred = "in_channels"
 
     def _size(self, input):
@@ -129,6 +125,44 @@ class _LazyConvolution(_Lazy):
 
     def _length(self, size, dim):
         return size // self.groups if dim == 1 else size
+
+
+class _LazyConvolution(_LazyConvolutionBase):
+    def __init__(
+        self,
+        out_channels,
+        kernel_size,
+        stride=1,
+        padding=0,
+        dilation=1,
+        groups=1,
+        bias=True,
+        padding_mode="zeros",
+        device=None,
+        dtype=None,
+    ):
+        super().__init__(
+            out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
+        )
+
+
+class _LazyTransposedConvolution(_LazyConvolutionBase):
+    def __init__(
+        self,
+        out_channels,
+        kernel_size,
+        stride=1,
+        padding=0,
+        output_padding=0,
+        groups=1,
+        bias=True,
+        dilation=1,
+        padding_mode="zeros",
+        device=None,
+        dtype=None,
+    ):
+        sizes = kernel_size, stride, padding, output_padding
+        super().__init__(out_channels, *sizes, groups, bias, dilation, padding_mode, device, dtype)
 
 
 class LazyConv1d(_LazyConvolution, Conv1d):
@@ -164,7 +198,7 @@ class LazyConv3d(_LazyConvolution, Conv3d):
     cls_to_become = Conv3d
 
 
-class LazyConvTranspose1d(_LazyConvolution, ConvTranspose1d):
+class LazyConvTranspose1d(_LazyTransposedConvolution, ConvTranspose1d):
     """`ConvTranspose1d` whose in_channels are those of its first input (`torch.nn.LazyConvTranspose1d`).
 
     >>> import minigrad
@@ -175,7 +209,7 @@ class LazyConvTranspose1d(_LazyConvolution, ConvTranspose1d):
     cls_to_become = ConvTranspose1d
 
 
-class LazyConvTranspose2d(_LazyConvolution, ConvTranspose2d):
+class LazyConvTranspose2d(_LazyTransposedConvolution, ConvTranspose2d):
     """`ConvTranspose2d` whose in_channels are those of its first input (`torch.nn.LazyConvTranspose2d`).
 
     >>> import minigrad
@@ -186,7 +220,7 @@ class LazyConvTranspose2d(_LazyConvolution, ConvTranspose2d):
     cls_to_become = ConvTranspose2d
 
 
-class LazyConvTranspose3d(_LazyConvolution, ConvTranspose3d):
+class LazyConvTranspose3d(_LazyTransposedConvolution, ConvTranspose3d):
     """`ConvTranspose3d` whose in_channels are those of its first input (`torch.nn.LazyConvTranspose3d`).
 
     >>> import minigrad
@@ -199,6 +233,11 @@ class LazyConvTranspose3d(_LazyConvolution, ConvTranspose3d):
 
 class _LazyNorm(_Lazy):
     inferred = "num_features"
+
+    def __init__(
+        self, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True
+    ):  # affine and tracking for instance norms too, as in PyTorch
+        super().__init__(eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
     def reset_running_stats(self):
         """Forget the running statistics, as soon as there are any."""
@@ -242,16 +281,7 @@ class LazyBatchNorm3d(_LazyNorm, BatchNorm3d):
     cls_to_become = BatchNorm3d
 
 
-class _LazyInstanceNorm(_LazyNorm):
-    """Unlike `InstanceNorm1d` and its kin, affine and with running statistics unless told otherwise, as in PyTorch."""
-
-    def __init__(
-        self, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True
-    ):
-        super().__init__(eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
-
-
-class LazyInstanceNorm1d(_LazyInstanceNorm, InstanceNorm1d):
+class LazyInstanceNorm1d(_LazyNorm, InstanceNorm1d):
     """`InstanceNorm1d` whose num_features are those of its first input (`torch.nn.LazyInstanceNorm1d`).
 
     >>> import minigrad
@@ -262,7 +292,7 @@ class LazyInstanceNorm1d(_LazyInstanceNorm, InstanceNorm1d):
     cls_to_become = InstanceNorm1d
 
 
-class LazyInstanceNorm2d(_LazyInstanceNorm, InstanceNorm2d):
+class LazyInstanceNorm2d(_LazyNorm, InstanceNorm2d):
     """`InstanceNorm2d` whose num_features are those of its first input (`torch.nn.LazyInstanceNorm2d`).
 
     >>> import minigrad
@@ -273,7 +303,7 @@ class LazyInstanceNorm2d(_LazyInstanceNorm, InstanceNorm2d):
     cls_to_become = InstanceNorm2d
 
 
-class LazyInstanceNorm3d(_LazyInstanceNorm, InstanceNorm3d):
+class LazyInstanceNorm3d(_LazyNorm, InstanceNorm3d):
     """`InstanceNorm3d` whose num_features are those of its first input (`torch.nn.LazyInstanceNorm3d`).
 
     >>> import minigrad

@@ -67,7 +67,7 @@ class UninitializedTensor:
     """What lazy parameters and buffers have in common: a dtype but neither shape nor values until `materialize`."""
 
     __slots__ = ()
-    becomes = Tensor
+    becomes: type[Tensor] = Tensor
 
     def materialize(self, shape, device=None, dtype=None):
         """Become an ordinary parameter or buffer of that shape, its values yet to be drawn."""

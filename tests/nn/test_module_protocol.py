@@ -421,6 +421,13 @@ def test_shared_memory_is_seen_by_forked_processes():
     assert layer.bias.tolist() == [7, 7]
 
 
+def test_backward_hooks_warn_where_no_input_has_a_gradient():
+    layer = linear(mg)
+    layer.register_full_backward_hook(lambda mod, gi, go: None)
+    with pytest.warns(UserWarning, match="Full backward hook is firing when gradients are computed with respect to"):
+        layer(mg.ones(2)).sum().backward()
+
+
 def test_results_of_a_hooked_module_keep_their_type():
     pair = namedtuple("pair", "first second")
 
