@@ -27,9 +27,11 @@ from . import (
     padding,
     parallel,
     parameter,
+    parameter_containers,
     pooling,
     recurrent,
     shape,
+    transformer,
 )
 from .module import Module
 
@@ -38,7 +40,7 @@ _ROOMS = {
     "adaptive": (adaptive,),
     "batchnorm": (normalization, lazy),
     "channelshuffle": (shape,),
-    "container": (containers,),
+    "container": (containers, parameter_containers),
     "conv": (convolution, lazy),
     "distance": (distance,),
     "dropout": (dropout,),
@@ -55,7 +57,7 @@ _ROOMS = {
     "pooling": (pooling,),
     "rnn": (recurrent,),
     "sparse": (embedding,),
-    "transformer": (attention,),
+    "transformer": (transformer,),
     "upsampling": (shape,),
 }
 _PYTORCH_NAMES = {
