@@ -18,10 +18,9 @@ class Weighted(Module):
 
     def reset_parameters(self):
         """Draw weight and bias anew."""
-        fan_in, _ = init.fans(self.weight)
-        if fan_in > 0:
-            init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
         if self.bias is not None:
+            fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
             bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
             init.uniform_(self.bias, -bound, bound)
 

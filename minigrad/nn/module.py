@@ -1,26 +1,17 @@
 """The module: a function with parameters, made of other modules."""
 
-from collections import OrderedDict, namedtuple
-from itertools import chain
+from minigrad.autograd import Scope, Tensor, state
+from minigrad.autograd.dtypes import TORCH_NAMES
 
-from minigrad.autograd import HookHandle, Scope, Tensor, no_grad, state
-from minigrad.autograd.dtypes import as_dtype
-
-from .parameter import Parameter
+from .hooks import Hooked
+from .parameter import Buffer, Parameter
+from .placement import Placed
+from .state import Stateful
 
 _KINDS = ("_parameters", "_buffers", "_modules")
 
 
-class IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
-    """What `load_state_dict` could not match: paths without an entry, and entries without a path."""
-
-    __slots__ = ()
-
-    def __repr__(self):
-        return super().__repr__() if any(self) else "<All keys matched successfully>"
-
-
-class Module:
+class Module(Hooked, Stateful, Placed):
     """Base of all layers and networks (`torch.nn.Module`).
 
     A subclass calls `super().__init__()`, assigns parameters and submodules as attributes and defines `forward`.
@@ -44,12 +35,12 @@ class Module:
             ("training", True),
             ("_parameters", {}),
             ("_buffers", {}),
-            ("_non_persistent", set()),
+            ("_non_persistent_buffers_set", set()),
             ("_modules", {}),
-            ("_forward_hooks", {}),
-            ("_forward_pre_hooks", {}),
         ):
             object.__setattr__(self, name, value)
+        self._without_hooks()
+        self._without_state_hooks()
 
     def forward(self, *input):
         """Compute the module's result; every subclass defines this."""
@@ -59,16 +50,9 @@ class Module:
         outer = state.scope
         state.scope = Scope(self, outer)
         try:
-            for hook in tuple(self._forward_pre_hooks.values()):
-                changed = hook(self, args)
-                if changed is not None:
-                    args = changed if isinstance(changed, tuple) else (changed,)
-            result = self.forward(*args, **kwargs)
-            for hook in tuple(self._forward_hooks.values()):
-                changed = hook(self, args, result)
-                if changed is not None:
-                    result = changed
-            return result
+            if self._has_hooks():
+                return self._forward_between_hooks(args, kwargs)
+            return self.forward(*args, **kwargs)
         except Exception as error:
             if not getattr(error, "_module_noted", False):
                 error._module_noted = True
@@ -89,37 +73,46 @@ class Module:
                 )
             object.__setattr__(self, name, value)
             return
-        kind = "_parameters" if isinstance(value, Parameter) else "_modules" if isinstance(value, Module) else None
-        if kind is not None:
-            self.__dict__.pop(name, None)
-            for other in _KINDS:
-                if other != kind:
-                    self.__dict__[other].pop(name, None)
-            self.__dict__[kind][name] = value
+        if isinstance(value, Parameter):
+            self._forget(name, "_parameters")
+            self.register_parameter(name, value)
         elif name in self._parameters:
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{type(value).__name__}' as parameter '{name}' (torch.nn.Parameter or None "
-                    "expected)"
+                    f"cannot assign '{_type_name(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
                     "\nhint: wrap it in nn.Parameter, or write into it under no_grad() with .copy_()"
                 )
             self._parameters[name] = None
+        elif isinstance(value, Module):
+            self._forget(name, "_modules")
+            self._modules[name] = value
         elif name in self._modules:
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{type(value).__name__}' as child module '{name}' (torch.nn.Module or None "
-                    "expected)"
+                    f"cannot assign '{_type_name(value)}' as child module '{name}' (torch.nn.Module or None expected)"
                 )
             self._modules[name] = None
+        elif isinstance(value, Buffer):
+            self._forget(name, "_buffers")
+            self.register_buffer(name, value, value.persistent)
         elif name in self._buffers:
             if value is not None and not isinstance(value, Tensor):
                 raise TypeError(
-                    f"cannot assign '{type(value).__name__}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None "
+                    f"cannot assign '{_type_name(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None "
                     "expected)"
                 )
             self._buffers[name] = value
         else:
             object.__setattr__(self, name, value)
+
+    def _forget(self, name, kind):
+        """Let the attribute `name` be free for something of this kind."""
+        self.__dict__.pop(name, None)
+        for other in _KINDS:
+            if other != kind:
+                self.__dict__[other].pop(name, None)
+        if kind != "_buffers":
+            self._non_persistent_buffers_set.discard(name)
 
     def __getattr__(self, name):
         for kind in _KINDS:
@@ -133,7 +126,7 @@ class Module:
         for kind in _KINDS:
             if name in self.__dict__[kind]:
                 del self.__dict__[kind][name]
-                self._non_persistent.discard(name)
+                self._non_persistent_buffers_set.discard(name)
                 return
         object.__delattr__(self, name)
 
@@ -168,24 +161,17 @@ class Module:
                 f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' (torch Tensor or None required)"
             )
         self._buffers[name] = tensor
-        (self._non_persistent.discard if persistent else self._non_persistent.add)(name)
+        transient = self._non_persistent_buffers_set
+        (transient.discard if persistent else transient.add)(name)
 
     def register_module(self, name, module):
         """Make `module` (or None) the submodule `name`."""
         self._check_name(name, "module")
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{type(module).__name__} is not a Module subclass")
+            raise TypeError(f"{_type_name(module)} is not a Module subclass")
         self._modules[name] = module
 
     add_module = register_module
-
-    def register_forward_hook(self, hook):
-        """Call `hook(module, args, result)` after each forward; what it returns (unless None) replaces the result."""
-        return HookHandle(self._forward_hooks, hook)
-
-    def register_forward_pre_hook(self, hook):
-        """Call `hook(module, args)` before each forward; what it returns (unless None) replaces the arguments."""
-        return HookHandle(self._forward_pre_hooks, hook)
 
     # what is in it --------------------------------------------------------------------------------------------------
 
@@ -200,9 +186,9 @@ class Module:
                 if child is not None:
                     yield from child.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
-    def modules(self):
-        """This module and all below it."""
-        return (module for _, module in self.named_modules())
+    def modules(self, remove_duplicate=True):
+        """This module and all below it, each once unless told otherwise."""
+        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
 
     def named_children(self):
         """(name, module) of the direct submodules."""
@@ -247,68 +233,42 @@ class Module:
         """The module at the dotted path `target`."""
         module = self
         for name in target.split(".") if target else ():
-            if name not in module._modules:
+            if not hasattr(module, name):
                 raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
-            module = module._modules[name]
+            module = getattr(module, name)
+            if not isinstance(module, Module):
+                raise AttributeError(f"`{name}` is not an nn.Module")
         return module
 
-    # state ----------------------------------------------------------------------------------------------------------
+    def set_submodule(self, target, module, strict=False):
+        """Put `module` at the dotted path `target`, whose parent exists; with `strict` it replaces one."""
+        if target == "":
+            raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if strict or hasattr(parent, name):
+            parent.get_submodule(name)
+        setattr(parent, name, module)
 
-    def state_dict(self, *, destination=None, prefix="", keep_vars=False):
-        """All parameters and persistent buffers by path, on the module's own memory (`torch.nn.Module.state_dict`)."""
-        destination = OrderedDict() if destination is None else destination
-        for name, tensor in self._own_state().items():
-            destination[prefix + name] = tensor if keep_vars else tensor.detach()
-        for name, child in self._modules.items():
-            if child is not None:
-                child.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-        return destination
+    def get_parameter(self, target):
+        """The parameter at the dotted path `target`."""
+        return self._get(target, lambda module, name, value: isinstance(value, Parameter), "nn.Parameter")
 
-    def _own_state(self):
-        items = chain(
-            self._parameters.items(), ((n, b) for n, b in self._buffers.items() if n not in self._non_persistent)
-        )
-        return {name: tensor for name, tensor in items if tensor is not None}
+    def get_buffer(self, target):
+        """The buffer at the dotted path `target`."""
+        return self._get(target, lambda module, name, value: name in module._buffers, "buffer")
 
-    def load_state_dict(self, state_dict, strict=True, assign=False):
-        """Copy the tensors of `state_dict` into the parameters and buffers of the same paths.
-
-        All missing, unexpected and mis-shaped keys are reported in one RuntimeError before anything is changed;
-        `strict=False` ignores missing and unexpected ones and returns them. `assign=True` takes the tensors themselves.
-        """
-        modules = dict(self.named_modules(remove_duplicate=False))
-        targets = {
-            f"{path}.{name}" if path else name: (module, name, tensor)
-            for path, module in modules.items()
-            for name, tensor in module._own_state().items()
-        }
-        missing = [key for key in targets if key not in state_dict]
-        unexpected = [key for key in state_dict if key not in targets]
-        problems = []
-        if strict and unexpected:
-            problems.append("Unexpected key(s) in state_dict: " + ", ".join(f'"{key}"' for key in unexpected) + ". ")
-        if strict and missing:
-            problems.insert(0, "Missing key(s) in state_dict: " + ", ".join(f'"{key}"' for key in missing) + ". ")
-        for key, (_, _, tensor) in targets.items():
-            if key in state_dict and tuple(state_dict[key].shape) != tuple(tensor.shape):
-                problems.append(
-                    f"size mismatch for {key}: copying a param with shape {state_dict[key].shape} from checkpoint, "
-                    "the shape in "
-                    f"current model is {tensor.shape}."
-                )
-        if problems:
-            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(problems))
-        with no_grad():
-            for key, (module, name, tensor) in targets.items():
-                if key not in state_dict:
-                    continue
-                if not assign:
-                    tensor.copy_(state_dict[key])
-                elif isinstance(tensor, Parameter):
-                    module._parameters[name] = Parameter(state_dict[key], tensor.requires_grad)
-                else:
-                    module._buffers[name] = state_dict[key]
-        return IncompatibleKeys(missing, unexpected)
+    def _get(self, target, fits, kind):
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        if not hasattr(module, name):
+            raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+        value = getattr(module, name)
+        if not fits(module, name, value):
+            raise AttributeError(f"`{name}` is not {'a' if kind == 'buffer' else 'an'} {kind}")
+        return value
 
     # changing it ----------------------------------------------------------------------------------------------------
 
@@ -345,45 +305,31 @@ class Module:
             elif parameter.grad is not None:
                 parameter.grad = parameter.grad.detach().zero_()
 
-    def to(self, *args, **kwargs):
-        """Convert floating-point parameters and buffers to a dtype, in place; returns the module."""
-        for tensor in chain(self.parameters(), self.buffers()):
-            converted = tensor.detach().to(*args, **kwargs)
-            if tensor.is_floating_point():
-                if not converted.is_floating_point():
-                    raise TypeError(
-                        "nn.Module.to only accepts floating point or complex dtypes, but got desired "
-                        f"dtype={converted.dtype}"
-                    )
-                tensor.data = converted
-                if tensor.grad is not None:
-                    tensor.grad = tensor.grad.detach().to(*args, **kwargs)
-        return self
-
-    def float(self):
-        """Convert floating-point parameters and buffers to float32, in place; returns the module."""
-        return self.to(as_dtype("float32"))
-
-    def double(self):
-        """Convert floating-point parameters and buffers to float64, in place; returns the module."""
-        return self.to(as_dtype("float64"))
-
-    def cpu(self):
-        """Move to the CPU, where it already is; returns the module."""
-        return self
-
     # seen from outside ----------------------------------------------------------------------------------------------
+
+    def _get_name(self):
+        return type(self).__name__
 
     def extra_repr(self):
         """What stands between the parentheses of this module's own repr."""
         return ""
 
     def __repr__(self):
-        children = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self._modules.items()]
         extra = self.extra_repr()
-        if not children:
-            return f"{type(self).__name__}({extra})"
-        return f"{type(self).__name__}(\n  " + "\n  ".join([*extra.splitlines(), *children]) + "\n)"
+        lines = extra.split("\n") if extra else []
+        children = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self._modules.items()]
+        if len(lines) + len(children) == len(lines) < 2:
+            return f"{self._get_name()}({extra})"
+        return f"{self._get_name()}(\n  " + "\n  ".join([*lines, *children]) + "\n)"
+
+    def __setstate__(self, state):
+        Module.__init__(self)  # what an older pickle may lack
+        self.__dict__.update(state)
+
+
+def _type_name(value):
+    """PyTorch's name of a type: "torch.FloatTensor" for a tensor."""
+    return f"torch.{TORCH_NAMES[value.dtype]}Tensor" if type(value) is Tensor else type(value).__name__
 
 
 def scope_path(scope):

@@ -29,6 +29,7 @@ class _Scaled(Module):
 class _ChannelNorm(_Scaled):
     """What batch and instance normalisation keep: weight and bias of each channel, maybe running statistics."""
 
+    _version = 2
     ranks: tuple
 
     def __init__(
@@ -76,6 +77,12 @@ class _ChannelNorm(_Scaled):
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
             f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *rest):
+        key = f"{prefix}num_batches_tracked"
+        if (local_metadata.get("version") or 1) < 2 and self.track_running_stats and key not in state_dict:
+            state_dict[key] = self.num_batches_tracked  # PyTorch 0.4 did not count yet
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
 
 class _BatchNorm(_ChannelNorm):

@@ -74,6 +74,19 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
     >>> minigrad.ones(2).to(minigrad.int64)
     tensor([1, 1])
     """
+    if args:
+        dtype, device, non_blocking, copy = _by_position(args, dtype, device, non_blocking, copy)
+    if device is not None:
+        present(device)
+    if dtype is not None and as_dtype(dtype) != self._array.dtype:
+        result = Cast.apply(self, as_dtype(dtype))
+    else:
+        result = clone(self, memory_format=memory_format) if copy else self
+    return result if memory_format is preserve_format else result.contiguous(memory_format)
+
+
+def _by_position(args, dtype, device, non_blocking=False, copy=False):
+    """(dtype, device, non_blocking, copy), those given without a name among them, or as another tensor's."""
     flags = []
     for arg in args:
         if isinstance(arg, bool):
@@ -84,15 +97,14 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
             device = arg
         elif arg is not None:
             dtype = arg
-    if len(flags) == 2:  # by position, `copy` comes after `non_blocking`
-        copy = flags[1]
-    if device is not None:
-        present(device)
-    if dtype is not None and as_dtype(dtype) != self._array.dtype:
-        result = Cast.apply(self, as_dtype(dtype))
-    else:
-        result = clone(self, memory_format=memory_format) if copy else self
-    return result if memory_format is preserve_format else result.contiguous(memory_format)
+    return dtype, device, *flags, *(non_blocking, copy)[len(flags) :]
+
+
+def destination(*args, dtype=None, device=None, non_blocking=False, tensor=None, memory_format=preserve_format):
+    """(dtype or None, device or None, memory format) of the arguments of `Module.to`."""
+    named = () if tensor is None else (tensor,)
+    dtype, device, _, _ = _by_position((*args, *named), dtype, device, non_blocking)
+    return None if dtype is None else as_dtype(dtype), None if device is None else present(device), memory_format
 
 
 def _is_dtype(name):
