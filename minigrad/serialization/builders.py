@@ -281,7 +281,7 @@ _CONTAINERS = (list, tuple, Size, dict, OrderedDict, Counter, set, frozenset)
 
 def checked(root):
     """`root` if it is plain data, without cycles, not nested too deep, and no few containers repeated without end."""
-    sizes: dict = {}  # of each container: (levels below it, values in it, each counted as often as it is reached)
+    sizes = {}  # of each container: (levels below it, values in it, each counted as often as it is reached)
     waiting, open_ = [(root, False)], set()
     while waiting:
         value, done = waiting.pop()
