@@ -261,6 +261,7 @@ HOSTILE = {
     "tuples in tuples": b")" + b"\x85" * 100_000,
     "marks without end": b"(" * 100_000,
     "doubled 99 times": DOUBLED,
+    "a device of what is doubled 99 times": _call("torch", "device", DOUBLED),
     "a key doubled 99 times": b"}" + HASHED + b"Ns",
     "a member doubled 99 times": _call("builtins", "set", b"]" + HASHED + b"a"),
     "a key of a huge number": b"}" + _number(2**61 - 1) + b"Ns",

@@ -76,7 +76,7 @@ def load(f, map_location=None, *, weights_only=True, mmap=None):
                 return torch_file.read_legacy(source)
             raise Malformed(_what_it_is(source))
         except (ValueError, OSError, EOFError, NotImplementedError, struct.error, zipfile.BadZipFile) as error:
-            raise CheckpointError(f"{source.name}: {error}") from error
+            raise CheckpointError(f"{source.name}: {str(error)[:1000]}") from error
 
 
 def _what_it_is(source):

@@ -13,7 +13,7 @@ from minigrad.autograd.dtypes import SUPPORTED
 from minigrad.nn.parameter import Parameter
 
 from .elements import BY_NAME, Elements, strided
-from .files import Malformed
+from .files import Malformed, brief
 from .pickles import Builder, key
 
 DEEPEST = 200  # levels of nesting
@@ -56,7 +56,7 @@ class StorageView:
 
     def __init__(self, root, start, count):
         if type(start) is not int or type(count) is not int or start < 0 or count < 0:
-            raise Malformed(f"a part of a storage from {start!r} on with {count!r} elements")
+            raise Malformed(f"a part of a storage from {brief(start)} on with {brief(count)} elements")
         self.root, self.start, self.count, self.share = root, start, count, root.share
 
     def seen(self, elements=None):
@@ -75,7 +75,7 @@ def _typed_tensor(storage, offset, size, stride, requires_grad, hooks, dtype, me
     if not isinstance(storage, (Storage, StorageView)) or not isinstance(size, tuple) or not isinstance(stride, tuple):
         raise Malformed("a tensor is built of what is no storage, size and stride")
     if metadata:
-        raise Malformed(f"a tensor is stored negated or conjugated ({metadata!r}){_HINT}")
+        raise Malformed(f"a tensor is stored negated or conjugated ({brief(metadata)}){_HINT}")
     elements = BY_NAME.get(str(dtype)) if isinstance(dtype, np.dtype) else dtype
     tensor = Tensor._wrap(strided(storage.seen(elements), tuple(size), stride, offset))
     storage.share(tensor)
@@ -99,7 +99,7 @@ def _with_attributes(rebuild, kind, arguments, state):
 
 def _size(sizes=()):
     if not isinstance(sizes, tuple) or any(type(n) is not int for n in sizes):
-        raise Malformed(f"a size of {sizes!r}")
+        raise Malformed(f"a size of {brief(sizes)}")
     return Size(sizes)
 
 
@@ -124,7 +124,7 @@ def _set_of(kind):
 
 def _encode(text, encoding="utf-8"):
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "utf-8", "ascii"):
-        raise Malformed(f"a string is encoded as {encoding!r}")
+        raise Malformed(f"a string is encoded as {brief(encoding)}")
     return text.encode(encoding)
 
 
@@ -140,7 +140,7 @@ def _bytes(data):
 
 def _device(kind, index=None):
     if kind not in ("cpu", "cuda", "mps", "xpu", "meta"):
-        raise Malformed(f"a device of type {kind!r}")
+        raise Malformed(f"a device of type {brief(kind)}")
     return Device()
 
 
@@ -149,10 +149,10 @@ class NumpyDtype:
 
     def __init__(self, name, align=False, copy=True):
         if type(name) is not str or len(name) > 8:
-            raise Malformed(f"a NumPy dtype {name!r}")
+            raise Malformed(f"a NumPy dtype {brief(name)}")
         self.dtype = np.dtype(name)
         if self.dtype.kind not in "biufc":
-            raise Malformed(f"a NumPy value of dtype {name!r}: only numbers and bools can be loaded")
+            raise Malformed(f"a NumPy value of dtype {brief(name)}: only numbers and bools can be loaded")
 
 
 def _numpy_scalar(dtype, data):
@@ -281,7 +281,7 @@ _CONTAINERS = (list, tuple, Size, dict, OrderedDict, Counter, set, frozenset)
 
 def checked(root):
     """`root` if it is plain data, without cycles, not nested too deep, and no few containers repeated without end."""
-    sizes: dict = {}  # of each container: (levels below it, values in it, each counted as often as it is reached)
+    sizes = {}  # of each container: (levels below it, values in it, each counted as often as it is reached)
     waiting, open_ = [(root, False)], set()
     while waiting:
         value, done = waiting.pop()

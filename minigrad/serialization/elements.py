@@ -6,7 +6,7 @@ import numpy as np
 
 from minigrad.autograd.dtypes import SUPPORTED
 
-from .files import Malformed
+from .files import Malformed, brief
 
 BLOCK = 1 << 20  # bytes converted at a time
 
@@ -80,21 +80,21 @@ def strided(memory, shape, strides, offset):
         or offset < 0
         or min(shape, default=0) < 0
     ):
-        raise Malformed(f"a tensor has shape {shape!r}, strides {strides!r} and offset {offset!r}")
+        raise Malformed(f"a tensor has shape {brief(shape)}, strides {brief(strides)} and offset {brief(offset)}")
     if 0 in shape:
         return empty(shape, memory.dtype)
     walked = [(n, s) for n, s in zip(shape, strides) if n > 1]
     low, high = (offset + sum((n - 1) * s for n, s in walked if s * sign > 0) for sign in (-1, 1))
     if low < 0 or high >= memory.size:
         raise Malformed(
-            f"a tensor of shape {shape!r} with strides {strides!r} and offset {offset} leaves its memory of "
+            f"a tensor of shape {brief(shape)} with strides {brief(strides)} and offset {offset} leaves its memory of "
             f"{memory.size} elements"
         )
     count = 1
     for n, _ in walked:
         count *= n
     if count > max(1 << 24, 16 * memory.size):
-        raise Malformed(f"a tensor of shape {shape!r} is made of {memory.size} elements of memory")
+        raise Malformed(f"a tensor of shape {brief(shape)} is made of {memory.size} elements of memory")
     if len(shape) > 64:
         raise Malformed(f"a tensor has {len(shape)} dimensions")
     itemsize = memory.itemsize
@@ -107,4 +107,4 @@ def empty(shape, dtype):
     try:
         return np.empty(tuple(shape), dtype)
     except (ValueError, MemoryError) as error:
-        raise Malformed(f"a tensor has shape {shape!r}: {error}") from error
+        raise Malformed(f"a tensor has shape {brief(shape)}: {error}") from error

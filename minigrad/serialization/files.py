@@ -27,6 +27,13 @@ class Malformed(ValueError):
     """What is wrong with a file, said where it is noticed; `load` makes a CheckpointError that names the file."""
 
 
+def brief(value):
+    """A value from a file for an error: what is nested could be too long to write out."""
+    if isinstance(value, (list, tuple)) and all(type(item) is int for item in value):
+        return str(value)[:80]
+    return repr(value)[:80] if type(value) in (int, float, str, bytes, bool) else f"a {type(value).__name__}"
+
+
 class Source:
     """A file being read: its name for errors, its size, and reads that never ask for more than is there."""
 

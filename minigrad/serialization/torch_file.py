@@ -9,7 +9,7 @@ import numpy as np
 
 from .builders import UNTYPED, Storage, StorageView, built, checked, named
 from .elements import BLOCK, Elements, fill
-from .files import SLACK, Malformed, Source, read_exactly
+from .files import SLACK, Malformed, Source, brief, read_exactly
 from .pickles import Machine
 from .safetensors_file import mapped, warn_of
 
@@ -33,7 +33,7 @@ class _Storages(dict):
         if type(elements) is not Elements and elements is not UNTYPED:
             raise Malformed("the pickle has a storage of an unknown type")
         if type(count) is not int or count < 0 or type(key) not in (str, int):
-            raise Malformed(f"storage {key!r} has {count!r} elements")
+            raise Malformed(f"storage {brief(key)} has {brief(count)} elements")
         if key not in self:
             nbytes = count * (1 if elements is UNTYPED else elements.raw.itemsize)
             self.left -= nbytes
@@ -90,7 +90,7 @@ class _Archive:
             self.content("byteorder").getvalue().decode("latin1") if f"{self.folder}byteorder" in names else "little"
         )
         if self.byteorder not in ("little", "big"):
-            raise Malformed(f"the byte order is {self.byteorder!r}")
+            raise Malformed(f"the byte order is {brief(self.byteorder)}")
 
     def entry(self, name):
         """The entry of a record in the list."""
@@ -169,7 +169,7 @@ def read_legacy(source):
         raise Malformed("a pickle, but not one that PyTorch wrote")
     version = unpickled()
     if version != _VERSION:
-        raise Malformed(f"PyTorch's format of version {version!r}, only {_VERSION} is known")
+        raise Malformed(f"PyTorch's format of version {brief(version)}, only {_VERSION} is known")
     unpickled()  # the sizes of the writer's C types: the format does not depend on them
     state, keys = unpickled(), unpickled()
     if type(keys) is not list or sorted(map(str, keys)) != sorted(map(str, storages)):
