@@ -8,8 +8,9 @@ BATCH_NORM = "BatchNorm2d", "BatchNormAct2d"
 NO_DROPOUT = {"dropout": 0.0, "num_classes": 10}
 TIMM = "inception_v4", "inception_resnet_v2"
 
-# name: (constructor, its arguments, shape of the images, mode). In mode "frozen" all but batch norm is in training, so
-# that auxiliary classifiers take part.
+# name: (constructor or part of what it builds, its arguments, shape of the images, mode). In mode "frozen" all but
+# batch norm is in training, so that auxiliary classifiers take part. VGG's classifier, a gigabyte in float64, is but a
+# chain of linear layers.
 CASES = {
     "alexnet": ("alexnet", NO_DROPOUT, (2, 3, 64, 64), "eval"),
     "densenet121": ("densenet121", {"num_classes": 10}, (2, 3, 64, 64), "eval"),
@@ -23,7 +24,7 @@ CASES = {
     "resnext50_32x4d": ("resnext50_32x4d", {"num_classes": 10}, (1, 3, 64, 64), "eval"),
     "squeezenet1_0": ("squeezenet1_0", NO_DROPOUT, (2, 3, 64, 64), "train"),
     "squeezenet1_1": ("squeezenet1_1", NO_DROPOUT, (2, 3, 65, 70), "train"),
-    "vgg11_bn": ("vgg11_bn", NO_DROPOUT | {"init_weights": False}, (1, 3, 64, 64), "eval"),
+    "vgg11_bn": ("vgg11_bn.features", NO_DROPOUT, (1, 3, 64, 64), "train"),
 }
 
 

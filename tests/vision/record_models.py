@@ -39,7 +39,8 @@ if __name__ == "__main__":
         else:
             record["weights"] |= published(name)
     for case, (name, arguments, shape, mode) in CASES.items():
-        numbers = behaviour(torch, build(name, **arguments), shape, mode)
+        name, _, part = name.partition(".")
+        numbers = behaviour(torch, build(name, **arguments).get_submodule(part), shape, mode)
         record["behaviours"][case] = {key: rounded(array) for key, array in numbers.items()}
     lines = [
         f'"{section}": {{\n' + ",\n".join(f'"{key}": {json.dumps(entry)}' for key, entry in entries.items()) + "\n}"

@@ -13,7 +13,7 @@ def from_imagenet_units(x):
 
     >>> black = -minigrad.tensor(IMAGENET_MEAN) / minigrad.tensor(IMAGENET_STD)
     >>> from_imagenet_units(black.view(1, 3, 1, 1)).flatten()
-    tensor([-1., -1., -1.])
+    tensor([-1.0000, -1.0000, -1.0000])
     """
     mean, std = (minigrad.tensor(values, dtype=x.dtype).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
     return x * (std / 0.5) + (mean - 0.5) / 0.5

@@ -80,7 +80,7 @@ class DenseNet(nn.Module):
     2017, arXiv:1707.06990). State dicts of weights published under older names ("norm.1" for "norm1") load too.
 
     >>> sum(p.numel() for p in DenseNet(growth_rate=12, block_config=(6, 6), num_classes=10).parameters())
-    199042
+    141706
     """
 
     def __init__(

@@ -100,8 +100,8 @@ class InceptionD(nn.Module):
     """Halves the image: branches 1x1-3x3, 1x1-1x7-7x1-3x3 and pooling.
 
     >>> import minigrad
-    >>> InceptionD(768)(minigrad.ones(1, 768, 3, 3)).shape
-    minigrad.Size([1, 1280, 1, 1])
+    >>> InceptionD(768)(minigrad.ones(1, 768, 5, 5)).shape
+    minigrad.Size([1, 1280, 2, 2])
     """
 
     def __init__(self, in_channels, conv_block=None):
@@ -180,9 +180,8 @@ class Inception3(nn.Module):
     `init_weights` draws the weights of a convolution or linear layer with deviation `stddev`, an attribute of the
     layer, or 0.1.
 
-    >>> net = Inception3(num_classes=10, init_weights=False)
-    >>> sum(p.numel() for p in net.parameters()) - sum(p.numel() for p in net.AuxLogits.parameters())
-    21805994
+    >>> sum(p.numel() for p in Inception3(aux_logits=False, init_weights=False).parameters())
+    23834568
     """
 
     def __init__(
