@@ -18,7 +18,7 @@ class NAdam(Optimizer):
     >>> (p * 2).backward()
     >>> NAdam([p], lr=0.1).step()
     >>> p.data
-    tensor([0.8468])
+    tensor([0.8944])
     """
 
     def __init__(
