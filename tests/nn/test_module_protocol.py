@@ -7,7 +7,7 @@ import warnings
 from collections import OrderedDict
 
 import pytest
-from torch_oracle import first_line, named, same_error, same_program
+from torch_oracle import first_line, named, same, same_error, same_program, torch
 
 import minigrad as mg
 
@@ -230,6 +230,18 @@ COPIES = [converted, emptied_and_shared, deep_copies, pickled, parameters_printe
 @named(*STATE, *REST, *COPIES)
 def test_same_as_torch(function):
     same_program(function)
+
+
+def test_states_of_torch_load_as_they_are():
+    for make in (
+        lambda m: m.nn.LSTM(3, 4, num_layers=2, bidirectional=True, batch_first=True),
+        lambda m: m.nn.Sequential(m.nn.Conv2d(3, 4, 2), m.nn.BatchNorm2d(4)),
+        lambda m: m.nn.TransformerEncoder(m.nn.TransformerEncoderLayer(8, 2, 12, batch_first=True), 2),
+    ):
+        ours, theirs = make(mg), make(torch)
+        assert str(ours.load_state_dict(theirs.state_dict())) == "<All keys matched successfully>"
+        for (name, a), b in zip(ours.state_dict().items(), theirs.state_dict().values(), strict=True):
+            same(a, b, name)
 
 
 def test_pickles_from_before_there_were_so_many_hooks():
