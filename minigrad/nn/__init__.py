@@ -1,6 +1,6 @@
 """Neural networks: modules, their parameters and initialisation, under `torch.nn`'s names."""
 
-from . import functional, init, modules, utils
+from . import common_types, functional, init, modules, parallel, utils
 from .activation import (
     CELU,
     ELU,
@@ -102,6 +102,7 @@ from .losses import (
     MultiLabelSoftMarginLoss,
     MultiMarginLoss,
     NLLLoss,
+    NLLLoss2d,
     PoissonNLLLoss,
     SmoothL1Loss,
     SoftMarginLoss,
@@ -311,6 +312,7 @@ __all__ = [
     "MultiMarginLoss",
     "MultiheadAttention",
     "NLLLoss",
+    "NLLLoss2d",
     "PReLU",
     "PairwiseDistance",
     "Parameter",
@@ -363,8 +365,10 @@ __all__ = [
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    "common_types",
     "functional",
     "init",
     "modules",
+    "parallel",
     "utils",
 ]

@@ -3,6 +3,7 @@
 `size_average` and `reduce` are PyTorch's older names for choices of `reduction`.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import KW_ONLY, InitVar
 
@@ -101,6 +102,25 @@ class NLLLoss(_Classified, call=F.nll_loss):
     >>> NLLLoss()(minigrad.tensor([[-1.0, -2.0]]), minigrad.tensor([1]))
     tensor(2.)
     """
+
+
+class NLLLoss2d(NLLLoss):
+    """PyTorch's older name of `NLLLoss`, which takes images too (`torch.nn.NLLLoss2d`).
+
+    >>> import minigrad, warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     NLLLoss2d()(minigrad.tensor([[[[-1.0]], [[-2.0]]]]), minigrad.tensor([[[1]]]))
+    tensor(2.)
+    """
+
+    def __init__(self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
+        warnings.warn(
+            "`NLLLoss2d` has been deprecated. Please use `NLLLoss` instead as a drop-in replacement and see "
+            "https://pytorch.org/docs/main/nn.html#torch.nn.NLLLoss for more details.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        super().__init__(weight, size_average, ignore_index, reduce, reduction)
 
 
 class CrossEntropyLoss(_Classified, call=F.cross_entropy):

@@ -1,4 +1,4 @@
-"""`DataParallel`, so that programs written for several GPUs run: there is one device, and it gets the whole batch."""
+"""Programs written for several GPUs run, too: there is one device, and it gets the whole batch."""
 
 from .module import Module
 
@@ -21,3 +21,14 @@ class DataParallel(Module):
 
     def forward(self, *inputs, **kwargs):
         return self.module(*inputs, **kwargs)
+
+
+def data_parallel(module, inputs, device_ids=None, output_device=None, dim=0, module_kwargs=None):
+    """The module's result on the one device there is (`torch.nn.parallel.data_parallel`).
+
+    >>> import minigrad
+    >>> data_parallel(minigrad.nn.ReLU(), minigrad.tensor([-1.0, 1.0]), range(2))
+    tensor([0., 1.])
+    """
+    inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+    return module(*inputs, **({} if module_kwargs is None else module_kwargs))

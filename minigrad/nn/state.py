@@ -8,7 +8,10 @@ from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
 from itertools import chain
 
+import numpy as np
+
 from minigrad.autograd import HookHandle, Tensor, no_grad
+from minigrad.ops import functions
 
 from .parameter import Parameter, UninitializedTensor
 
@@ -154,6 +157,8 @@ class Stateful:
                     missing_keys.append(key)
                 continue
             value = state_dict[key]
+            if not isinstance(value, Tensor) and hasattr(value, "__array__"):  # PyTorch's own tensors, for example
+                value = functions["as_tensor"](np.asarray(value))
             if not isinstance(value, Tensor):
                 error_msgs.append(
                     f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '

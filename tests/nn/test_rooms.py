@@ -33,7 +33,7 @@ ROOMS = [
     "transformer",
     "upsampling",
 ]
-ABSENT = {"SyncBatchNorm", "CrossMapLRN2d", "FractionalMaxPool2d", "FractionalMaxPool3d", "Container", "NLLLoss2d"}
+ABSENT = {"SyncBatchNorm", "CrossMapLRN2d", "FractionalMaxPool2d", "FractionalMaxPool3d", "Container"}
 ABSENT |= {"LinearCrossEntropyLoss"}
 
 
@@ -70,3 +70,11 @@ def test_losses_of_ones_own():
     loss = Scaled(mg.ones(3))
     assert list(loss.state_dict()) == ["weight"]
     assert loss(mg.zeros(2, 3), mg.tensor([0, 1])).item() == pytest.approx(2 * 1.0986, rel=1e-3)
+
+
+def test_older_and_rarer_places():
+    with pytest.warns(FutureWarning, match="`NLLLoss2d` has been deprecated"):
+        loss = mg.nn.NLLLoss2d(size_average=True)
+    assert isinstance(loss, mg.nn.NLLLoss) and loss.reduction == "mean"
+    assert mg.nn.parallel.data_parallel(mg.nn.ReLU(), (mg.tensor([-1.0, 1.0]),), [0, 1]).tolist() == [0, 1]
+    assert {name for name in vars(torch.nn.common_types) if name.endswith("_t")} <= set(vars(mg.nn.common_types))

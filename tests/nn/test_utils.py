@@ -5,7 +5,7 @@ import pickle
 import warnings
 
 import pytest
-from torch_oracle import draw, named, same_error, same_program
+from torch_oracle import draw, named, same_error, same_program, torch
 
 import minigrad as mg
 
@@ -326,3 +326,36 @@ ERRORS = {
 @pytest.mark.parametrize("make", ERRORS.values(), ids=ERRORS)
 def test_same_error_as_torch(make):
     same_error(make)
+
+
+# modules as functions -----------------------------------------------------------------------------------------------
+
+
+def called_with_other_weights(m):
+    call = m.func.functional_call if m is not mg else m.nn.utils.stateless.functional_call
+    net = m.nn.Sequential(fill(m.nn.Linear(2, 2), m), m.nn.BatchNorm1d(2), m.nn.Linear(2, 2))
+    net[2].weight = net[0].weight
+    weight = m.from_numpy(draw((2, 2), "float32", seed=9)).requires_grad_()
+    fill(net[2], m)
+    x = m.from_numpy(draw((4, 2), "float32"))
+    y = call(net, {"0.weight": weight}, (x,))
+    y.square().sum().backward()
+    apart = call(net, ({"0.weight": weight}, {"2.weight": weight * 2}), x, {}, tie_weights=False)
+    untied = call(net, {"0.weight": weight}, x, tie_weights=False)
+    return y, weight.grad, apart, untied, net[0].weight, net[0].weight is net[2].weight, net[0].weight.grad is None
+
+
+def test_functional_calls_as_in_torch():
+    same_program(called_with_other_weights)
+    for m in (mg, torch):
+        call = m.func.functional_call if m is not mg else m.nn.utils.stateless.functional_call
+        assert (
+            call(m.nn.Linear(2, 2), {"other": m.ones(1), "weight": m.zeros(2, 2), "bias": m.ones(2)}, m.ones(2)).sum()
+            == 2
+        )
+        with pytest.raises(RuntimeError, match=r"in reparametrizing for Linear:\n\tUnexpected key.*\n\tMissing"):
+            call(m.nn.Linear(2, 2), {"weight": m.ones(2, 2), "a": m.ones(1)}, m.ones(2), strict=True)
+        net = m.nn.Sequential(m.nn.Linear(2, 2), m.nn.Linear(2, 2))
+        net[1].weight = net[0].weight
+        with pytest.raises(ValueError, match="functional_call got multiple values for keys"):
+            call(net, {"0.weight": m.ones(2, 2), "1.weight": m.zeros(2, 2)}, m.ones(2))
