@@ -4,43 +4,171 @@ A product with a vector, or with a matrix of few rows, is bound by reading the o
 """
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
+from numba import config
+from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
-from .indirection import fold_images, pixel_table
 from .layout import dense, parts
-from .product import indirect_plan, indirect_product, outer_plan, outer_product
+from .panel import WIDEST, copy_panel, panel_tile, turn_panel
+from .tile import TILES
+from .vector import VECTOR_BYTES
 
 __all__ = ["matmul"]
 
-SMALL_RESULT = 1 << 10  # elements of a result up to which a column-major factor is used as it lies
+import os
+DEPTH = int(os.environ.get("DEPTH","384"))
+BLOCK_BYTES = int(os.environ.get("BLOCK","300000"))
+STEPS = 64
+LINE = 64
 RUN = 1024  # elements of a row whose products are added in the arrays' dtype
 SMALL = 1 << 18  # multiply-adds up to which NumPy's BLAS, which uses one thread for them, has the quicker call
 FEW = 16  # rows, or summands, up to which a product is bound by memory
 BLOCK = 256  # columns whose sums stay in the first cache
 
-_NO_BIAS = {4: np.empty(0, np.float32), 8: np.empty(0, np.float64)}
+
+class _Plan(NamedTuple):
+    """Shapes and strides (in elements) of a batch of products, and how they are cut."""
+
+    batch: int
+    m: int
+    n: int
+    k: int
+    a_row: int
+    a_step: int
+    b_step: int
+    b_column: int
+    widest: int  # vectors of a tile
+    packs: int  # 1: the rows of a are laid out for the tile, 0: they are read as they lie
+    depth: int  # steps, and
+    width: int  # columns, of a block of b
+    row_parts: int
+    column_parts: int
+    scratch: int  # elements for the panels of a part
 
 
-@lru_cache(512)
-def _row_geometry(itemsize, batch, m, n, k, column, channel):
-    """(table, out, plan) of the product with a row-major a; a column of b is `column` apart, a row `channel`."""
-    table, out = fold_images(*pixel_table(m), 1, m, m)
-    plan = indirect_plan(
-        itemsize, batch, 1, m, n, 1, k, m * k, 0, k, m * n, 0, n, batch, k * n, k, *(1, 1, 1, 0, 1, 0), 0, 0, column, 0,
-        channel,
+_FIELDS = len(_Plan._fields)
+
+
+@jit
+def _lay_out(target, at, target_step, source, source_at, source_row, source_step, count, steps):
+    """A panel of `count` rows and `steps` steps, as the tile reads it."""
+    if source_row == 1:
+        copy_panel(target, at, target_step, source, source_at, source_step, steps, count)
+    else:
+        turn_panel(target, at, target_step, source, source_at, source_row, steps, count)
+
+
+@jit
+def _part(task, a, b, packed, c, plan):
+    """A range of the rows times a range of the columns of one product.
+
+    A block of b stays in the second cache while the rows of a pass over it, a few rows of a in the first one.
+    """
+    lanes = VECTOR_BYTES // c.itemsize
+    height, width = TILES[plan.widest - 1], plan.widest * lanes
+    b_panels = task * plan.scratch + -packed.ctypes.data % LINE // c.itemsize
+    a_panels = b_panels + plan.depth * plan.width
+    row_part, task = task % plan.row_parts, task // plan.row_parts
+    column_part, matrix = task % plan.column_parts, task // plan.column_parts
+    tiles, panels = -(-plan.m // height), -(-plan.n // width)
+    top, bottom = row_part * tiles // plan.row_parts * height, (row_part + 1) * tiles // plan.row_parts * height
+    left = column_part * panels // plan.column_parts * width
+    right = min(plan.n, (column_part + 1) * panels // plan.column_parts * width)
+    a_matrix, b_matrix = matrix * plan.m * plan.k, matrix * plan.k * plan.n
+    for k in range(0, plan.k, plan.depth):
+        steps = min(plan.depth, plan.k - k)
+        a_at, b_at = a_matrix + k * plan.a_step, b_matrix + k * plan.b_step
+        if plan.packs:
+            for row in range(top, bottom, height):
+                _lay_out(
+                    packed, a_panels + (row - top) * plan.depth, height, a, a_at + row * plan.a_row, plan.a_row,
+                    plan.a_step, min(height, plan.m - row), steps,
+                )  # fmt: skip
+        for first in range(left, right, plan.width):
+            last = min(right, first + plan.width)
+            for start in range(0, steps, STEPS):
+                for column in range(first, last, width):
+                    _lay_out(
+                        packed, b_panels + (column - first) * plan.depth + start * width, width, b,
+                        b_at + start * plan.b_step + column * plan.b_column, plan.b_column, plan.b_step,
+                        min(width, last - column), min(STEPS, steps - start),
+                    )  # fmt: skip
+            for row in range(top, bottom, height):
+                source, at, a_row, a_step = a, a_at + row * plan.a_row, plan.a_row, plan.a_step
+                if plan.packs:
+                    source, at, a_row, a_step = packed, a_panels + (row - top) * plan.depth, 1, height
+                for column in range(first, last, width):
+                    valid = min(width, last - column)
+                    panel_tile(
+                        plan.widest, -(-valid // lanes), source, at, a_row, a_step, min(height, plan.m - row),
+                        packed, b_panels + (column - first) * plan.depth, width, steps,
+                        k, c, (matrix * plan.m + row) * plan.n + column, plan.n, valid,
+                    )  # fmt: skip
+
+
+@pool_jit
+def _product(parallel, a, b, packed, c, numbers):
+    plan = _Plan(*to_fixed_tuple(numbers, _FIELDS))
+    parallel_for(plan.batch * plan.row_parts * plan.column_parts, parallel, _part, (a, b, packed, c, plan))
+
+
+def _part_cycles(lanes, m, n, k, widest, packs, a_turned, b_turned, row_parts, column_parts):
+    """About how many cycles the largest part of a product takes."""
+    height = TILES[widest - 1]
+    whole, rest = divmod(-(-n // lanes), widest)
+    panels = -(-(whole + (rest > 0)) // column_parts)
+    columns = panels * widest * 8 if column_parts > 1 else whole * widest * 8 + rest * 8
+    rows = -(-(-(-m // height)) // row_parts) * height
+    if column_parts > 1:
+        vectors = panels * widest
+    else:
+        vectors = whole * widest + (max(rest, -(-8 // height)) if rest else 0)
+    cycles = rows * vectors * (0.5 if widest == 2 else 0.51) * k
+    cycles += rows / height * panels * 60 * -(-k // DEPTH)
+    cycles += k * vectors * lanes * (0.6 if b_turned else 0.25)
+    if packs:
+        cycles += k * rows * (0.35 if a_turned else 0.7)
+    return cycles
+
+
+@lru_cache(1024)
+def _plan(itemsize, batch, m, n, k, a_turned, b_turned):
+    """(numbers of the plan, elements of scratch memory, whether the product is worth several threads)."""
+    lanes = VECTOR_BYTES // itemsize
+    threads = config.NUMBA_NUM_THREADS
+    best = None
+    for widest in (WIDEST - 1, WIDEST):
+        for packs in (False, True):
+            if not packs and (a_turned or widest < WIDEST):
+                continue
+            for row_parts in range(1, threads + 1):
+                for column_parts in range(1, threads // row_parts + 1):
+                    parts = batch * row_parts * column_parts
+                    cycles = _part_cycles(lanes, m, n, k, widest, packs, a_turned, b_turned, row_parts, column_parts)
+                    for parallel in (False, True):
+                        total = cycles * -(-parts // (threads if parallel else 1)) + 1e4 * parallel
+                        if best is None or total < best[0]:
+                            best = total, widest, packs, row_parts, column_parts, parallel
+    _, widest, packs, row_parts, column_parts, parallel = best
+    if os.environ.get("SHOW"): print(best)
+    height, width = TILES[widest - 1], widest * lanes
+    depth = -(-k // -(-k // DEPTH))
+    columns = -(-(-(-n // width)) // column_parts) * width
+    blocks = -(-columns // (BLOCK_BYTES // itemsize // depth))
+    block = -(-columns // width // blocks) * width
+    rows = -(-(-(-m // height)) // row_parts) * height if packs else 0
+    line = LINE // itemsize
+    scratch = -(-(depth * (block + rows) + lanes) // line) * line
+    plan = _Plan(
+        batch, m, n, k, *((1, m) if a_turned else (k, 1)), *((1, k) if b_turned else (n, 1)), widest, packs, depth,
+        block, row_parts, column_parts, scratch,
     )  # fmt: skip
-    return table, out, plan
-
-
-@lru_cache(512)
-def _column_geometry(itemsize, batch, m, n, k):
-    """(table, plan) of the product with a column-major a and a row-major b."""
-    table, _ = fold_images(*pixel_table(k), 1, k, k)
-    return table, outer_plan(itemsize, batch, 1, k, m, 1, n, n, m, k * m, 0, n, k * n)
+    return np.array(plan, np.int64), scratch * batch * row_parts * column_parts + line, parallel
 
 
 @jit
@@ -123,6 +251,8 @@ def matmul(a, b):
     *batch, m, k = a.shape
     single, batch, n = not batch, batch[0] if batch else 1, b.shape[-1]
     if batch * m * n * k <= SMALL:
+        if single:
+            return a.dot(b)  # unlike matmul, it does not look for infinities
         with np.errstate(all="ignore"):  # infinities are no news
             return np.matmul(a, b)
     c = empty((*a.shape[:-1], n), a.dtype)
@@ -130,17 +260,27 @@ def matmul(a, b):
         _streamed(a, b, c)
     elif single and n == 1:
         _streamed(b.T, a.T, c.T)
-    elif m * n <= SMALL_RESULT and not a.flags.carray and (columns := a.swapaxes(-1, -2)).flags.carray:
-        table, plan = _column_geometry(a.itemsize, batch, m, n, k)
-        outer_product(columns.reshape(-1), dense(b).reshape(-1), table, c.reshape(-1), plan)
     else:
-        columns = b.swapaxes(-1, -2)
-        if not b.flags.carray and columns.flags.carray:
-            b, column, channel = columns, k, 1
-        else:
-            column, channel = 1, n
-        table, out, plan = _row_geometry(a.itemsize, batch, m, n, k, column, channel)
-        indirect_product(
-            dense(a).reshape(-1), table, out, dense(b).reshape(-1), _NO_BIAS[a.itemsize], c.reshape(-1), plan
-        )  # fmt: skip
+        a_lines, a_turned = _lines(a)
+        b_lines, b_turned = _lines(b)
+        numbers, scratch, parallel = _plan(a.itemsize, batch, m, n, k, a_turned, b_turned)
+        _product(parallel, a_lines, b_lines, _workspace(scratch, a.dtype), c.reshape(-1), numbers)
     return c
+
+
+_SC = {}
+def _workspace(n, dtype):
+    x = _SC.get(dtype)
+    if x is None or x.size < n:
+        _SC[dtype] = x = np.empty(n, dtype)
+    return x
+
+
+def _lines(matrix):
+    """(the elements of dense memory, whether they lie column by column)."""
+    if matrix.flags.carray:
+        return matrix.reshape(-1), False
+    turned = matrix.swapaxes(-1, -2)
+    if turned.flags.carray:
+        return turned.reshape(-1), True
+    return dense(matrix).reshape(-1), False
