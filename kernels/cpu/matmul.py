@@ -3,7 +3,10 @@
 A product with a vector, or with a matrix of few rows, is bound by reading the other matrix: it has loops of its own.
 """
 
+import itertools
+import threading
 from functools import lru_cache
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -20,15 +23,23 @@ from .vector import VECTOR_BYTES
 
 __all__ = ["matmul"]
 
-import os
-DEPTH = int(os.environ.get("DEPTH","384"))
-BLOCK_BYTES = int(os.environ.get("BLOCK","300000"))
-STEPS = 64
-LINE = 64
+DEPTH = 256  # products that are summed up at once: longer sums round more
+BLOCK_BYTES = 200 << 10  # of a block of b: it stays in the second cache
+STEPS = 64  # of a block of b that are laid out at once: few enough to be read from rows far apart
+LINE = 64  # bytes of a line of the cache
+KEPT = 1 << 20  # bytes of memory for panels that a thread keeps
 RUN = 1024  # elements of a row whose products are added in the arrays' dtype
 SMALL = 1 << 18  # multiply-adds up to which NumPy's BLAS, which uses one thread for them, has the quicker call
 FEW = 16  # rows, or summands, up to which a product is bound by memory
 BLOCK = 256  # columns whose sums stay in the first cache
+
+# About how many cycles things take, for the choice between plans. Two multiply-adds of vectors start in a cycle, and
+# each takes four; the widest tile reads the most from the second cache.
+TILE = {WIDEST - 1: 0.5, WIDEST: 0.505}  # a vector's multiply-adds
+LATENCY = 4  # a step of a tile, at least
+TILE_CALL = 60
+COPY, TURN = 0.3, 0.65  # an element that is laid out along, or across, the lines of memory
+REGION = 10_000  # a parallel region
 
 
 class _Plan(NamedTuple):
@@ -117,58 +128,46 @@ def _product(parallel, a, b, packed, c, numbers):
     parallel_for(plan.batch * plan.row_parts * plan.column_parts, parallel, _part, (a, b, packed, c, plan))
 
 
-def _part_cycles(lanes, m, n, k, widest, packs, a_turned, b_turned, row_parts, column_parts):
-    """About how many cycles the largest part of a product takes."""
+def _cycles(lanes, m, n, k, widest, packs, a_turned, b_turned):
+    """About how many cycles a part of m rows and n columns takes."""
     height = TILES[widest - 1]
-    whole, rest = divmod(-(-n // lanes), widest)
-    panels = -(-(whole + (rest > 0)) // column_parts)
-    columns = panels * widest * 8 if column_parts > 1 else whole * widest * 8 + rest * 8
-    rows = -(-(-(-m // height)) // row_parts) * height
-    if column_parts > 1:
-        vectors = panels * widest
-    else:
-        vectors = whole * widest + (max(rest, -(-8 // height)) if rest else 0)
-    cycles = rows * vectors * (0.5 if widest == 2 else 0.51) * k
-    cycles += rows / height * panels * 60 * -(-k // DEPTH)
-    cycles += k * vectors * lanes * (0.6 if b_turned else 0.25)
-    if packs:
-        cycles += k * rows * (0.35 if a_turned else 0.7)
-    return cycles
+    tiles = ceil(m / height)
+    panels, rest = divmod(ceil(n / lanes), widest)
+    step = panels * height * widest * TILE[widest]
+    if rest:
+        panels += 1
+        step += max(height * rest * TILE[widest], LATENCY)
+    call = tiles * panels * ceil(k / DEPTH) * TILE_CALL
+    return tiles * step * k + call + k * n * (TURN if b_turned else COPY) + packs * k * m * (COPY if a_turned else TURN)
 
 
 @lru_cache(1024)
 def _plan(itemsize, batch, m, n, k, a_turned, b_turned):
-    """(numbers of the plan, elements of scratch memory, whether the product is worth several threads)."""
-    lanes = VECTOR_BYTES // itemsize
+    """(whether the product is worth several threads, elements of memory for panels, numbers of the plan)."""
+    lanes, line = VECTOR_BYTES // itemsize, LINE // itemsize
+    best = float("inf")
     threads = config.NUMBA_NUM_THREADS
-    best = None
-    for widest in (WIDEST - 1, WIDEST):
-        for packs in (False, True):
-            if not packs and (a_turned or widest < WIDEST):
-                continue
-            for row_parts in range(1, threads + 1):
-                for column_parts in range(1, threads // row_parts + 1):
-                    parts = batch * row_parts * column_parts
-                    cycles = _part_cycles(lanes, m, n, k, widest, packs, a_turned, b_turned, row_parts, column_parts)
-                    for parallel in (False, True):
-                        total = cycles * -(-parts // (threads if parallel else 1)) + 1e4 * parallel
-                        if best is None or total < best[0]:
-                            best = total, widest, packs, row_parts, column_parts, parallel
-    _, widest, packs, row_parts, column_parts, parallel = best
-    if os.environ.get("SHOW"): print(best)
-    height, width = TILES[widest - 1], widest * lanes
-    depth = -(-k // -(-k // DEPTH))
-    columns = -(-(-(-n // width)) // column_parts) * width
-    blocks = -(-columns // (BLOCK_BYTES // itemsize // depth))
-    block = -(-columns // width // blocks) * width
-    rows = -(-(-(-m // height)) // row_parts) * height if packs else 0
-    line = LINE // itemsize
-    scratch = -(-(depth * (block + rows) + lanes) // line) * line
-    plan = _Plan(
-        batch, m, n, k, *((1, m) if a_turned else (k, 1)), *((1, k) if b_turned else (n, 1)), widest, packs, depth,
-        block, row_parts, column_parts, scratch,
-    )  # fmt: skip
-    return np.array(plan, np.int64), scratch * batch * row_parts * column_parts + line, parallel
+    cuts = [(r, c) for r in range(1, threads + 1) for c in range(1, threads // r + 1)]
+    # Rows that are read as they lie must be few: they often begin at the same place of a page, and thus of the cache.
+    kinds = [(WIDEST - 1, 1), (WIDEST, 1)] if a_turned else [(WIDEST - 1, 1), (WIDEST, 0)]
+    for (row_parts, column_parts), (widest, packs), parallel in itertools.product(cuts, kinds, (False, True)):
+        height, width = TILES[widest - 1], widest * lanes
+        rows = min(m, ceil(ceil(m / height) / row_parts) * height)
+        columns = min(n, ceil(ceil(n / width) / column_parts) * width)
+        rounds = ceil(batch * row_parts * column_parts / (threads if parallel else 1))
+        cycles = rounds * _cycles(lanes, rows, columns, k, widest, packs, a_turned, b_turned) + parallel * REGION
+        if cycles < best:
+            depth = ceil(k / ceil(k / DEPTH))
+            blocks = ceil(columns * depth * itemsize / BLOCK_BYTES)
+            block = ceil(columns / blocks / width) * width
+            size = depth * (block + packs * ceil(rows / height) * height) + 2 * lanes
+            size = ceil(size / line) * line
+            plan = _Plan(
+                batch, m, n, k, *((1, m) if a_turned else (k, 1)), *((1, k) if b_turned else (n, 1)), widest, packs,
+                depth, block, row_parts, column_parts, size,
+            )  # fmt: skip
+            best, result = cycles, (parallel, batch * row_parts * column_parts * size + line, plan)
+    return *result[:2], np.array(result[2], np.int64)
 
 
 @jit
@@ -249,38 +248,50 @@ def matmul(a, b):
     array([[11.]])
     """
     *batch, m, k = a.shape
-    single, batch, n = not batch, batch[0] if batch else 1, b.shape[-1]
-    if batch * m * n * k <= SMALL:
-        if single:
-            return a.dot(b)  # unlike matmul, it does not look for infinities
+    n = b.shape[-1]
+    count = batch[0] if batch else 1
+    work = count * m * n * k
+    if work <= SMALL:
         with np.errstate(all="ignore"):  # infinities are no news
-            return np.matmul(a, b)
-    c = empty((*a.shape[:-1], n), a.dtype)
-    if single and (m <= FEW or k <= FEW):
+            return np.matmul(a, b) if batch else a.dot(b)
+    c = (empty if count * m * n > SMALL else np.empty)((*batch, m, n), a.dtype)
+    if not batch and (m <= FEW or k <= FEW):
         _streamed(a, b, c)
-    elif single and n == 1:
+    elif not batch and n == 1:
         _streamed(b.T, a.T, c.T)
     else:
-        a_lines, a_turned = _lines(a)
-        b_lines, b_turned = _lines(b)
-        numbers, scratch, parallel = _plan(a.itemsize, batch, m, n, k, a_turned, b_turned)
-        _product(parallel, a_lines, b_lines, _workspace(scratch, a.dtype), c.reshape(-1), numbers)
+        a, a_turned = _lines(a)
+        b, b_turned = _lines(b)
+        parallel, scratch, numbers = _plan(a.itemsize, count, m, n, k, a_turned, b_turned)
+        _product(parallel, a, b, _workspace(scratch, a.dtype), c.reshape(-1, n) if batch else c, numbers)
     return c
 
 
-_SC = {}
-def _workspace(n, dtype):
-    x = _SC.get(dtype)
-    if x is None or x.size < n:
-        _SC[dtype] = x = np.empty(n, dtype)
-    return x
+def _lines(factor):
+    """(the rows of a dense factor or, if these are dense, its columns, whether it is its columns)."""
+    turned = False
+    if not (factor.flags.carray and factor.dtype.isnative):
+        columns = factor.swapaxes(-1, -2)
+        turned = columns.flags.carray
+        factor = columns if turned else dense(factor)
+    return (factor if factor.ndim == 2 else factor.reshape(-1, factor.shape[-1])), turned
 
 
-def _lines(matrix):
-    """(the elements of dense memory, whether they lie column by column)."""
-    if matrix.flags.carray:
-        return matrix.reshape(-1), False
-    turned = matrix.swapaxes(-1, -2)
-    if turned.flags.carray:
-        return turned.reshape(-1), True
-    return dense(matrix).reshape(-1), False
+class _Workspaces(threading.local):
+    """Memory for panels, which a thread keeps from call to call: new memory costs a page fault for every 4 KB."""
+
+    def __init__(self):
+        self.memory = {dtype: np.empty((1, 0), dtype) for dtype in (np.dtype("f4"), np.dtype("f8"))}
+
+
+_workspaces = _Workspaces()
+
+
+def _workspace(size, dtype):
+    """(1, at least `size`) elements, for this call."""
+    memory = _workspaces.memory[dtype]
+    if memory.size < size:
+        if size * dtype.itemsize > KEPT:
+            return empty((1, size), dtype)
+        memory = _workspaces.memory[dtype] = np.empty((1, size), dtype)
+    return memory

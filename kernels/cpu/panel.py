@@ -26,10 +26,11 @@ _I32 = ir.IntType(32)
 def panel_tile(
     typingctx, widest, vectors, a, a_at, a_row, a_step, rows, b, b_at, b_step, steps, accumulate, c, c_at, c_row, valid
 ):
-    """c[m, :valid] = sum over `steps` k of a[m, k] * b[k, :] for the first `rows` rows m of a tile, or is increased by it.
+    """c[m, :valid] = sum over `steps` k of a[m, k] * b[k, :] for the first `rows` rows m of a tile.
 
-    The tile has TILES[widest - 1] rows of `vectors` vectors, where `widest` is WIDEST or one less. All arrays are flat,
-    *_at is the element to start from; rows of a and c lie a_row and c_row apart, the steps of a and b a_step and b_step.
+    With `accumulate`, the sum is added to c. The tile has TILES[widest - 1] rows of `vectors` vectors, where `widest`
+    is WIDEST or one less. Arrays are dense, *_at is the element to start from; rows of a and c lie a_row and c_row
+    apart, the steps of a and b a_step and b_step.
     """
     i = types.int64
     signature = types.void(i, i, a, i, i, i, i, b, i, i, i, i, c, i, i, i)
@@ -61,7 +62,9 @@ def _tile_body(
     lines = [builder.gep(a, [builder.mul(m, a_row)]) for m in inside]
     targets = [builder.gep(c, [builder.mul(m, c_row)]) for m in inside]
     ahead, now = cgutils.alloca_once_value(builder, INT64(0)), cgutils.alloca_once_value(builder, b)
-    for row in slots:
+    for target, row in zip(targets, slots, strict=True):
+        emit.prefetch(target)
+        emit.prefetch(builder.gep(target, [INT64(vectors * emit.lanes - 1)]))
         for slot in row:
             builder.store(emit.zero, slot)
     with cgutils.for_range(builder, steps):
@@ -96,9 +99,9 @@ def _tile_body(
 
 @intrinsic
 def copy_panel(typingctx, target, target_at, target_step, source, source_at, source_step, steps, count):
-    """target[target_at + p * target_step:][:count] = source[source_at + p * source_step:][:count] for `steps` numbers p.
+    """target[target_at + p * target_step:][:count] = source[source_at + p * source_step:][:count] for `steps` p.
 
-    All arrays are flat. Whole vectors are written, with zeros behind `count`: those of later steps must not matter yet.
+    Arrays are dense. Whole vectors are written: what lies behind `count` is written later or not read.
     """
     i = types.int64
     signature = types.void(target, i, i, source, i, i, i, i)
@@ -107,8 +110,8 @@ def copy_panel(typingctx, target, target_at, target_step, source, source_at, sou
         target_array, target_at, target_step, source_array, source_at, source_step, steps, count = args
         lanes = INT64(Emitter(builder, source.dtype).lanes)
         vectors = builder.sdiv(builder.add(count, builder.sub(lanes, INT64(1))), lanes)
-        most = max(-(-rows // lanes.constant) for rows, _ in _SHAPES)
-        kinds = [(1, vectors + 1) for vectors in range(max(most, WIDEST))]
+        most = max(WIDEST, *[-(-rows // lanes.constant) for rows, _ in _SHAPES])
+        kinds = [(1, number) for number in range(1, most + 1)]
         dispatch(builder, builder.sub(vectors, INT64(1)), kinds, functools.partial(_copy_body, source.dtype), [
             element(context, builder, target, target_array, target_at), target_step,
             element(context, builder, source, source_array, source_at), source_step, steps, count,
@@ -142,7 +145,7 @@ def _copy_body(dtype, builder, _, vectors, target, target_step, source, source_s
 def turn_panel(typingctx, target, target_at, target_step, source, source_at, source_row, steps, count):
     """target[target_at + p * target_step + m] = source[source_at + m * source_row + p] for `steps` p and `count` m.
 
-    All arrays are flat. Whole vectors are written: those of later steps must not matter yet.
+    Arrays are dense. Whole vectors are written: what lies behind `count` is written later or not read.
     """
     i = types.int64
     signature = types.void(target, i, i, source, i, i, i, i)
