@@ -33,13 +33,14 @@ SMALL = 1 << 18  # multiply-adds up to which NumPy's BLAS, which uses one thread
 FEW = 16  # rows, or summands, up to which a product is bound by memory
 BLOCK = 256  # columns whose sums stay in the first cache
 
-# About how many cycles things take, for the choice between plans. Two multiply-adds of vectors start in a cycle, and
-# each takes four; the widest tile reads the most from the second cache.
-TILE = {WIDEST - 1: 0.5, WIDEST: 0.505}  # a vector's multiply-adds
-LATENCY = 4  # a step of a tile, at least
+# About how many cycles things take, for the choice between plans: two multiply-adds of vectors start in a cycle, and
+# each takes four.
+MULTIPLY_ADD, LATENCY = 0.5, 4
 TILE_CALL = 60
 COPY, TURN = 0.3, 0.65  # an element that is laid out along, or across, the lines of memory
+REREAD = 0.0005  # an element of a that is read as it lies, for each column of the product
 REGION = 10_000  # a parallel region
+LONG = 1 << 24  # a product that is worth more parts than threads
 
 
 class _Plan(NamedTuple):
@@ -133,12 +134,14 @@ def _cycles(lanes, m, n, k, widest, packs, a_turned, b_turned):
     height = TILES[widest - 1]
     tiles = ceil(m / height)
     panels, rest = divmod(ceil(n / lanes), widest)
-    step = panels * height * widest * TILE[widest]
+    step = panels * height * widest * MULTIPLY_ADD
     if rest:
         panels += 1
-        step += max(height * rest * TILE[widest], LATENCY)
-    call = tiles * panels * ceil(k / DEPTH) * TILE_CALL
-    return tiles * step * k + call + k * n * (TURN if b_turned else COPY) + packs * k * m * (COPY if a_turned else TURN)
+        step += max(height * rest * MULTIPLY_ADD, LATENCY)
+    call = TILE_CALL * panels * ceil(k / DEPTH)
+    a_element = (COPY if a_turned else TURN) if packs else REREAD * n
+    b_element = TURN if b_turned else COPY
+    return tiles * (step * k + call) + a_element * m * k + b_element * k * n
 
 
 @lru_cache(1024)
@@ -147,7 +150,10 @@ def _plan(itemsize, batch, m, n, k, a_turned, b_turned):
     lanes, line = VECTOR_BYTES // itemsize, LINE // itemsize
     best = float("inf")
     threads = config.NUMBA_NUM_THREADS
-    cuts = [(r, c) for r in range(1, threads + 1) for c in range(1, threads // r + 1)]
+    # A long product has parts to spare: a thread whose processor others use as well then does fewer of them.
+    long = batch * m * n * k / (2 * lanes * threads) > LONG
+    least, most = (2 * threads, 2 * threads) if long else (1, threads)
+    cuts = [(r, c) for r in range(most, 0, -1) for c in range(1, most // r + 1) if batch * r * c >= least]
     # Rows that are read as they lie must be few: they often begin at the same place of a page, and thus of the cache.
     kinds = [(WIDEST - 1, 1), (WIDEST, 1)] if a_turned else [(WIDEST - 1, 1), (WIDEST, 0)]
     for (row_parts, column_parts), (widest, packs), parallel in itertools.product(cuts, kinds, (False, True)):

@@ -81,12 +81,11 @@ def test_results_do_not_depend_on_how_the_work_is_cut(dtype, kind):
         for turned, shape in zip(kind, [(150, 600), (600, 130)])
     )
     results = []
-    for threads, tile in ((1, 0.1), (2, 0.9), (3, 0.1), (8, 0.9)):
+    for threads, turn in ((1, 0), (2, 100), (3, 0), (8, 100)):
         module._plan.cache_clear()
         with (
             patch.object(module.config, "NUMBA_NUM_THREADS", threads),
-            patch.dict(module.TILE, {module.WIDEST: tile}),
-            patch.object(module, "REGION", 0),
+            patch.multiple(module, TURN=turn, COPY=turn, REGION=0),
         ):
             results.append(cpu.matmul(a, b))
     module._plan.cache_clear()
