@@ -1,7 +1,7 @@
-"""The two compiled loops around the register tiles, from which convolution and matrix product are made.
+"""The two compiled loops around the register tiles, from which convolution is made.
 
-`indirect_product` multiplies rows found through a table with packed weights: convolution, its input gradient, a @ b.
-`outer_product` sums products of the columns of two matrices over their common rows: the weight gradient, a.T @ b. Each
+`indirect_product` multiplies rows found through a table with packed weights: convolution and its input gradient.
+`outer_product` sums products of the columns of two matrices over their common rows: the weight gradient. Each
 is one compiled call: packing, product and epilogue are inside. Sums run in an order that the shapes alone fix, so that
 results do not depend on the number of threads.
 """

@@ -1,4 +1,4 @@
-"""The register tiles: the two inner loops that every convolution and matrix product spends its time in.
+"""The register tiles: the two inner loops that every convolution spends its time in; `panel.py` has the product's.
 
 A tile holds `rows` x `vectors` accumulators in vector registers and feeds them with one broadcast scalar a row and
 `vectors` vector loads a step. LLVM does not find this shape in a plain loop nest, so the tiles are written as LLVM

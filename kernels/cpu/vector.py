@@ -106,6 +106,14 @@ class Emitter:
         )
         self.builder.call(function, [value, self.at(pointer, vectors), _I32(self.itemsize), mask])
 
+    def prefetch(self, pointer):
+        """Fetch the cache line of an address that will be written; the address need not be valid."""
+        address = ir.IntType(8).as_pointer()
+        function = cgutils.get_or_insert_function(
+            self.builder.module, ir.FunctionType(ir.VoidType(), [address, _I32, _I32, _I32]), "llvm.prefetch.p0"
+        )
+        self.builder.call(function, [self.builder.bitcast(pointer, address), _I32(1), _I32(3), _I32(1)])
+
     def splat(self, scalar):
         """`scalar` in every lane; LLVM folds it into the broadcast operand of the multiply-add."""
         vector = ir.VectorType(scalar.type, self.lanes)

@@ -1,6 +1,8 @@
 """The matrix product against the literal loops and NumPy."""
 
 import warnings
+from importlib import import_module
+from unittest.mock import patch
 
 import numba
 import numpy as np
@@ -49,6 +51,47 @@ def test_agrees_with_numpy(data, dtype, sizes, lead):
     m, k, n = sizes
     a, b = data.draw(matrices((*lead, m, k), dtype)), data.draw(matrices((*lead, k, n), dtype))
     assert_close(cpu.matmul(a, b), a.astype(np.float64) @ b.astype(np.float64))
+
+
+@given(
+    st.data(),
+    DTYPES,
+    st.integers(1, 60),
+    st.integers(1, 700),
+    st.integers(1, 120),
+    st.sampled_from([(), (1,), (3,)]),
+)
+def test_tiles_of_any_size(data, dtype, m, k, n, lead):
+    a, b = data.draw(matrices((*lead, m, k), dtype)), data.draw(matrices((*lead, k, n), dtype))
+    module = import_module("minigrad.kernels.cpu.matmul")
+    with patch.multiple(module, SMALL=0, FEW=0, BLOCK_BYTES=data.draw(st.sampled_from([1, 1 << 14, 1 << 18]))):
+        module._plan.cache_clear()
+        c = cpu.matmul(a, b)
+    module._plan.cache_clear()
+    assert_close(c, a.astype(np.float64) @ b.astype(np.float64))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [(False, False), (False, True), (True, False), (True, True)])
+def test_results_do_not_depend_on_how_the_work_is_cut(dtype, kind):
+    """Nor on the tile: every element is the same sum in the same order."""
+    module = import_module("minigrad.kernels.cpu.matmul")
+    rng = np.random.default_rng(0)
+    a, b = (
+        ORDERS["transposed" if turned else "C"](rng.standard_normal(shape).astype(dtype))
+        for turned, shape in zip(kind, [(150, 600), (600, 130)])
+    )
+    results = []
+    for threads, turn in ((1, 0), (2, 100), (3, 0), (8, 100)):
+        module._plan.cache_clear()
+        with (
+            patch.object(module.config, "NUMBA_NUM_THREADS", threads),
+            patch.multiple(module, TURN=turn, COPY=turn, REGION=0),
+        ):
+            results.append(cpu.matmul(a, b))
+    module._plan.cache_clear()
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
 
 
 SHAPES = [(64, 400, 120), (64, 84, 10), (1, 2000, 1000), (300, 3000, 70), (1000, 64, 1000), (10, 5000, 84)]
