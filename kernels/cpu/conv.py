@@ -13,8 +13,8 @@ from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from ..precision import chosen
-from .channelwise import channelwise_plan, channelwise_product, channelwise_weight_product
-from .indirection import fold, fold_images, forward_table, output_size, spread_table, transposed_table
+from .channelwise import HEIGHTS, channelwise_plan, channelwise_product, channelwise_weight_product
+from .indirection import fold, fold_images, forward_table, output_size, spread_table, strips, transposed_table
 from .layout import channels_first, channels_last, dense
 from .product import indirect_plan, indirect_product, outer_plan, outer_product
 from .tile import COSTS
@@ -213,9 +213,10 @@ def _is_depthwise(weight_shape, groups):
 
 @lru_cache(512)
 def _depthwise_geometry(itemsize, x_shape, y_shape, kernel, stride, padding, dilation, of):
-    """(shape of the result in channels-last order, table, out, plan) of a depthwise convolution.
+    """(shape of the result in channels-last order, strips, entries, plan) of a depthwise convolution.
 
-    `of` names the result: "y", "dx" or "dw". The plan is None where there is nothing to sum.
+    `of` names the result: "y", "dx" or "dw", for which there is (shape, table, out, plan). The plan is None where there
+    is nothing to sum.
     """
     n, channels, *size = x_shape
     output = y_shape[2:]
@@ -225,8 +226,11 @@ def _depthwise_geometry(itemsize, x_shape, y_shape, kernel, stride, padding, dil
     make_table = transposed_table if of == "dx" else forward_table
     table, out = make_table(size, output, kernel, stride, padding, dilation)
     read = prod(output if of == "dx" else size)
-    plan = channelwise_plan(itemsize, n, *table.shape, channels, read, of == "dw")
-    return shape, *fold_images(table, out, 1, read, len(out)), plan
+    plan = channelwise_plan(
+        itemsize, n, *table.shape, channels, read, of == "dw", 1 if of == "dx" or prod(stride) == 1 else prod(kernel)
+    )
+    found = fold_images(table, out, 1, read, len(out)) if of == "dw" else strips(table, out, HEIGHTS, channels)
+    return shape, *found, plan
 
 
 def _roomy(x, weight_shape, padding, dilation):
