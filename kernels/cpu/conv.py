@@ -155,8 +155,8 @@ def _indirect(itemsize, n, table, out, pixels_in, pixels_out, groups, channels, 
 
 
 @lru_cache(512)
-def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, padding, dilation, groups):
-    """(table, plan); both None where there is nothing to sum."""
+def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, padding, dilation, groups, slack):
+    """(table of a tap's pixels after another's, plan); both None where there is nothing to sum."""
     n, c, *size = x_shape
     k, channels, *kernel = weight_shape
     output = dy_shape[2:]
@@ -168,11 +168,12 @@ def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, pad
     table, out = forward_table(size, output, (*kernel[:-1], 1) if merged else kernel, stride, padding, dilation)
     together = fold(n, pixels_out, _ROWS)
     table, _ = fold_images(table, out, together, pixels_in, pixels_out, by_pixel=False)
+    runs = prod(kernel) * channels // run
     plan = outer_plan(
-        itemsize, groups, n // together, together * pixels_out, k // groups, prod(kernel) * channels // run, run,
-        channels, k, k // groups, together * pixels_in * c, c, channels,
+        itemsize, groups, n // together, together * pixels_out, k // groups, runs, run, channels, k, k // groups,
+        together * pixels_in * c, c, channels, slack=slack,
     )  # fmt: skip
-    return table, plan
+    return np.ascontiguousarray(table.reshape(-1, runs).T).reshape(-1), plan
 
 
 @lru_cache(512)
@@ -242,7 +243,9 @@ def _roomy(x, weight_shape, padding, dilation):
     if not 0 < x.shape[1] <= _FEW or before + after == 0 or after < 0 or weight_shape[-1] == 1 or dilation[-1] > 1:
         return x, padding
     n, c, *others, last = x.shape
-    wide = channels_first(np.zeros((n, *others, last + before + after, c), x.dtype))
+    shape = n, *others, last + before + after, c
+    cells = np.zeros(prod(shape) + VECTOR_BYTES // x.itemsize, x.dtype)  # a vector may be read beyond the end
+    wide = channels_first(cells[: prod(shape)].reshape(shape))
     wide[..., before : before + last] = x
     return wide, (*padding[:-1], (0, 0))
 
@@ -377,9 +380,10 @@ def conv_weight_grad(dy, x, weight_shape, stride, padding, dilation, groups):
             x.itemsize, x.shape, dy.shape, tuple(weight_shape[2:]), stride, padding, dilation, "dw"
         )
     else:
+        given = x
         x, padding = _roomy(x, weight_shape, padding, dilation)
         table, plan = _weight_grad_geometry(
-            x.itemsize, dy.shape, x.shape, tuple(weight_shape), stride, padding, dilation, groups
+            x.itemsize, dy.shape, x.shape, tuple(weight_shape), stride, padding, dilation, groups, x is not given
         )
     if plan is None:
         return np.zeros(weight_shape, x.dtype)
