@@ -256,6 +256,14 @@ def _finite(x):
         return isfinite(np.add.reduce(x, axis=None))
 
 
+def _spreads(plan, x, y):
+    """Whether a number of x that is not finite may have met zeros in weights that are spread over a wider window.
+
+    What such a number makes of y is not finite either, so that the smaller of the two is looked at.
+    """
+    return plan.spread > 1 and not _finite(min(x, y, key=np.size))
+
+
 def _taps(output, kernel, stride, dilation):
     """Each tap of a kernel, and the part of a padded image that its products read."""
     for tap in np.ndindex(*kernel):
@@ -323,15 +331,17 @@ def conv_forward(x, weight, bias, stride, padding, dilation, groups):
             x.itemsize, x.shape, weight.shape, stride, padding, dilation, groups
         )  # fmt: skip
     padded = any(edges != (0, 0) for edges in padding)
-    if plan is not None and not ((_finite(weight) or not padded) and (depthwise or plan.spread == 1 or _finite(x))):
+    if plan is not None and padded and not _finite(weight):
         return _channels_last_copy(_tap_by_tap(x, weight, bias, shape[1:-1], stride, padding, dilation, groups))
     y = empty(shape, x.dtype)
-    bias = _NONE[x.itemsize] if bias is None else dense(bias)
+    given, bias = bias, _NONE[x.itemsize] if bias is None else dense(bias)
     if plan is None:
         y[...] = bias if bias.size else 0
     elif depthwise or not _winograd(x, weight, bias, y, False, stride, padding, dilation, groups):
         product = channelwise_product if depthwise else indirect_product
         product(channels_last(x).reshape(-1), table, out, dense(weight).reshape(-1), bias, y.reshape(-1), plan)
+        if not depthwise and _spreads(plan, x, y):
+            y[...] = channels_last(_tap_by_tap(x, weight, given, shape[1:-1], stride, padding, dilation, groups))
     return channels_first(y)
 
 
@@ -355,13 +365,15 @@ def conv_input_grad(dy, weight, input_shape, stride, padding, dilation, groups):
         )
     if plan is None:
         return channels_first(np.zeros(shape, dy.dtype))
-    if not (_finite(weight) and (depthwise or plan.spread == 1 or _finite(dy))):
+    if not _finite(weight):
         return _channels_last_copy(_grad_tap_by_tap(dy, weight, input_shape, stride, padding, dilation, groups))
     dx = empty(shape, dy.dtype)
     none = _NONE[dy.itemsize]
     if depthwise or not _winograd(dy, weight, none, dx, True, stride, padding, dilation, groups):
         product = channelwise_product if depthwise else indirect_product
         product(channels_last(dy).reshape(-1), table, out, dense(weight).reshape(-1), none, dx.reshape(-1), plan)
+        if not depthwise and _spreads(plan, dy, dx):
+            return _channels_last_copy(_grad_tap_by_tap(dy, weight, input_shape, stride, padding, dilation, groups))
     return channels_first(dense(dx[..., : input_shape[-1], :]))
 
 

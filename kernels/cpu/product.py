@@ -253,7 +253,7 @@ def _block_sums(task, a, x, table, sums, plan):
     """The sums of a range of panels of columns over one part of the pixels.
 
     Blocks of pixels are laid out as the tile reads them, one row of a tile behind the other: a panel of columns stays
-    in the first cache while all tiles pass over it. Runs of whole vectors are read where they are, others are copied.
+    in the first cache while all tiles pass over it. What is whole and lies close together is read where it is.
     """
     lanes = VECTOR_BYTES // x.itemsize
     width = plan.vectors * lanes
@@ -270,7 +270,9 @@ def _block_sums(task, a, x, table, sums, plan):
     block = -(-plan.pixels // plan.blocks)
     starts = np.empty((plan.runs + 1) * block, np.int64)  # of each pixel's runs, and of zeros
     a_starts = np.arange(block) * plan.a_row
-    left = np.zeros(plan.tiles * block * height + lanes, x.dtype)
+    left_in_place = plan.rows % height == 0 and plan.a_row * a.itemsize <= _PIXEL_BYTES
+    left_cells = np.zeros(0 if left_in_place else plan.tiles * block * height + lanes, x.dtype)
+    left, left_row = (a, plan.a_row) if left_in_place else (left_cells, height)
     row = width + lanes  # room for what a run that ends amid a vector overwrites
     panel_cells = np.zeros(0 if in_place else block * row + 2 * lanes, x.dtype)
     aligned = -panel_cells.ctypes.data % VECTOR_BYTES // x.itemsize
@@ -285,9 +287,10 @@ def _block_sums(task, a, x, table, sums, plan):
             continue
         a_at = (unit * plan.pixels + start) * plan.a_row + group * plan.a_group
         x_at = unit * plan.x_unit + group * plan.x_group
-        for tile in range(plan.tiles):
+        left_at, left_tile = (a_at, height) if left_in_place else (0, block * height)
+        for tile in range(0 if left_in_place else plan.tiles):
             wanted = min(height, plan.rows - tile * height)
-            gather_runs(left, tile * block * height, height, a, a_at + tile * height, a_starts, 0, count, wanted)
+            gather_runs(left_cells, tile * left_tile, height, a, a_at + tile * height, a_starts, 0, count, wanted)
         zero = (zeros.ctypes.data - x.ctypes.data) // x.itemsize - x_at
         for run in range(plan.runs):
             pixels = table[run * plan.pixels + start : run * plan.pixels + start + count]
@@ -316,7 +319,7 @@ def _block_sums(task, a, x, table, sums, plan):
             cells, cell_starts = (x, starts) if in_place else (panel_cells, panel_starts)
             for tile in range(plan.tiles):
                 outer_tile(
-                    plan.vectors, left, tile * block * height, cells, places, cell_starts, count,
+                    plan.vectors, left, left_at + tile * left_tile, left_row, cells, places, cell_starts, count,
                     sums, sums_at + panel * size + tile * height * width,
                 )  # fmt: skip
 
