@@ -131,9 +131,9 @@ def _rows(task, x, table, out, packed, y, plan):
     """A range of rows times a range of column blocks."""
     width = plan.vectors * (VECTOR_BYTES // packed.itemsize)
     height = TILES[plan.vectors - 1]
+    group, task = task % plan.groups, task // plan.groups  # groups, which share the pixels' lines, one after another
     part, task = task % plan.row_parts, task // plan.row_parts
-    column_part, task = task % plan.column_parts, task // plan.column_parts
-    group, unit = task % plan.groups, task // plan.groups
+    column_part, unit = task % plan.column_parts, task // plan.column_parts
     tiles = plan.rows // height
     first = part * tiles // plan.row_parts * height
     last = plan.rows if part == plan.row_parts - 1 else (part + 1) * tiles // plan.row_parts * height
@@ -201,7 +201,7 @@ def indirect_plan(itemsize, units, groups, rows, columns, taps, channels, *strid
     tap_block = -(-taps // parts)
     channel_block = channels if taps > 1 else -(-channels // parts)
     tiles = max(1, rows // TILES[vectors - 1])
-    few = max(1, _ROW_BYTES // (TILES[vectors - 1] * channels * itemsize), 4)
+    few = max(1, _ROW_BYTES // (TILES[vectors - 1] * channels * groups * itemsize), 4)
     row_parts = max(1, tiles // few)
     column_parts = max(1, min(blocks, _TASKS // (units * groups * row_parts)))
     return IndirectPlan(
@@ -273,7 +273,7 @@ def _block_sums(task, a, x, table, sums, plan):
     left_in_place = plan.rows % height == 0 and plan.a_row * a.itemsize <= _PIXEL_BYTES
     left_cells = np.zeros(0 if left_in_place else plan.tiles * block * height + lanes, x.dtype)
     left, left_row = (a, plan.a_row) if left_in_place else (left_cells, height)
-    row = width + lanes  # room for what a run that ends amid a vector overwrites
+    row = width if plan.run % lanes == 0 else width + lanes  # room for what a run that ends amid a vector overwrites
     panel_cells = np.zeros(0 if in_place else block * row + 2 * lanes, x.dtype)
     aligned = -panel_cells.ctypes.data % VECTOR_BYTES // x.itemsize
     panel_starts = np.arange(block) * row
