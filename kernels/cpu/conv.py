@@ -13,8 +13,8 @@ from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from ..precision import chosen
-from .channelwise import channelwise_plan, channelwise_product, channelwise_weight_product
-from .indirection import fold, fold_images, forward_table, output_size, spread_table, transposed_table
+from .channelwise import HEIGHTS, channelwise_plan, channelwise_product, channelwise_weight_product
+from .indirection import fold, fold_images, forward_table, output_size, spread_table, strips, transposed_table
 from .layout import channels_first, channels_last, dense
 from .product import indirect_plan, indirect_product, outer_plan, outer_product
 from .tile import COSTS
@@ -155,8 +155,8 @@ def _indirect(itemsize, n, table, out, pixels_in, pixels_out, groups, channels, 
 
 
 @lru_cache(512)
-def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, padding, dilation, groups):
-    """(table, plan); both None where there is nothing to sum."""
+def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, padding, dilation, groups, slack):
+    """(table of a tap's pixels after another's, plan); both None where there is nothing to sum."""
     n, c, *size = x_shape
     k, channels, *kernel = weight_shape
     output = dy_shape[2:]
@@ -168,11 +168,12 @@ def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, pad
     table, out = forward_table(size, output, (*kernel[:-1], 1) if merged else kernel, stride, padding, dilation)
     together = fold(n, pixels_out, _ROWS)
     table, _ = fold_images(table, out, together, pixels_in, pixels_out, by_pixel=False)
+    runs = prod(kernel) * channels // run
     plan = outer_plan(
-        itemsize, groups, n // together, together * pixels_out, k // groups, prod(kernel) * channels // run, run,
-        channels, k, k // groups, together * pixels_in * c, c, channels,
+        itemsize, groups, n // together, together * pixels_out, k // groups, runs, run, channels, k, k // groups,
+        together * pixels_in * c, c, channels, slack=slack,
     )  # fmt: skip
-    return table, plan
+    return np.ascontiguousarray(table.reshape(-1, runs).T).reshape(-1), plan
 
 
 @lru_cache(512)
@@ -213,9 +214,10 @@ def _is_depthwise(weight_shape, groups):
 
 @lru_cache(512)
 def _depthwise_geometry(itemsize, x_shape, y_shape, kernel, stride, padding, dilation, of):
-    """(shape of the result in channels-last order, table, out, plan) of a depthwise convolution.
+    """(shape of the result in channels-last order, strips, entries, plan) of a depthwise convolution.
 
-    `of` names the result: "y", "dx" or "dw". The plan is None where there is nothing to sum.
+    `of` names the result: "y", "dx" or "dw", for which there is (shape, table, out, plan). The plan is None where there
+    is nothing to sum.
     """
     n, channels, *size = x_shape
     output = y_shape[2:]
@@ -225,8 +227,11 @@ def _depthwise_geometry(itemsize, x_shape, y_shape, kernel, stride, padding, dil
     make_table = transposed_table if of == "dx" else forward_table
     table, out = make_table(size, output, kernel, stride, padding, dilation)
     read = prod(output if of == "dx" else size)
-    plan = channelwise_plan(itemsize, n, *table.shape, channels, read, of == "dw")
-    return shape, *fold_images(table, out, 1, read, len(out)), plan
+    plan = channelwise_plan(
+        itemsize, n, *table.shape, channels, read, of == "dw", 1 if of == "dx" or prod(stride) == 1 else prod(kernel)
+    )
+    found = fold_images(table, out, 1, read, len(out)) if of == "dw" else strips(table, out, HEIGHTS, channels)
+    return shape, *found, plan
 
 
 def _roomy(x, weight_shape, padding, dilation):
@@ -238,7 +243,9 @@ def _roomy(x, weight_shape, padding, dilation):
     if not 0 < x.shape[1] <= _FEW or before + after == 0 or after < 0 or weight_shape[-1] == 1 or dilation[-1] > 1:
         return x, padding
     n, c, *others, last = x.shape
-    wide = channels_first(np.zeros((n, *others, last + before + after, c), x.dtype))
+    shape = n, *others, last + before + after, c
+    cells = np.zeros(prod(shape) + VECTOR_BYTES // x.itemsize, x.dtype)  # a vector may be read beyond the end
+    wide = channels_first(cells[: prod(shape)].reshape(shape))
     wide[..., before : before + last] = x
     return wide, (*padding[:-1], (0, 0))
 
@@ -247,6 +254,14 @@ def _finite(x):
     """Whether all of x are finite numbers whose sum is one."""
     with np.errstate(all="ignore"):
         return isfinite(np.add.reduce(x, axis=None))
+
+
+def _spreads(plan, x, y):
+    """Whether a number of x that is not finite may have met zeros in weights that are spread over a wider window.
+
+    What such a number makes of y is not finite either, so that the smaller of the two is looked at.
+    """
+    return plan.spread > 1 and not _finite(min(x, y, key=np.size))
 
 
 def _taps(output, kernel, stride, dilation):
@@ -316,15 +331,17 @@ def conv_forward(x, weight, bias, stride, padding, dilation, groups):
             x.itemsize, x.shape, weight.shape, stride, padding, dilation, groups
         )  # fmt: skip
     padded = any(edges != (0, 0) for edges in padding)
-    if plan is not None and not ((_finite(weight) or not padded) and (depthwise or plan.spread == 1 or _finite(x))):
+    if plan is not None and padded and not _finite(weight):
         return _channels_last_copy(_tap_by_tap(x, weight, bias, shape[1:-1], stride, padding, dilation, groups))
     y = empty(shape, x.dtype)
-    bias = _NONE[x.itemsize] if bias is None else dense(bias)
+    given, bias = bias, _NONE[x.itemsize] if bias is None else dense(bias)
     if plan is None:
         y[...] = bias if bias.size else 0
     elif depthwise or not _winograd(x, weight, bias, y, False, stride, padding, dilation, groups):
         product = channelwise_product if depthwise else indirect_product
         product(channels_last(x).reshape(-1), table, out, dense(weight).reshape(-1), bias, y.reshape(-1), plan)
+        if not depthwise and _spreads(plan, x, y):
+            y[...] = channels_last(_tap_by_tap(x, weight, given, shape[1:-1], stride, padding, dilation, groups))
     return channels_first(y)
 
 
@@ -348,13 +365,15 @@ def conv_input_grad(dy, weight, input_shape, stride, padding, dilation, groups):
         )
     if plan is None:
         return channels_first(np.zeros(shape, dy.dtype))
-    if not (_finite(weight) and (depthwise or plan.spread == 1 or _finite(dy))):
+    if not _finite(weight):
         return _channels_last_copy(_grad_tap_by_tap(dy, weight, input_shape, stride, padding, dilation, groups))
     dx = empty(shape, dy.dtype)
     none = _NONE[dy.itemsize]
     if depthwise or not _winograd(dy, weight, none, dx, True, stride, padding, dilation, groups):
         product = channelwise_product if depthwise else indirect_product
         product(channels_last(dy).reshape(-1), table, out, dense(weight).reshape(-1), none, dx.reshape(-1), plan)
+        if not depthwise and _spreads(plan, dy, dx):
+            return _channels_last_copy(_grad_tap_by_tap(dy, weight, input_shape, stride, padding, dilation, groups))
     return channels_first(dense(dx[..., : input_shape[-1], :]))
 
 
@@ -373,9 +392,10 @@ def conv_weight_grad(dy, x, weight_shape, stride, padding, dilation, groups):
             x.itemsize, x.shape, dy.shape, tuple(weight_shape[2:]), stride, padding, dilation, "dw"
         )
     else:
+        given = x
         x, padding = _roomy(x, weight_shape, padding, dilation)
         table, plan = _weight_grad_geometry(
-            x.itemsize, dy.shape, x.shape, tuple(weight_shape), stride, padding, dilation, groups
+            x.itemsize, dy.shape, x.shape, tuple(weight_shape), stride, padding, dilation, groups, x is not given
         )
     if plan is None:
         return np.zeros(weight_shape, x.dtype)

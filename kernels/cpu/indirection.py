@@ -8,7 +8,16 @@ Tables depend on the geometry, not on channels or data, and the callers keep the
 
 import numpy as np
 
-__all__ = ["fold", "fold_images", "forward_table", "output_size", "pixel_table", "spread_table", "transposed_table"]
+__all__ = [
+    "fold",
+    "fold_images",
+    "forward_table",
+    "output_size",
+    "pixel_table",
+    "spread_table",
+    "strips",
+    "transposed_table",
+]
 
 
 def output_size(size, kernel, stride, padding, dilation):
@@ -65,6 +74,46 @@ def _by_phase(axes, output, padding, stride):
         phase = (phase[:, None] * s + (np.arange(len(axis)) + before) % s).ravel()
     out = np.argsort(phase, kind="stable")
     return _combine(axes, output)[out], out
+
+
+def strips(table, out, heights, size):
+    """(strips, entries) of a table: its rows in groups that read, and write, evenly spaced pixels, and have no gaps.
+
+    A strip's rows have the same taps, of which each reads a pixel that lies `offset` behind what the first tap reads. A
+    strip is (number of its height in `heights`, first entry, entries, first pixel read, step, first pixel written,
+    step), an entry (tap, offset); pixels are counted in elements, of which they have `size`. Heights fall to 1.
+    """
+    has = table >= 0
+    patterns, first, pattern = np.unique(has, axis=0, return_index=True, return_inverse=True)
+    pattern = pattern.reshape(-1)
+    anchor = np.where(has.any(1), table[np.arange(len(table)), has.argmax(1)], 0)
+    entries = []
+    for row, taps in zip(first, map(np.flatnonzero, patterns)):
+        pairs = np.stack([taps, table[row, taps] - anchor[row]], 1)
+        entries.append(pairs[np.argsort(pairs[:, 1])])  # in the order of memory
+    ends = np.cumsum([0, *map(len, entries)])
+
+    # Chains of rows with one pattern and one step; at the edges of images they run across the lines.
+    order = np.argsort(pattern, kind="stable")
+    rows = np.stack([pattern[order], anchor[order], out[order]], 1)
+    links = np.diff(rows, axis=0)
+    changes = np.append(np.flatnonzero((links[1:] != links[:-1]).any(1)) + 1, len(links))
+    found, row = [], 0
+    while row < len(rows):
+        number, *start = rows[row].tolist()
+        length, steps = 1, (0, 0)
+        if row < len(links) and links[row, 0] == 0:
+            length, steps = changes[np.searchsorted(changes, row, "right")] - row + 1, links[row, 1:].tolist()
+        row += length
+        for kind, height in enumerate(heights):
+            while length >= height:
+                (read, written), (read_step, written_step) = start, steps
+                found.append((kind, ends[number], len(entries[number]), read, read_step, written, written_step))
+                start = [read + height * read_step, written + height * written_step]
+                length -= height
+    found = np.array(sorted(found, key=lambda strip: strip[5]), np.int64)
+    found[:, 3:] *= size
+    return found, (np.concatenate([*entries, [[0, 0]]]) * [1, size]).astype(np.int64)
 
 
 def pixel_table(pixels):

@@ -21,6 +21,9 @@ from .vector import VECTOR_BYTES
 __all__ = ["indirect_plan", "indirect_product", "outer_plan", "outer_product", "pack"]
 
 _STEPS = 128  # pixels of a block of the outer product: its panel stays in the first cache
+_PIXEL_BYTES = (
+    256  # of a pixel whose runs are read in place: further apart they drive each other out of the first cache
+)
 _SERIAL = 1 << 20  # multiply-adds below which a parallel region costs more than it saves
 _DEPTH = 256  # products that are summed up at once: longer sums round more
 _WEIGHT_BYTES = 1 << 18  # bytes of packed weights that a range of rows passes over: they stay in the second cache
@@ -128,9 +131,9 @@ def _rows(task, x, table, out, packed, y, plan):
     """A range of rows times a range of column blocks."""
     width = plan.vectors * (VECTOR_BYTES // packed.itemsize)
     height = TILES[plan.vectors - 1]
+    group, task = task % plan.groups, task // plan.groups  # groups, which share the pixels' lines, one after another
     part, task = task % plan.row_parts, task // plan.row_parts
-    column_part, task = task % plan.column_parts, task // plan.column_parts
-    group, unit = task % plan.groups, task // plan.groups
+    column_part, unit = task % plan.column_parts, task // plan.column_parts
     tiles = plan.rows // height
     first = part * tiles // plan.row_parts * height
     last = plan.rows if part == plan.row_parts - 1 else (part + 1) * tiles // plan.row_parts * height
@@ -198,7 +201,7 @@ def indirect_plan(itemsize, units, groups, rows, columns, taps, channels, *strid
     tap_block = -(-taps // parts)
     channel_block = channels if taps > 1 else -(-channels // parts)
     tiles = max(1, rows // TILES[vectors - 1])
-    few = max(1, _ROW_BYTES // (TILES[vectors - 1] * channels * itemsize), 4)
+    few = max(1, _ROW_BYTES // (TILES[vectors - 1] * channels * groups * itemsize), 4)
     row_parts = max(1, tiles // few)
     column_parts = max(1, min(blocks, _TASKS // (units * groups * row_parts)))
     return IndirectPlan(
@@ -226,6 +229,7 @@ class OuterPlan(NamedTuple):
     rows: int
     runs: int
     run: int
+    room: int  # of a run among the columns: whole vectors where they are read in place, else its length
     channels: int  # of the result, whose columns are [runs * run // channels][channels]
     a_row: int
     a_group: int
@@ -248,8 +252,8 @@ _OUTER_FIELDS = len(OuterPlan._fields)
 def _block_sums(task, a, x, table, sums, plan):
     """The sums of a range of panels of columns over one part of the pixels.
 
-    Blocks of pixels are laid out as the tile reads them, one row of a tile or of a panel behind the other: the panel
-    stays in the first cache while all tiles pass over it.
+    Blocks of pixels are laid out as the tile reads them, one row of a tile behind the other: a panel of columns stays
+    in the first cache while all tiles pass over it. What is whole and lies close together is read where it is.
     """
     lanes = VECTOR_BYTES // x.itemsize
     width = plan.vectors * lanes
@@ -261,15 +265,20 @@ def _block_sums(task, a, x, table, sums, plan):
     size = plan.tiles * height * width
     sums_at = (group * plan.parts + part) * plan.panels * size
     sums[sums_at + first * size : sums_at + last * size] = 0
-    zeros = np.zeros(plan.run, x.dtype)
+    in_place = plan.room % lanes == 0 and plan.x_row * x.itemsize <= _PIXEL_BYTES
+    zeros = np.zeros(plan.room, x.dtype)
     block = -(-plan.pixels // plan.blocks)
-    starts = np.empty(block * plan.runs, np.int64)
+    starts = np.empty((plan.runs + 1) * block, np.int64)  # of each pixel's runs, and of zeros
     a_starts = np.arange(block) * plan.a_row
-    left = np.zeros(plan.tiles * block * height + lanes, x.dtype)
+    left_in_place = plan.rows % height == 0 and plan.a_row * a.itemsize <= _PIXEL_BYTES
+    left_cells = np.zeros(0 if left_in_place else plan.tiles * block * height + lanes, x.dtype)
+    left, left_row = (a, plan.a_row) if left_in_place else (left_cells, height)
     row = width if plan.run % lanes == 0 else width + lanes  # room for what a run that ends amid a vector overwrites
-    panel_cells = np.zeros(block * row + 2 * lanes, x.dtype)
+    panel_cells = np.zeros(0 if in_place else block * row + 2 * lanes, x.dtype)
     aligned = -panel_cells.ctypes.data % VECTOR_BYTES // x.itemsize
-    columns = plan.runs * plan.run
+    panel_starts = np.arange(block) * row
+    places = np.zeros(2 * plan.vectors, np.int64)
+    columns = plan.runs * plan.room
     total = plan.units * plan.blocks
     for number in range(part * total // plan.parts, (part + 1) * total // plan.parts):
         unit, start = number // plan.blocks, number % plan.blocks * block
@@ -278,27 +287,39 @@ def _block_sums(task, a, x, table, sums, plan):
             continue
         a_at = (unit * plan.pixels + start) * plan.a_row + group * plan.a_group
         x_at = unit * plan.x_unit + group * plan.x_group
-        for tile in range(plan.tiles):
+        left_at, left_tile = (a_at, height) if left_in_place else (0, block * height)
+        for tile in range(0 if left_in_place else plan.tiles):
             wanted = min(height, plan.rows - tile * height)
-            gather_runs(left, tile * block * height, height, a, a_at + tile * height, a_starts, 0, count, wanted)
+            gather_runs(left_cells, tile * left_tile, height, a, a_at + tile * height, a_starts, 0, count, wanted)
         zero = (zeros.ctypes.data - x.ctypes.data) // x.itemsize - x_at
-        pixels = table[start * plan.runs : (start + count) * plan.runs]
         for run in range(plan.runs):
+            pixels = table[run * plan.pixels + start : run * plan.pixels + start + count]
+            places_of_run = starts[run * block : run * block + count]
             for p in range(count):
-                pixel = pixels[p * plan.runs + run]
-                starts[run * block + p] = pixel * plan.x_row if pixel >= 0 else zero
+                places_of_run[p] = pixels[p] * plan.x_row if pixels[p] >= 0 else zero
+        starts[plan.runs * block :] = zero
         for panel in range(first, last):
-            column, place = panel * width, aligned
+            column = panel * width
             end = min(column + width, columns)
-            while column < end:
-                run, skip = column // plan.run, column % plan.run
-                length = min(plan.run - skip, end - column)
-                gather_runs(panel_cells, place, row, x, x_at + skip, starts, run * block, count, length)
-                column += length
-                place += length
+            if in_place:
+                for n in range(plan.vectors):
+                    run, skip = (column + n * lanes) // plan.room, (column + n * lanes) % plan.room
+                    places[2 * n] = x_at + (skip if run < plan.runs else 0)
+                    places[2 * n + 1] = min(run, plan.runs) * block
+            else:
+                place = aligned
+                for n in range(plan.vectors):
+                    places[2 * n] = aligned + n * lanes
+                while column < end:
+                    run, skip = column // plan.run, column % plan.run
+                    length = min(plan.run - skip, end - column)
+                    gather_runs(panel_cells, place, row, x, x_at + skip, starts, run * block, count, length)
+                    column += length
+                    place += length
+            cells, cell_starts = (x, starts) if in_place else (panel_cells, panel_starts)
             for tile in range(plan.tiles):
                 outer_tile(
-                    plan.vectors, left, tile * block * height, panel_cells, aligned, row, count,
+                    plan.vectors, left, left_at + tile * left_tile, left_row, cells, places, cell_starts, count,
                     sums, sums_at + panel * size + tile * height * width,
                 )  # fmt: skip
 
@@ -310,8 +331,7 @@ def _collect(index, sums, result, plan):
     height = TILES[plan.vectors - 1]
     size = plan.tiles * height * width
     group, tile = index // plan.tiles, index % plan.tiles
-    columns = plan.runs * plan.run
-    taps = columns // plan.channels
+    columns, taps = plan.runs * plan.run, plan.runs * plan.run // plan.channels
     for panel in range(plan.panels):
         at = (group * plan.parts * plan.panels + panel) * size + tile * height * width
         for part in range(1, plan.parts):
@@ -322,14 +342,17 @@ def _collect(index, sums, result, plan):
         for m in range(min(height, plan.rows - tile * height)):
             source, column = at + m * width, panel * width
             target = (group * plan.rows + tile * height + m) * columns
-            left = min(width, columns - column)
+            left = min(width, plan.runs * plan.room - column)
             while left > 0:
-                tap, channel = column // plan.channels, column % plan.channels
-                count = min(left, plan.channels - channel)
-                row = sums[source : source + count]
-                place = result[target + channel * taps + tap : target + columns : taps]
-                for n in range(count):
-                    place[n] = row[n]
+                run, skip = column // plan.room, column % plan.room
+                channel = skip % plan.channels
+                count = min(left, plan.channels - channel, plan.room - skip)
+                if skip < plan.run:
+                    row = sums[source : source + count]
+                    start = target + channel * taps + (run * plan.run + skip) // plan.channels
+                    place = result[start : target + columns : taps]
+                    for n in range(count):
+                        place[n] = row[n]
                 source += count
                 column += count
                 left -= count
@@ -342,9 +365,14 @@ def _outer_product(parallel, a, x, table, sums, result, numbers):
     parallel_for(plan.groups * plan.tiles, parallel, _collect, (sums, result, plan))
 
 
-def outer_plan(itemsize, groups, units, pixels, rows, runs, run, channels, *strides):
-    """The plan of an outer product: the tile with the least padding, and a number of parts that the shapes fix."""
-    columns, lanes = runs * run, VECTOR_BYTES // itemsize
+def outer_plan(itemsize, groups, units, pixels, rows, runs, run, channels, *strides, slack=False):
+    """The plan of an outer product: the tile with the least padding, and a number of parts that the shapes fix.
+
+    `slack` says that x has a vector's length of memory behind its end, so that its last run may be read in vectors.
+    """
+    lanes = VECTOR_BYTES // itemsize
+    room = -(-run // lanes) * lanes if slack else run
+    columns = runs * room
 
     def cost(vectors):
         """Vectors that are multiplied for a pixel."""
@@ -359,12 +387,13 @@ def outer_plan(itemsize, groups, units, pixels, rows, runs, run, channels, *stri
     blocks = -(-pixels // _STEPS)
     parts = max(1, min(_TASKS // (groups * panel_parts), units * pixels // (8 * _STEPS)))
     return OuterPlan(
-        groups, units, pixels, rows, runs, run, channels, *strides, vectors, tiles, panels, panel_parts, blocks, parts
+        groups, units, pixels, rows, runs, run, room, channels, *strides, vectors, tiles, panels, panel_parts, blocks,
+        parts,
     )  # fmt: skip
 
 
 def outer_product(a, x, table, result, plan):
-    """result[group, row, channel, tap] = sum over units and pixels of a[pixel, row] * x[table[pixel, tap], channel]."""
+    """result[group, row, channel, tap] = sum over units and pixels of a[pixel, row] * x[table[tap, pixel], channel]."""
     size = plan.tiles * TILES[plan.vectors - 1] * plan.vectors * (VECTOR_BYTES // x.itemsize)
     sums = empty(plan.groups * plan.panels * plan.parts * size, x.dtype)
     work = plan.groups * plan.panels * size * plan.units * plan.pixels

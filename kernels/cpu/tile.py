@@ -108,41 +108,44 @@ def _indirect_body(
 
 
 @intrinsic
-def outer_tile(typingctx, vectors, a, a_at, x, x_at, x_row, steps, total, total_at):
+def outer_tile(typingctx, vectors, a, a_at, a_row, x, places, starts, steps, total, total_at):
     """total[m, :] += sum over `steps` p of a[p, m] * x[p, :] for a tile of TILES[vectors - 1] rows m.
 
-    All arrays are flat, *_at is the element to start from. The rows of `a` and of the sums follow one another, those of
-    x lie `x_row` apart.
+    All arrays are flat, *_at is the element to start from. The rows of `a` lie `a_row` apart, those of the sums follow
+    one another. Vector n of row p of x starts at element places[2 * n] + starts[places[2 * n + 1] + p].
     """
     i = types.int64
-    signature = types.void(i, a, i, x, i, i, i, total, i)
+    signature = types.void(i, a, i, i, x, places, starts, i, total, i)
 
     def codegen(context, builder, signature, args):
-        vectors, a_array, a_at, x_array, x_at, x_row, steps, total_array, total_at = args
+        vectors, a_array, a_at, a_row, x_array, places_array, starts_array, steps, total_array, total_at = args
         pointer = functools.partial(element, context, builder)
         tiles = [(rows, vectors) for vectors, rows in enumerate(TILES, 1)]
         dispatch(builder, builder.sub(vectors, INT64(1)), tiles, functools.partial(_outer_body, a.dtype), [
-            pointer(a, a_array, a_at), pointer(x, x_array, x_at), x_row, steps, pointer(total, total_array, total_at),
+            pointer(a, a_array, a_at), a_row, pointer(x, x_array, INT64(0)), pointer(places, places_array, INT64(0)),
+            pointer(starts, starts_array, INT64(0)), steps, pointer(total, total_array, total_at),
         ])  # fmt: skip
         return context.get_dummy_value()
 
     return signature, codegen
 
 
-def _outer_body(dtype, builder, rows, vectors, a, x, x_row, steps, total):
+def _outer_body(dtype, builder, rows, vectors, a, a_row, x, places, starts, steps, total):
     emit = Emitter(builder, dtype)
     slots = emit.slots(rows, vectors)
     flat = [slot for row in slots for slot in row]
-    a_now, x_now = cgutils.alloca_once_value(builder, a), cgutils.alloca_once_value(builder, x)
+    a_now = cgutils.alloca_once_value(builder, a)
+    place = [builder.load(builder.gep(places, [INT64(n)])) for n in range(2 * vectors)]
+    columns = [(builder.gep(x, [place[2 * n]]), builder.gep(starts, [place[2 * n + 1]])) for n in range(vectors)]
     for slot in flat:
         builder.store(emit.zero, slot)
-    with cgutils.for_range(builder, steps):
-        scalars, step = builder.load(a_now), builder.load(x_now)
-        builder.store(builder.gep(scalars, [INT64(rows)]), a_now)
-        builder.store(builder.gep(step, [x_row]), x_now)
-        emit.accumulate(
-            slots, [builder.gep(scalars, [INT64(m)]) for m in range(rows)], [emit.load(step, n) for n in range(vectors)]
-        )
+    with cgutils.for_range(builder, steps) as p:
+        scalars = builder.load(a_now)
+        builder.store(builder.gep(scalars, [a_row]), a_now)
+        step = [
+            emit.load(builder.gep(column, [builder.load(builder.gep(start, [p.index]))])) for column, start in columns
+        ]
+        emit.accumulate(slots, [builder.gep(scalars, [INT64(m)]) for m in range(rows)], step)
     # Added at the end and not at the start: sums of sums round less than one long sum.
     for n, slot in enumerate(flat):
         emit.store(builder.fadd(emit.load(total, n), builder.load(slot)), total, n)

@@ -68,6 +68,13 @@ class Emitter:
         """Store a vector as vector `vectors` behind `pointer`."""
         self.builder.store(value, self.at(pointer, vectors)).align = self.itemsize
 
+    def prefetch(self, pointer):
+        """Ask for the cache line at `pointer`, which will be read soon; any address is allowed."""
+        function = cgutils.get_or_insert_function(
+            self.builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, _I32, _I32, _I32]), "llvm.prefetch.p0"
+        )
+        self.builder.call(function, [pointer, _I32(0), _I32(3), _I32(1)])
+
     def keep(self, count, vectors=0):
         """Mask of the lanes of vector `vectors` that lie below `count` elements."""
         left = self.builder.sub(count, INT64(vectors * self.lanes))
