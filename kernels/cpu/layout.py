@@ -11,7 +11,8 @@ from ..buffers import empty
 from .copying import COMPILED, copy_into
 
 SERIAL = 1 << 15  # elements below which a parallel region costs more than it saves
-PART = 1 << 14  # elements of one part of a parallel region
+PART = 1 << 14  # elements of one part of a parallel region,
+MOST = 256  # unless the parts would be more than this: long runs of memory are read faster
 
 _CHANNELS_LAST = {2: (0, 1), 3: (0, 2, 1), 4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
 _CHANNELS_FIRST = {2: (0, 1), 3: (0, 2, 1), 4: (0, 3, 1, 2), 5: (0, 4, 1, 2, 3)}
@@ -94,4 +95,4 @@ def channels_first(x):
 
 def parts(units, elements):
     """Number of parts to cut `units` of work into, which hold `elements` elements altogether; 1 means: serial."""
-    return 1 if elements < SERIAL else max(1, min(units, elements // PART))
+    return 1 if elements < SERIAL else max(1, min(units, elements // PART, MOST))
