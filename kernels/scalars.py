@@ -127,6 +127,11 @@ def magnitude(x):
     return absolute(x)
 
 
+def squared_difference(x, y):
+    """(x - y)²"""
+    return (x - y) * (x - y)
+
+
 def square(x):
     """x · x"""
     return x * x

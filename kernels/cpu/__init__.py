@@ -1,6 +1,6 @@
 """The fast kernels: NumPy arrays in, NumPy arrays out, compiled by Numba for the CPU at hand."""
 
-from .choice import choose
+from .choice import choose, select
 from .conv import channel_sum, conv_forward, conv_input_grad, conv_weight_grad
 from .copying import copy_into
 from .ctc import ctc, ctc_grad
@@ -88,6 +88,7 @@ __all__ = [
     "running_total",
     "scatter",
     "scatter_add_rows",
+    "select",
     "sgd_update",
     "softmax",
     "softmax_grad",

@@ -17,7 +17,7 @@ from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .vector import VECTOR_BYTES
 
-__all__ = ["COMPILED", "copy_into"]
+__all__ = ["COMPILED", "STREAMED", "copy_into", "copy_line"]
 
 TILE = 64  # rows and columns of a tile that is turned over on its way through the first cache
 COMPILED = 1 << 14  # elements from which on a compiled copy is faster than NumPy's,
@@ -72,6 +72,19 @@ def _copy_bytes(source, target, size):
 
 
 @jit
+def copy_line(streamed, source, target, size):
+    """Copy `size` bytes from one address to another, past the caches if `streamed`."""
+    if streamed:
+        head = min(-target % VECTOR_BYTES, size)
+        vectors = (size - head) // VECTOR_BYTES
+        _copy_bytes(source, target, head)
+        _stream(source + head, target + head, vectors)
+        head += vectors * VECTOR_BYTES
+        source, target, size = source + head, target + head, size - head
+    _copy_bytes(source, target, size)
+
+
+@jit
 def _copy_lines(part, count, streamed, source, target, shape, of, to):
     """Part `part` of `count` of the pieces of lines of an array at `target`, copied from one at `source`.
 
@@ -86,14 +99,7 @@ def _copy_lines(part, count, streamed, source, target, shape, of, to):
         i, j = divmod(rest, second)
         begin, end = piece * PIECE, min(piece * PIECE + PIECE, length)
         values, results = source + i * of[0] + j * of[1] + k * of[2], target + i * to[0] + j * to[1] + k * to[2]
-        if streamed:
-            head = min(-(results + begin) % VECTOR_BYTES, end - begin)
-            vectors = (end - begin - head) // VECTOR_BYTES
-            _copy_bytes(values + begin, results + begin, head)
-            begin += head
-            _stream(values + begin, results + begin, vectors)
-            begin += vectors * VECTOR_BYTES
-        _copy_bytes(values + begin, results + begin, end - begin)
+        copy_line(streamed, values + begin, results + begin, end - begin)
 
 
 @pool_jit

@@ -1,6 +1,6 @@
 """The readable kernels: literal loops in plain Python, the definition that every fast kernel is tested against."""
 
-from .choice import choose
+from .choice import choose, select
 from .conv import channel_sum, conv_forward, conv_input_grad, conv_weight_grad
 from .ctc import ctc, ctc_grad
 from .cumulative import running_total
@@ -86,6 +86,7 @@ __all__ = [
     "running_total",
     "scatter",
     "scatter_add_rows",
+    "select",
     "sgd_update",
     "softmax",
     "softmax_grad",
