@@ -191,7 +191,7 @@ def test_in_place_and_broadcast_agree_with_reference(data, shape, dtype):
         for backend in (cpu, reference):
             results.append(x.copy(order="K"))
             backend.elementwise_in_place(function, numbers, results[-1], *others)
-        assert_same(*results)
+        np.testing.assert_array_equal(*results)
     gaps = np.zeros((*shape[:-1], 2 * shape[-1]), dtype)
     cpu.elementwise_in_place(scalars.add, (), gaps[..., ::2], y)
     np.testing.assert_array_equal(gaps[..., ::2], y)
