@@ -117,6 +117,26 @@ def minimum(x, y):
     return -larger(-x, -y)
 
 
+def negate(x):
+    """-x"""
+    return -x
+
+
+def magnitude(x):
+    """|x|"""
+    return absolute(x)
+
+
+def squared_difference(x, y):
+    """(x - y)²"""
+    return (x - y) * (x - y)
+
+
+def square(x):
+    """x · x"""
+    return x * x
+
+
 def clamp(x, low, high):
     """min(max(x, low), high)"""
     return -larger(-larger(x, low), -high)

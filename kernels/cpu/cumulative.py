@@ -13,25 +13,27 @@ from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .layout import dense, inverse, memory_order, parts
 
-SIDE_BY_SIDE = 8  # lines where the axis is the last one
-BLOCK = 512  # neighbouring lines where it is not
+SIDE_BY_SIDE = 2  # lines where the axis is the last one
+BLOCK = 2048  # neighbouring lines where it is not
 
 
 @jit
 def _lines(part, count, x, y, length, reverse):
     """Part `part` of `count` of the lines of y, the running sums of x; both flat."""
     lines = len(x) // length
-    groups = -(-lines // SIDE_BY_SIDE)
-    totals = np.empty(SIDE_BY_SIDE)
-    for group in range(groups * part // count, groups * (part + 1) // count):
-        first = group * SIDE_BY_SIDE
-        width = min(SIDE_BY_SIDE, lines - first)
-        totals[:] = 0
-        for i in range(length):
-            at = first * length + (length - 1 - i if reverse else i)
-            for line in range(width):
-                totals[line] += x[at + line * length]
-                y[at + line * length] = totals[line]
+    line, last = lines * part // count, lines * (part + 1) // count
+    start, step = (length - 1, -1) if reverse else (0, 1)
+    while line < last:
+        at, many = line * length + start, line + SIDE_BY_SIDE <= last
+        a = b = 0.0
+        for _ in range(length):
+            a += x[at]
+            y[at] = a
+            if many:
+                b += x[at + length]
+                y[at + length] = b
+            at += step
+        line += SIDE_BY_SIDE if many else 1
 
 
 @jit

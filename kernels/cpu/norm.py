@@ -1,4 +1,4 @@
-"""Batch normalisation over channels-last memory, seen as rows of channels.
+"""Batch normalisation over channels-last memory, seen as rows of channels; planes of channels are in `plane_norm.py`.
 
 Several rows are walked as one long row, so that the inner loop is long for any number of channels. Sums are taken over
 chunks of rows whose size depends on the shape alone, and added in order in float64: the result has the same bits for
@@ -11,6 +11,7 @@ from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .layout import SERIAL, channels_first, channels_last, dense, parts
+from .plane_norm import are_planes, planes_grad, planes_normalized, planes_stats
 
 LONG_ROW = 512  # elements at least, of whole rows walked as one
 CHUNK = 1 << 15  # elements of one chunk
@@ -179,9 +180,12 @@ def batch_norm_stats(x):
     >>> batch_norm_stats(np.array([[1.0], [3.0]]))
     (array([2.]), array([1.]))
     """
-    flat = _flat(x)
-    mean, var = np.empty(x.shape[1], flat.dtype), np.empty(x.shape[1], flat.dtype)
-    if mean.size:
+    dtype = x.dtype.newbyteorder("=")
+    mean, var = np.empty(x.shape[1], dtype), np.empty(x.shape[1], dtype)
+    if are_planes(x):
+        planes_stats(x, mean, var)
+    elif mean.size:
+        flat = _flat(x)
         chunk, partials = _chunks(x)
         _stats(x.size >= SERIAL, flat, chunk, partials, mean, var)
         lost = np.isnan(mean)
@@ -201,10 +205,12 @@ def batch_norm(x, mean, invstd, weight, bias):
     array([[4.],
            [6.]])
     """
+    scale = dense(invstd) if weight is None else dense(invstd * weight)
+    shift = np.zeros_like(scale) if bias is None else dense(bias)
+    if are_planes(x):
+        return planes_normalized(x, dense(mean), scale, shift)
     y = _empty(x)
     if y.size:
-        scale = dense(invstd) if weight is None else dense(invstd * weight)
-        shift = np.zeros_like(scale) if bias is None else dense(bias)
         count = parts(x.size // x.shape[1], x.size)
         _normalize_all(count, _flat(x), y.reshape(-1), dense(mean), scale, shift)
     return channels_first(y)
@@ -223,11 +229,13 @@ def batch_norm_grad(dy, x, mean, invstd, weight):
     >>> dx.ravel(), dweight, dbias
     (array([0., 0.]), array([-1.]), array([1.]))
     """
+    dweight, dbias = np.zeros((2, x.shape[1]), x.dtype.newbyteorder("="))
+    factors = np.ones_like(dweight) if weight is None else dense(weight)
+    if are_planes(x):
+        return planes_grad(dy, x, dense(mean), dense(invstd), factors, dweight, dbias), dweight, dbias
     dx = _empty(x)
-    dweight, dbias = np.zeros(x.shape[1], dx.dtype), np.zeros(x.shape[1], dx.dtype)
     if dx.size:
         chunk, partials = _chunks(x)
-        factors = np.ones_like(dweight) if weight is None else dense(weight)
         _gradient(
             parts(x.size // x.shape[1], x.size), _flat(dy), _flat(x), dx.reshape(-1), chunk, partials, dense(mean),
             dense(invstd), factors, dweight, dbias,

@@ -15,8 +15,9 @@ import numpy as np
 from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
-from .layout import channels_first, channels_last, parts
+from .layout import channels_first, channels_last, dense, parts
 
+LONG = 16  # pixels of a row that are worth the start of a loop
 FEW_CHANNELS = 16  # below, the loop over a pixel's channels is too short to be worth its start
 MANY_IMAGES = 8  # from here on, images alone keep the threads busy
 
@@ -24,6 +25,16 @@ MANY_IMAGES = 8  # from here on, images alone keep the threads busy
 def _volume(sizes, unit):
     """One value per spatial axis, with `unit` for the missing ones of three."""
     return (unit,) * (3 - len(sizes)) + tuple(sizes)
+
+
+def _are_planes(x):
+    """Whether x, (N, C, *spatial), lies channels-first, so that its rows of pixels are contiguous, and long enough."""
+    return x.shape[1] > 1 and x.flags.c_contiguous and x.ndim > 2 and x.shape[-1] >= LONG
+
+
+def _planes(x):
+    """x, (N, C, *spatial), as images of one channel."""
+    return x.reshape(-1, 1, *x.shape[2:])
 
 
 @jit
@@ -83,6 +94,88 @@ def _max_all(count, x, y, indices, lowest, depths, heights, widths, dilation, st
     parallel_for(count, count > 1, _max_rows, arguments)
 
 
+@jit
+def _max_planes(part, count, x, y, indices, lowest, depths, heights, starts, taps, dilation, stride, shape):
+    """What `_max_rows` does, for one channel: a row of pixels is contiguous, and a tap meets every stride-th of them.
+
+    taps holds, for each tap, its place in the row for output pixel 0, and the first and the stop pixel that it serves.
+    """
+    depth, height, width = shape
+    pixels = len(starts)
+    taken = np.empty(pixels, np.int32)
+    rows = len(y) // pixels
+    for row in range(rows * part // count, rows * (part + 1) // count):
+        plane, h_out = divmod(row, heights.shape[1])
+        image, d_out = divmod(plane, depths.shape[1])
+        top = depths[0, d_out] * height + heights[0, h_out]
+        inside = depths[0, d_out] < depths[1, d_out] and heights[0, h_out] < heights[1, h_out]
+        best = y[row * pixels : (row + 1) * pixels]
+        for j in range(pixels):
+            best[j] = lowest
+            taken[j] = starts[j]
+        for d in range(depths[0, d_out], depths[1, d_out], dilation[0]):
+            for h in range(heights[0, h_out], heights[1, h_out], dilation[1]):
+                line = d * height + h
+                begin = (image * depth * height + line) * width
+                source = x[begin : begin + width]
+                for tap in range(len(taps)):
+                    place, low, high = taps[tap]
+                    place += low * stride
+                    cells, largest, index = source[place:], best[low:high], taken[low:high]
+                    place += (line - top) * width
+                    if stride == 2:  # a stride that LLVM knows makes vectors
+                        for j in range(len(largest)):
+                            cell = cells[2 * j]
+                            wins = (cell > largest[j]) | (cell != cell)
+                            largest[j] = cell if wins else largest[j]
+                            index[j] = place + 2 * j if wins else index[j]
+                    else:
+                        for j in range(len(largest)):
+                            cell = cells[stride * j]
+                            wins = (cell > largest[j]) | (cell != cell)
+                            largest[j] = cell if wins else largest[j]
+                            index[j] = place + stride * j if wins else index[j]
+        where = indices[row * pixels : (row + 1) * pixels]
+        for j in range(pixels):
+            where[j] = top * width + taken[j] if inside and taken[j] >= 0 else -1
+
+
+@pool_jit
+def _max_all_planes(count, x, y, indices, lowest, depths, heights, starts, taps, dilation, stride, shape):
+    arguments = count, x, y, indices, lowest, depths, heights, starts, taps, dilation, stride, shape
+    parallel_for(count, count > 1, _max_planes, arguments)
+
+
+@lru_cache(maxsize=256)
+def _max_plane_tables(spatial, kernel, stride, padding, dilation, output_size):
+    """What `_max_planes` asks for, from depths to taps."""
+    depths, heights, (first, stop) = _max_windows(spatial, kernel, stride, padding, dilation, output_size)
+    places = np.arange(kernel[2]) * dilation[2] - padding[2]
+    low = np.clip(-(places // stride[2]), 0, output_size[2])
+    high = np.clip((spatial[2] - 1 - places) // stride[2] + 1, low, output_size[2])
+    return depths, heights, np.where(first < stop, first, -1).astype(np.int32), np.stack([places, low, high], axis=1)
+
+
+def _lowest(dtype):
+    return dtype.type(-np.inf if dtype.kind == "f" else np.iinfo(dtype).min)
+
+
+def _max_pool_of_planes(x, kernel, stride, padding, dilation, output_size):
+    """`max_pool` of an input that lies channels-first, and so do the results."""
+    spatial, stride, dilation = _volume(x.shape[2:], 1), _volume(stride, 1), _volume(dilation, 1)
+    tables = _max_plane_tables(
+        spatial, _volume(kernel, 1), stride, _volume(padding, 0), dilation, _volume(output_size, 1)
+    )
+    x = dense(x)
+    y = empty((*x.shape[:2], *output_size), x.dtype)
+    indices = empty(y.shape, np.int64)
+    if y.size:
+        flat = [array.reshape(-1) for array in (x, y, indices)]
+        count = parts(y.size // output_size[-1], x.size)
+        _max_all_planes(count, *flat, _lowest(x.dtype), *tables, dilation, stride[2], spatial)
+    return y, indices
+
+
 @lru_cache(maxsize=256)
 def _max_tables(spatial, channels, kernel, stride, padding, dilation, output_size):
     """What `_max_rows` asks for, from depths to pixels."""
@@ -134,6 +227,8 @@ def max_pool(x, kernel, stride, padding, dilation, output_size):
     >>> max_pool(x, (2,), (2,), (0,), (1,), (2,))
     (array([[[5., 5.]]]), array([[[1, 2]]]))
     """
+    if _are_planes(x):
+        return _max_pool_of_planes(x, kernel, stride, padding, dilation, output_size)
     tables = _max_tables(
         _volume(x.shape[2:], 1), x.shape[1], _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0),
         _volume(dilation, 1), _volume(output_size, 1),
@@ -147,10 +242,9 @@ def _max_windows_of(x, tables, output_size):
     y = empty((x.shape[0], *output_size, channels), dtype)
     indices = empty(y.shape, np.int64)
     if y.size:
-        lowest = dtype.type(-np.inf if dtype.kind == "f" else np.iinfo(dtype).min)
         source, result, where = channels_last(x).reshape(-1), y.reshape(-1), indices.reshape(-1)
         count = parts(y.size // (channels * output_size[-1]), source.size)
-        _max_all(count, source, result, where, lowest, *tables, (*_volume(x.shape[2:], 1), channels))
+        _max_all(count, source, result, where, _lowest(dtype), *tables, (*_volume(x.shape[2:], 1), channels))
     return channels_first(y), channels_first(indices)
 
 
@@ -263,6 +357,9 @@ def max_pool_grad(dy, indices, input_shape):
     array([[[0., 5., 0., 0.]]])
     """
     images, channels, *spatial = input_shape
+    if _are_planes(indices) and dy.flags.c_contiguous:
+        dx = max_pool_grad(_planes(dy), _planes(indices), (images * channels, 1, *spatial))
+        return dx.reshape(input_shape)
     dx = empty((images, *spatial, channels), dy.dtype.newbyteorder("="))
     if dx.size:
         cells = dx.reshape(images, -1, channels)
@@ -438,6 +535,9 @@ def avg_pool(x, kernel, stride, padding, output_size, count_include_pad, divisor
     >>> avg_pool(np.array([[[1.0, 3.0, 5.0]]]), (2,), (2,), (1,), (2,), True, None)
     array([[[0.5, 4. ]]])
     """
+    if _are_planes(x):
+        y = avg_pool(_planes(x), kernel, stride, padding, output_size, count_include_pad, divisor_override)
+        return y.reshape(*x.shape[:2], *output_size)
     tables = _average_tables(
         _volume(x.shape[2:], 1), x.shape[1], _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0),
         _volume(output_size, 1), count_include_pad, divisor_override, False,
@@ -453,6 +553,11 @@ def avg_pool_grad(dy, input_shape, kernel, stride, padding, count_include_pad, d
     >>> avg_pool_grad(np.array([[[2.0, 4.0]]]), (1, 1, 3), (2,), (1,), (0,), True, None)
     array([[[1., 3., 2.]]])
     """
+    if _are_planes(dy):
+        images, channels, *spatial = input_shape
+        planes = (images * channels, 1, *spatial)
+        dx = avg_pool_grad(_planes(dy), planes, kernel, stride, padding, count_include_pad, divisor_override)
+        return dx.reshape(input_shape)
     tables = _average_tables(
         _volume(input_shape[2:], 1), dy.shape[1], _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0),
         _volume(dy.shape[2:], 1), count_include_pad, divisor_override, True,

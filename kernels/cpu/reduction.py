@@ -16,49 +16,112 @@ from .exponential import maximum
 from .layout import dense, memory_order, parts
 
 TOTAL, SQUARES, LARGEST, SMALLEST, MOMENTS = range(5)
-RUN = 256  # elements whose sum is added to the sum of the others
 LONG_ROW = 512  # elements of a row, or of several rows, that are walked at once
 PIECE = 1 << 14  # elements of a piece
 ROWS = 128  # rows of a piece at least: what a piece leaves behind is a row
 
 
 @jit
+def _four_sums(a, b, c, d, centers, square):
+    """The sums of what lies in four lines of one length, less the lines' centers, or of its squares.
+
+    Memory answers four lines sooner than one after the other.
+    """
+    t = u = v = w = 0.0
+    p, q, r, s = centers
+    if square:
+        for i in range(len(a)):
+            e, f, g, h = np.float64(a[i]) - p, np.float64(b[i]) - q, np.float64(c[i]) - r, np.float64(d[i]) - s
+            t += e * e
+            u += f * f
+            v += g * g
+            w += h * h
+    else:
+        for i in range(len(a)):
+            t += np.float64(a[i])
+            u += np.float64(b[i])
+            v += np.float64(c[i])
+            w += np.float64(d[i])
+    return t, u, v, w
+
+
+@jit
 def _sum_of(values, center, square):
-    """The sum of values - center, or of its squares."""
-    total = 0.0
-    for start in range(0, len(values), RUN):
-        run = values[start : start + RUN]
-        partial = 0.0
-        if square:
-            for i in range(len(run)):
-                distance = np.float64(run[i]) - center
-                partial += distance * distance
-        else:
-            for i in range(len(run)):
-                partial += np.float64(run[i])
-        total += partial
+    """The sum of the values, or of the squares of values - center: of quarters, and what is left."""
+    n = len(values) // 4
+    a, b, c, d = values[:n], values[n : 2 * n], values[2 * n : 3 * n], values[3 * n : 4 * n]
+    t, u, v, w = _four_sums(a, b, c, d, (center, center, center, center), square)
+    total = (t + u) + (v + w)
+    for i in range(4 * n, len(values)):
+        distance = np.float64(values[i]) - center
+        total += distance * distance if square else np.float64(values[i])
     return total
 
 
 @jit
-def _line_pieces(part, count, kind, x, length, piece, partials):
-    """Part `part` of `count` of partials: what `kind` asks of every piece of the lines of the flat x."""
+def _largest_of(values, sign):
+    """The largest of the values times `sign`, which is 1 or -1."""
+    n = len(values) // 4
+    t = u = v = w = values.dtype.type(-np.inf)
+    for i in range(n):
+        t, u = maximum(t, sign * values[i]), maximum(u, sign * values[i + n])
+        v, w = maximum(v, sign * values[i + 2 * n]), maximum(w, sign * values[i + 3 * n])
+    for i in range(4 * n, len(values)):
+        t = maximum(t, sign * values[i])
+    return maximum(maximum(t, u), maximum(v, w))
+
+
+@jit
+def _piece(index, length, piece):
+    """Where piece `index` of lines of this length begins and how long it is."""
     pieces = -(-length // piece)
-    number = len(x) // length * pieces
-    for index in range(number * part // count, number * (part + 1) // count):
-        line, place = divmod(index, pieces)
-        values = x[line * length + place * piece : line * length + min(length, (place + 1) * piece)]
+    line, place = divmod(index, pieces)
+    return line * length + place * piece, min(piece, length - place * piece)
+
+
+@jit
+def _line_pieces(part, count, kind, x, length, piece, partials):
+    """Part `part` of `count` of partials: what `kind` asks of every piece of the lines of the flat x.
+
+    Four pieces of one size are walked at once.
+    """
+    number = len(x) // length * -(-length // piece)
+    index, last = number * part // count, number * (part + 1) // count
+    sign = x.dtype.type(-1 if kind == SMALLEST else 1)
+    zeros = (0.0, 0.0, 0.0, 0.0)
+    while index < last:
+        at, size = _piece(index, length, piece)
+        four = index + 4 <= last
+        for other in range(index + 1, index + 4):
+            four = four and _piece(other, length, piece)[1] == size
+        if not four:
+            values = x[at : at + size]
+            if kind in (LARGEST, SMALLEST):
+                partials[0, index] = sign * _largest_of(values, sign)
+            else:
+                partials[0, index] = _sum_of(values, 0.0, kind == SQUARES)
+                if kind == MOMENTS:
+                    partials[0, index] /= size
+                    partials[1, index] = _sum_of(values, partials[0, index], True)
+            index += 1
+            continue
+        second, third = _piece(index + 1, length, piece)[0], _piece(index + 2, length, piece)[0]
+        fourth = _piece(index + 3, length, piece)[0]
+        a, b, c, d = x[at : at + size], x[second : second + size], x[third : third + size], x[fourth : fourth + size]
+        results = partials[0, index : index + 4]
         if kind in (LARGEST, SMALLEST):
-            sign, best = x.dtype.type(1 if kind == LARGEST else -1), x.dtype.type(-np.inf)
-            for i in range(len(values)):
-                best = maximum(best, sign * values[i])
-            partials[0, index] = sign * best
+            t = u = v = w = x.dtype.type(-np.inf)
+            for i in range(size):
+                t, u = maximum(t, sign * a[i]), maximum(u, sign * b[i])
+                v, w = maximum(v, sign * c[i]), maximum(w, sign * d[i])
+            results[0], results[1], results[2], results[3] = sign * t, sign * u, sign * v, sign * w
         else:
-            total = _sum_of(values, 0.0, kind == SQUARES)
-            partials[0, index] = total
+            results[0], results[1], results[2], results[3] = _four_sums(a, b, c, d, zeros, kind == SQUARES)
             if kind == MOMENTS:
-                partials[0, index] = total / len(values)
-                partials[1, index] = _sum_of(values, partials[0, index], True)
+                results /= size
+                centers, squares = (results[0], results[1], results[2], results[3]), partials[1, index : index + 4]
+                squares[0], squares[1], squares[2], squares[3] = _four_sums(a, b, c, d, centers, True)
+        index += 4
 
 
 @jit
@@ -70,7 +133,7 @@ def _row_pieces(part, count, kind, x, length, inner, piece, partials):
     number = partials.shape[1] * blocks
     sign = x.dtype.type(-1 if kind == SMALLEST else 1)
     bests = np.empty(width, x.dtype)
-    sums, centers = np.empty(width), np.empty(width)
+    sums, centers = np.empty(width), np.zeros(width)
     for index in range(number * part // count, number * (part + 1) // count):
         place, block = divmod(index, blocks)
         line, row = place // pieces, place % pieces * piece
@@ -103,18 +166,31 @@ def _row_pieces(part, count, kind, x, length, inner, piece, partials):
             continue
         for plane in range(len(partials)):
             sums[:] = 0
-            for start in range(begin, end, inner * times):
+            step, start = inner * times, begin
+            while start + 3 * step + columns * times <= end:  # four long rows at once here, too
+                values, others = x[start : start + columns * times], x[start + step : start + step + columns * times]
+                third, fourth = start + 2 * step, start + 3 * step
+                thirds, fourths = x[third : third + columns * times], x[fourth : fourth + columns * times]
+                if plane == 1 or kind == SQUARES:
+                    for j in range(len(values)):
+                        a, b = values[j] - centers[j], others[j] - centers[j]
+                        c, d = thirds[j] - centers[j], fourths[j] - centers[j]
+                        sums[j] += (a * a + b * b) + (c * c + d * d)
+                else:
+                    for j in range(len(values)):
+                        pair = np.float64(values[j]) + np.float64(others[j])
+                        sums[j] += pair + (np.float64(thirds[j]) + np.float64(fourths[j]))
+                start += 4 * step
+            while start < end:
                 values = x[start : min(start + columns * times, end)]
-                if plane == 1:
+                if plane == 1 or kind == SQUARES:
                     for j in range(len(values)):
                         distance = values[j] - centers[j]
                         sums[j] += distance * distance
-                elif kind == SQUARES:
-                    for j in range(len(values)):
-                        sums[j] += np.float64(values[j]) * values[j]
                 else:
                     for j in range(len(values)):
                         sums[j] += values[j]
+                start += step
             for j in range(columns):
                 total = 0.0
                 for k in range(j, columns * times, columns):

@@ -6,8 +6,10 @@ threads. `kernels/reference/scatter.py` is the definition.
 
 import numpy as np
 
+from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
+from .copying import STREAMED, copy_line
 from .layout import dense, parts
 
 REDUCTIONS = {"set": 0, "sum": 1, "prod": 2, "amax": 3, "amin": 4}
@@ -111,37 +113,38 @@ def _blocks(columns):
 
 
 @jit
-def _gather_rows(part, count, x, index, y):
-    """Part `part` of `count` of the rows of y."""
+def _gather_rows(part, count, streamed, source, index, target, size):
+    """Part `part` of `count` of the rows at the address `target`, of `size` bytes each, from those at `source`."""
     for m in range(len(index) * part // count, len(index) * (part + 1) // count):
-        source, result = x[index[m]], y[m]
-        for d in range(len(result)):
-            result[d] = source[d]
+        copy_line(streamed, source + index[m] * size, target + m * size, size)
 
 
 @pool_jit
-def _gather_rows_all(count, x, index, y):
-    parallel_for(count, count > 1, _gather_rows, (count, x, index, y))
+def _gather_rows_all(count, streamed, source, index, target, size):
+    parallel_for(count, count > 1, _gather_rows, (count, streamed, source, index, target, size))
 
 
 def gather_rows(x, index):
-    """The rows of x that index names: x is (R, D), float32, float64 or int64, index (M,) int64 in [0, R), y (M, D).
+    """The rows of x that index names: x is (R, D) of any dtype, index (M,) int64 in [0, R), y (M, D).
 
     >>> gather_rows(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1, 1]))
     array([[3., 4.],
            [3., 4.]])
     """
     source = dense(x)
-    y = np.empty((len(index), x.shape[1]), source.dtype)
+    y = empty((len(index), x.shape[1]), source.dtype)
     if y.size:
-        _gather_rows_all(parts(len(index), y.size), source, dense(index), y)
+        count, row = parts(len(index), y.size), x.shape[1] * x.itemsize
+        _gather_rows_all(count, y.nbytes >= STREAMED, source.ctypes.data, dense(index), y.ctypes.data, row)
     return y
 
 
 @jit
 def _scatter_add_rows(block, blocks, dy, index, dx):
-    """Block `block` of `blocks` of the columns of dx, which holds zeros."""
+    """Block `block` of `blocks` of the columns of dx."""
     low, high = dx.shape[1] * block // blocks, dx.shape[1] * (block + 1) // blocks
+    for r in range(len(dx)):
+        dx[r, low:high] = 0
     for m in range(len(index)):
         source, result = dy[m, low:high], dx[index[m], low:high]
         for d in range(len(result)):
@@ -163,8 +166,8 @@ def scatter_add_rows(dy, index, rows):
            [3.]])
     """
     source = dense(dy)
-    dx = np.zeros((rows, dy.shape[1]), source.dtype)
-    if source.size:
+    dx = empty((rows, dy.shape[1]), source.dtype)
+    if dx.size:
         blocks = _blocks(dy.shape[1])
-        _scatter_add_rows_all(blocks, blocks > 1 and parts(blocks, source.size) > 1, source, dense(index), dx)
+        _scatter_add_rows_all(blocks, blocks > 1 and parts(blocks, dx.size) > 1, source, dense(index), dx)
     return dx

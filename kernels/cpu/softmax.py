@@ -12,11 +12,12 @@ import numpy as np
 from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
-from .exponential import exp, maximum
+from .exponential import exp, maximum, select
 from .layout import dense, inverse, memory_order, parts
 
 SOFTMAX, LOG_SOFTMAX, SOFTMAX_GRAD, LOG_SOFTMAX_GRAD = range(4)
-BLOCK = 128  # neighbouring lines that are walked at once
+BLOCK = 1024  # neighbouring lines that are walked at once
+CHUNK = 16  # elements of each of these lines: together they stay in the second cache for another look
 
 
 @jit
@@ -67,25 +68,44 @@ def _block(function, dy, y, result, start, length, inner, width):
     stop = start + length * inner
     totals = np.zeros(width, y.dtype)
     if function in (SOFTMAX, LOG_SOFTMAX):
-        largest = np.full(width, real(-np.inf))
-        for at in range(start, stop, inner):
-            values = y[at : at + width]
+        # Each chunk of a line is read once: its powers are taken around the largest value so far, `centers[chunk]`.
+        largest, powers = np.full(width, real(-np.inf)), np.empty(width, y.dtype)
+        centers = np.zeros((-(-length // CHUNK), width), y.dtype)
+        for chunk in range(len(centers)):
+            first, end = start + chunk * CHUNK * inner, min(start + (chunk + 1) * CHUNK * inner, stop)
+            for at in range(first, end, inner):
+                values = y[at : at + width]
+                for i in range(width):  # NaN need not win here: it is among the powers
+                    value, best = values[i], largest[i]
+                    largest[i] = select(value > best, value, best)
+            before, center = centers[max(0, chunk - 1)], centers[chunk]
             for i in range(width):
-                largest[i] = maximum(largest[i], values[i])
-        for at in range(start, stop, inner):
-            values, powers = y[at : at + width], result[at : at + width]
-            for i in range(width):
-                powers[i] = exp(values[i] - largest[i])
-                totals[i] += powers[i]
-        if function == LOG_SOFTMAX:
+                best, total = largest[i], totals[i]
+                around = select(best == -np.inf, real(0), best)
+                totals[i] = total * select(total == 0, real(1), exp(before[i] - around))
+                center[i] = around
+            for at in range(first, end, inner):
+                values, results = y[at : at + width], result[at : at + width]
+                for i in range(width):
+                    powers[i] = exp(values[i] - center[i])
+                    totals[i] += powers[i]
+                if function == SOFTMAX:
+                    for i in range(width):
+                        results[i] = powers[i]
+        if function == SOFTMAX:
+            for chunk in range(len(centers)):
+                first, end = start + chunk * CHUNK * inner, min(start + (chunk + 1) * CHUNK * inner, stop)
+                for i in range(width):
+                    powers[i] = exp(centers[chunk, i] - largest[i]) / totals[i]
+                for at in range(first, end, inner):
+                    results = result[at : at + width]
+                    for i in range(width):
+                        results[i] *= powers[i]
+        else:
             for i in range(width):
                 totals[i] = log(totals[i])
-        for at in range(start, stop, inner):
-            values, results = y[at : at + width], result[at : at + width]
-            if function == SOFTMAX:
-                for i in range(width):
-                    results[i] /= totals[i]
-            else:
+            for at in range(start, stop, inner):
+                values, results = y[at : at + width], result[at : at + width]
                 for i in range(width):
                     results[i] = (values[i] - largest[i]) - totals[i]
     else:

@@ -1,12 +1,12 @@
 """The readable kernels: literal loops in plain Python, the definition that every fast kernel is tested against."""
 
-from .choice import choose
+from .choice import choose, select
 from .conv import channel_sum, conv_forward, conv_input_grad, conv_weight_grad
 from .ctc import ctc, ctc_grad
 from .cumulative import running_total
-from .elementwise import elementwise
+from .elementwise import elementwise, elementwise_broadcast, elementwise_in_place
 from .grid_sample import grid_sample, grid_sample_grad, grid_sample_grid_grad
-from .layout import contiguous
+from .layout import concatenate, contiguous, copy_into, duplicate
 from .loss import nll, nll_grad
 from .matmul import matmul
 from .norm import batch_norm, batch_norm_grad, batch_norm_stats
@@ -46,13 +46,18 @@ __all__ = [
     "batch_norm_stats",
     "channel_sum",
     "choose",
+    "concatenate",
     "contiguous",
     "conv_forward",
     "conv_input_grad",
     "conv_weight_grad",
+    "copy_into",
     "ctc",
     "ctc_grad",
+    "duplicate",
     "elementwise",
+    "elementwise_broadcast",
+    "elementwise_in_place",
     "extreme",
     "fold",
     "gather",
@@ -83,6 +88,7 @@ __all__ = [
     "running_total",
     "scatter",
     "scatter_add_rows",
+    "select",
     "sgd_update",
     "softmax",
     "softmax_grad",

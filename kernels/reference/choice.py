@@ -14,3 +14,12 @@ def choose(condition, x, y):
         source = x if condition[at] else y
         result[at] = source[at if source.ndim else ()]
     return result
+
+
+def select(x, mask):
+    """The elements of x, in order, where the bool mask of its shape holds; 1-d, of any dtype of up to 8 bytes.
+
+    >>> select(np.array([1.0, 2.0, 3.0]), np.array([True, False, True]))
+    array([1., 3.])
+    """
+    return np.array([x[at] for at in np.ndindex(x.shape) if mask[at]], x.dtype.newbyteorder("="))

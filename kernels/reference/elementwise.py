@@ -22,3 +22,28 @@ def elementwise(function, parameters, *arrays):
         for at in np.ndindex(result.shape):
             result[at] = function(*(np.float64(array[at]) for array in arrays), *rounded)
     return result
+
+
+def elementwise_in_place(function, parameters, x, *others):
+    """x[...] = function(x, *others, *parameters), element by element; others are none or one array like x.
+
+    >>> from minigrad.kernels import scalars
+    >>> x = np.array([1.0, 2.0])
+    >>> elementwise_in_place(scalars.add, (), x, np.array([3.0, 4.0]))
+    >>> x
+    array([4., 6.])
+    """
+    x[...] = elementwise(function, parameters, x, *others)
+
+
+def elementwise_broadcast(function, parameters, x, y):
+    """function(element of x, element of y, *parameters), where y has x's rank and, on some axes, the size 1.
+
+    >>> from minigrad.kernels import scalars
+    >>> elementwise_broadcast(scalars.subtract, (), np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0], [2.0]]))
+    array([[0., 1.],
+           [1., 2.]])
+    """
+    result = np.empty_like(x)
+    result[...] = elementwise(function, parameters, x, np.broadcast_to(y, x.shape))
+    return result

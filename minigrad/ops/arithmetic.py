@@ -14,11 +14,13 @@ from minigrad.kernels import kernels_for, scalars
 from .registry import both
 
 PLAIN = (float, int)
+SHORT = 16  # elements of a line that are worth the start of a loop
 LARGE = 1 << 18  # elements from which on an operation that NumPy vectorises is worth several threads
 _KERNELS = {
     np.add: scalars.add, np.subtract: scalars.subtract, np.multiply: scalars.multiply, np.true_divide: scalars.divide,
     np.maximum: scalars.maximum, np.minimum: scalars.minimum,
 }  # fmt: skip
+_COMMUTATIVE = {np.add, np.multiply, np.maximum, np.minimum}
 _NUMBERS = (int, float, np.number, np.bool_)
 
 
@@ -86,6 +88,28 @@ def is_dense(x):
     return x.flags.c_contiguous or (x.ndim == 4 and x.transpose(0, 2, 3, 1).flags.c_contiguous)
 
 
+def large(x):
+    """Whether an array is so large, and lies so, that a kernel is worth its call where NumPy has vectors, too."""
+    return x.size >= LARGE and is_dense(x)
+
+
+def repeats(y, x):
+    """Whether y is of x's dtype, broadcasts to x's shape, and is used again in runs that are worth a kernel."""
+    if y.dtype is not x.dtype or y.ndim > x.ndim or not y.flags.aligned:
+        return False
+    shape, run = (1,) * (x.ndim - y.ndim) + y.shape, 1
+    for axis in sorted(range(x.ndim), key=lambda axis: x.strides[axis]):
+        if shape[axis] not in (1, x.shape[axis]):
+            return False
+        run *= x.shape[axis] if run < SHORT else 1
+    return run >= SHORT
+
+
+def _ranked(y, x):
+    """y with as many axes as x."""
+    return y.reshape((1,) * (x.ndim - y.ndim) + y.shape)
+
+
 def binary(ufunc, x, y, dtype=None):
     """`ufunc(x, y)` computed in `dtype`, by default the operands' common one."""
     if dtype is None and not (type(x) is type(y) is np.ndarray and x.dtype is y.dtype) and not alike(x, y):
@@ -95,8 +119,14 @@ def binary(ufunc, x, y, dtype=None):
     if type(x) is np.ndarray and x.size >= LARGE and ufunc in _KERNELS and is_dense(x):
         if type(y) in PLAIN:
             return kernels_for(x).elementwise(_KERNELS[ufunc], (y,), x)
-        if type(y) is np.ndarray and x.shape == y.shape and x.strides == y.strides and is_dense(y):
-            return kernels_for(x).elementwise(_KERNELS[ufunc], (), x, y)
+        if type(y) is np.ndarray:
+            if x.shape == y.shape:
+                if x.strides == y.strides and is_dense(y):
+                    return kernels_for(x).elementwise(_KERNELS[ufunc], (), x, y)
+            elif repeats(y, x):
+                return kernels_for(x).elementwise_broadcast(_KERNELS[ufunc], (), x, _ranked(y, x))
+    elif ufunc in _COMMUTATIVE and type(x) is type(y) is np.ndarray and large(y) and repeats(x, y):
+        return kernels_for(y).elementwise_broadcast(_KERNELS[ufunc], (), y, _ranked(x, y))
     try:
         return ufunc(x, y)
     except ValueError:
@@ -212,7 +242,7 @@ class Neg(Operation):
                 "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
                 "use the `~` or `logical_not()` operator instead."
             )
-        return np.negative(x)
+        return kernels_for(x).elementwise(scalars.negate, (), x) if large(x) else np.negative(x)
 
     @staticmethod
     def backward(ctx, dy):

@@ -6,6 +6,7 @@ from minigrad.autograd import Device, Operation, Tensor, channels_last, contiguo
 from minigrad.autograd.dtypes import SUPPORTED, TORCH_NAMES, as_dtype
 from minigrad.kernels import kernels_for
 
+from .arithmetic import LARGE
 from .registry import both, method
 
 
@@ -18,7 +19,9 @@ class Clone(Operation):
     def forward(ctx, x, memory_format):
         if memory_format is channels_last:
             return kernels_for(x).contiguous(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-        return kernels_for(x).contiguous(x) if memory_format is contiguous_format else x.copy(order="K")
+        if memory_format is contiguous_format:
+            return kernels_for(x).contiguous(x)
+        return kernels_for(x).duplicate(x, x.dtype) if x.size >= LARGE else x.copy(order="K")
 
     @staticmethod
     def backward(ctx, dy):
@@ -33,7 +36,7 @@ class Cast(Operation):
     @staticmethod
     def forward(ctx, x, dtype):
         with np.errstate(all="ignore"):
-            return x.astype(dtype)
+            return kernels_for(x).duplicate(x, dtype) if x.size >= LARGE else x.astype(dtype)
 
     @staticmethod
     def backward(ctx, dy):

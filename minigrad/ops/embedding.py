@@ -8,7 +8,7 @@ from minigrad.autograd import Operation, Tensor, no_grad
 from minigrad.autograd.dtypes import TORCH_NAMES
 
 from .choice import where
-from .index import Place
+from .index import Place, rows_at
 from .registry import functional
 
 
@@ -21,7 +21,7 @@ class Embedding(Operation):
     def forward(ctx, weight, index, padding_idx, by_frequency):
         ctx.shape, ctx.padding_idx, ctx.by_frequency = weight.shape, padding_idx, by_frequency
         ctx.save_for_backward(index)
-        return np.take(weight, index, axis=0)
+        return rows_at(weight, index)
 
     @staticmethod
     def backward(ctx, dy):

@@ -8,7 +8,9 @@ import numpy as np
 
 from minigrad.autograd import Operation, Tensor
 from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.kernels import kernels_for
 
+from .arithmetic import LARGE
 from .creation import zeros
 from .inplace import assign
 from .registry import both, method
@@ -30,6 +32,14 @@ def _saved(ctx):
     return tuple([next(arrays)._array if item is None else item[0] for item in ctx.plain])
 
 
+def rows_at(x, index):
+    """x[index] for an array of whole numbers that count from the front."""
+    if x.ndim > 1 and index.size and index.size * (x.size // len(x)) >= LARGE and x.flags.c_contiguous:
+        rows = kernels_for(x).gather_rows(x.reshape(len(x), -1), index.reshape(-1).astype(np.int64, copy=False))
+        return rows.reshape(*index.shape, *x.shape[1:])
+    return x.take(index, axis=0, mode="wrap")
+
+
 class Pick(Operation):
     """x[...] with index or mask arrays: a copy"""
 
@@ -40,6 +50,10 @@ class Pick(Operation):
         ctx.shape = x.shape
         _save(ctx, index)
         *before, last = index
+        if not before and x.size >= LARGE and last.dtype == bool and last.shape == x.shape and x.itemsize <= 8:
+            return kernels_for(x).select(x, last)
+        if not before and _is_array(last) and last.dtype != bool:
+            return rows_at(x, last)
         if isinstance(last, np.ndarray) and last.dtype != bool and all(isinstance(i, slice) for i in before):
             return x.take(last, axis=len(before), mode="wrap")
         return x[index]

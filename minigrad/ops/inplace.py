@@ -11,9 +11,10 @@ import numpy as np
 
 from minigrad.autograd import AccumulateGrad, Operation, Storage, Tensor, no_grad, state
 from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.kernels import kernels_for, scalars
 from minigrad.kernels.buffers import unshared
 
-from .arithmetic import no_broadcast
+from .arithmetic import LARGE, PLAIN, is_dense, no_broadcast
 from .choice import where
 from .creation import fitting, ones, zeros
 from .registry import method, twins
@@ -181,6 +182,8 @@ def _write(tensor, values, known):
     alike = values.dtype == array.dtype and values.strides == array.strides
     if alike and values.flags.writeable and unshared(values, known + 1) and unshared(array, 2):
         tensor._array = values
+    elif array.size >= LARGE and not np.may_share_memory(array, values):
+        kernels_for(array).copy_into(array, values)
     else:
         array[...] = values
     tensor.storage.version += 1
@@ -218,8 +221,33 @@ def _of_kind(tensor, result):
     return result
 
 
+def _direct(tensor, function, other):
+    """Whether `tensor = function(tensor, other)` has been written at once: large, and of no interest to any graph."""
+    array, operand = tensor._array, other._array if isinstance(other, Tensor) else other
+    if state.grad_enabled and (tensor._edge or tensor._view or (isinstance(other, Tensor) and other._edge)):
+        return False
+    if tensor._view is not None or tensor.is_inference() or not is_dense(array) or not array.flags.writeable:
+        return False
+    if type(operand) is np.ndarray:
+        alike = operand.dtype == array.dtype and operand.shape == array.shape and operand.strides == array.strides
+        if not alike or not is_dense(operand) or np.may_share_memory(array, operand):
+            return False
+        kernels_for(array).elementwise_in_place(function, (), array, operand)
+    elif type(operand) in PLAIN:
+        kernels_for(array).elementwise_in_place(function, (operand,), array)
+    else:
+        return False
+    tensor.storage.version += 1
+    return True
+
+
 def _twin(name, definition):
+    function = DIRECT.get(name)
+
     def inplace(self, *args, **kwargs):
+        direct = function is not None and self._array.size >= LARGE and len(args) == 1 and not kwargs
+        if direct and _direct(self, function, *args):
+            return self
         return assign(self, lambda x: _of_kind(x, definition(x, *args, **kwargs)))
 
     inplace.__name__ = f"{name}_"
@@ -247,6 +275,7 @@ def register():
         setattr(Tensor, operator, getattr(Tensor, f"{name}_"))
 
 
+DIRECT = {"add": scalars.add, "sub": scalars.subtract, "mul": scalars.multiply, "div": scalars.divide}
 VIEWS = ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims", "as_strided")
 OPERATORS = {
     "__iadd__": "add",

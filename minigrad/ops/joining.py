@@ -5,7 +5,9 @@ from functools import reduce
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor, check_dim, promote_types
+from minigrad.kernels import kernels_for
 
+from .arithmetic import LARGE
 from .registry import function, functions
 from .shape import expand, flatten, reshape, unsqueeze
 
@@ -33,6 +35,8 @@ class Cat(Operation):
     @staticmethod
     def forward(ctx, axis, *xs):
         ctx.axis, ctx.sizes = axis, [x.shape[axis] for x in xs]
+        if sum([x.size for x in xs]) >= LARGE:
+            return kernels_for(xs[0]).concatenate(xs, axis)
         return np.concatenate(xs, axis=axis)
 
     @staticmethod

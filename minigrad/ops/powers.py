@@ -4,11 +4,13 @@ import numpy as np
 
 from minigrad.autograd import Operation, Tensor
 from minigrad.autograd.dtypes import TORCH_NAMES, float64
+from minigrad.kernels import kernels_for, scalars
 
 from .arithmetic import (
     PLAIN,
     binary,
     cast,
+    large,
     no_broadcast,
     not_implemented,
     only_tensors,
@@ -50,7 +52,8 @@ class Pow(Operation):
         elif whole:
             z = _integer_power(x, p, dtype)
         elif type(p) is not np.ndarray and p in _BY_HAND:
-            z = _BY_HAND[p](cast(x, dtype))
+            x = cast(x, dtype)
+            z = kernels_for(x).elementwise(scalars.square, (), x) if p == 2 and large(x) else _BY_HAND[p](x)
         else:
             z = binary(np.power, x, p, dtype)
         z = np.asarray(z)

@@ -5,8 +5,9 @@ import builtins
 import numpy as np
 
 from minigrad.autograd import Operation
+from minigrad.kernels import kernels_for, scalars
 
-from .arithmetic import binary, no_broadcast, not_implemented, only_tensors, true_dtype
+from .arithmetic import binary, large, no_broadcast, not_implemented, only_tensors, true_dtype
 from .choice import where
 from .creation import full_like
 from .registry import both
@@ -22,7 +23,7 @@ class Abs(Operation):
         if x.dtype.kind == "b":
             raise not_implemented("abs_cpu", x.dtype, "a bool has no sign")
         ctx.save_for_backward(x)
-        return np.absolute(x)
+        return kernels_for(x).elementwise(scalars.magnitude, (), x) if large(x) else np.absolute(x)
 
     @staticmethod
     def backward(ctx, dy):

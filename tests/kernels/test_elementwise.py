@@ -175,3 +175,36 @@ def test_compiled_functions_come_from_the_disk_the_second_time(tmp_path):
         for _ in range(2)
     ]
     assert [run.split() for run in runs] == [["0", "1"], ["1", "0"]]
+
+
+@settings(max_examples=20)
+@given(data=st.data(), shape=array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=5), dtype=DTYPES)
+def test_in_place_and_broadcast_agree_with_reference(data, shape, dtype):
+    x, y = data.draw(arrays(shape, dtype, 3)), data.draw(arrays(shape, dtype, 3))
+    ones = data.draw(st.lists(st.booleans(), min_size=len(shape), max_size=len(shape)))
+    part = y[tuple([slice(0, 1) if one else slice(None) for one in ones])]
+    with unchanged(x, y):
+        actual, expected = (b.elementwise_broadcast(scalars.subtract, (), x, part) for b in (cpu, reference))
+        assert_same(actual, expected)
+    for others in ((), (y,)):
+        function, numbers = (scalars.subtract, ()) if others else (scalars.multiply, (0.3,))
+        results = []
+        for backend in (cpu, reference):
+            results.append(x.copy(order="K"))
+            backend.elementwise_in_place(function, numbers, results[-1], *others)
+        np.testing.assert_array_equal(*results)
+    gaps = np.zeros((*shape[:-1], 2 * shape[-1]), dtype)
+    cpu.elementwise_in_place(scalars.add, (), gaps[..., ::2], y)
+    np.testing.assert_array_equal(gaps[..., ::2], y)
+    assert not gaps[..., 1::2].any()
+
+
+@pytest.mark.parametrize("shape, part", [
+    ((300, 400), (1, 400)), ((300, 400), (300, 1)), ((300, 400), (1, 1)), ((4, 30, 20, 40), (1, 30, 1, 1)),
+    ((4, 30, 20, 40), (4, 1, 20, 1)), ((2, 60_000), (2, 1)), ((2, 60_000), (1, 60_000)),
+])  # fmt: skip
+def test_broadcast_operands_of_large_arrays(shape, part):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal(shape, np.float32), rng.standard_normal(part, np.float32)
+    np.testing.assert_array_equal(cpu.elementwise_broadcast(scalars.subtract, (), x, y), x - y)
+    one_and_two_threads(cpu.elementwise_broadcast, scalars.subtract, (), x, y)
