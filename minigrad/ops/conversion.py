@@ -32,6 +32,8 @@ class Cast(Operation):
 
     @staticmethod
     def forward(ctx, x, dtype):
+        if np.can_cast(x.dtype, dtype):
+            return x.astype(dtype)
         with np.errstate(all="ignore"):
             return x.astype(dtype)
 

@@ -9,6 +9,7 @@ from minigrad.autograd.dtypes import TORCH_NAMES
 
 from .choice import where
 from .index import Place
+from .picking import outside
 from .registry import functional
 
 
@@ -112,7 +113,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
     _no_sparse_gradients(sparse)
     _check_indices(input, "embedding")
     index, rows = input._array, weight.shape[0]
-    if index.size and (index.min() < 0 or index.max() >= rows):
+    if outside(index, rows):
         raise IndexError(
             f"index out of range in self\nhint: indices go from {index.min()} to {index.max()}, the table has {rows} "
             "rows"

@@ -12,12 +12,20 @@ from .scatter import gather
 from .shape import broadcast_shapes, expand, reshape
 
 
+_UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 4, 8)}
+
+
+def outside(index, size):
+    """Whether some of the whole numbers `index` lies outside [0, size): read as unsigned, negative ones are huge."""
+    return index.size > 0 and np.maximum.reduce(index.view(_UNSIGNED[index.itemsize]).reshape(-1)) >= size
+
+
 def _along(name, input, dim, index, *, negative=False):
     """(axis, index): the axis, and the index of arrays for the entries of `dim` that the vector `index` lists."""
     axis, array = check_dim(dim, input.ndim), index._array.reshape(-1).astype(np.int64)
     size = input._array.shape[axis] if input.ndim else 1
     low = -size if negative else 0
-    if array.size and (array.min() < low or array.max() >= size):
+    if outside(array, size) and (array.min() < low or array.max() >= size):
         worst = array.min() if array.min() < low else array.max()
         raise _OUT_OF_RANGE[name](worst, axis, size)
     if negative:

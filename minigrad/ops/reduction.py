@@ -18,8 +18,7 @@ from .joining import cat
 from .registry import both, method, numpy_names
 from .sequences import arange
 
-COMPILED = 1 << 12  # elements from which on a kernel reduces faster than NumPy,
-LARGE = 1 << 16  # and where NumPy needs one pass over vectors of the array's dtype
+COMPILED = 1 << 12  # elements from which on a kernel reduces faster than NumPy
 
 
 def axes_of(dim, ndim, empty_means_all=True):
@@ -55,9 +54,9 @@ def as_floating(input):
     return input if input._array.dtype.kind == "f" else input.to(get_default_dtype())
 
 
-def has_kernel(x, axes, least=COMPILED):
+def has_kernel(x, axes):
     """Whether a reduction over `axes` is worth a kernel: the one call costs more, each element less than NumPy's."""
-    return x.size >= least and x.dtype.kind == "f" and len(axes) > 0
+    return x.size >= COMPILED and x.dtype.kind == "f" and len(axes) > 0
 
 
 def add_up(x, axes, dtype=None, keepdim=False):
@@ -65,7 +64,7 @@ def add_up(x, axes, dtype=None, keepdim=False):
     if x.dtype.kind != "f" and dtype is None:
         dtype = np.int64
     dtype = x.dtype if dtype is None else dtype
-    if has_kernel(x, axes, COMPILED if len(axes) < x.ndim else LARGE) and dtype == x.dtype:
+    if has_kernel(x, axes) and dtype == x.dtype:
         total = kernels_for(x).total(x, axes)
         return total.reshape(kept_shape(x.shape, axes)) if keepdim else total
     wide = np.float64 if dtype == np.float32 and len(axes) < x.ndim else dtype
