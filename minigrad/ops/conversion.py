@@ -90,10 +90,15 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
         copy = flags[1]
     if device is not None:
         Device(device)
-    if dtype is not None and as_dtype(dtype) != self._array.dtype:
-        result = Cast.apply(self, as_dtype(dtype))
-    else:
-        result = clone(self, memory_format=memory_format) if copy else self
+    dtype = self._array.dtype if dtype is None else as_dtype(dtype)
+    if copy and dtype == self._array.dtype:
+        self = clone(self, memory_format=memory_format)
+    return _converted(self, dtype, memory_format)
+
+
+def _converted(input, dtype, memory_format):
+    """The tensor in a dtype and a memory order: itself where it is so already."""
+    result = input if input._array.dtype == dtype else Cast.apply(input, dtype)
     return result if memory_format is preserve_format else result.contiguous(memory_format)
 
 
@@ -125,7 +130,7 @@ def type(self, dtype=None):
 
 def _conversion(name, dtype):
     def convert(self, memory_format=preserve_format):
-        return self.to(dtype, memory_format=memory_format)
+        return _converted(self, dtype, memory_format)
 
     convert.__name__ = name
     convert.__doc__ = f"Converted to {dtype} (`torch.Tensor.{name}`)."

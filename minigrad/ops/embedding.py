@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor, no_grad
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd.dtypes import TORCH_NAMES, int32, int64
 
 from .choice import where
 from .index import Place
@@ -60,7 +60,7 @@ def _starts(lengths):
 
 
 def _check_indices(index, kernel):
-    if index.dtype not in (np.int64, np.int32):
+    if index.dtype not in (int64, int32):
         name = "CPUBoolType" if index.dtype == bool else f"torch.{TORCH_NAMES[index.dtype]}Tensor"
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "

@@ -7,7 +7,7 @@ import numpy as np
 from minigrad.autograd import Operation, Tensor, check_dim, promote_types
 
 from .registry import function, functions
-from .shape import expand, flatten, reshape, unsqueeze
+from .shape import expand, flatten, reshape
 
 
 def _tensors(tensors, empty, name="cat"):

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd.dtypes import TORCH_NAMES, int64, uint8
 from minigrad.kernels import kernels_for
 
 from .picking import outside
@@ -94,7 +94,7 @@ def _class_input(input, target, weight):
             f"Expected input batch_size ({shape[0]}) to match target batch_size ({labels[0] if labels else 0})."
         )
     _check_class_shapes(shape, labels)
-    if target.dtype not in (np.int64, np.uint8):
+    if target.dtype not in (int64, uint8):
         raise RuntimeError(
             f"expected target dtype to be Long or Byte, but got {TORCH_NAMES[target.dtype]}\nhint: class indices are "
             "int64; for probabilities the target has the input's shape"

@@ -8,7 +8,7 @@ from minigrad.autograd import Operation, Tensor, check_dim
 from minigrad.kernels import kernels_for
 
 from .creation import zeros
-from .reduction import axes_of, has_kernel, kept_shape, require_size
+from .reduction import LARGE, axes_of, has_kernel, kept_shape, require_size
 from .registry import both, numpy_names
 
 MaxResult = namedtuple("MaxResult", ["values", "indices"])
@@ -27,7 +27,7 @@ class Extreme(Operation):
     @staticmethod
     def forward(ctx, x, axes, keepdim, largest):
         ctx.axes, ctx.kept = axes, kept_shape(x.shape, axes)
-        if has_kernel(x, axes):
+        if has_kernel(x, axes, LARGE):
             y = kernels_for(x).extreme(x, axes, largest)
             y = y.reshape(ctx.kept) if keepdim else y
         else:

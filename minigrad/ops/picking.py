@@ -3,7 +3,7 @@
 import numpy as np
 
 from minigrad.autograd import Tensor, check_dim
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd.dtypes import TORCH_NAMES, int32, int64
 
 from .arithmetic import mul
 from .index import Pick, Place, PutAt
@@ -50,11 +50,11 @@ _OUT_OF_RANGE = {
 
 
 def _is_long(index):
-    return index._array.dtype == np.int64
+    return index._array.dtype == int64
 
 
 def _is_index(index):
-    return index._array.dtype in (np.int64, np.int32)
+    return index._array.dtype in (int64, int32)
 
 
 @both()

@@ -18,7 +18,8 @@ from .joining import cat
 from .registry import both, method, numpy_names
 from .sequences import arange
 
-COMPILED = 1 << 12  # elements from which on a kernel reduces faster than NumPy
+COMPILED = 1 << 12  # elements from which on a kernel adds faster than NumPy,
+LARGE = 1 << 16  # and finds the extreme faster
 
 
 def axes_of(dim, ndim, empty_means_all=True):
@@ -54,9 +55,9 @@ def as_floating(input):
     return input if input._array.dtype.kind == "f" else input.to(get_default_dtype())
 
 
-def has_kernel(x, axes):
+def has_kernel(x, axes, least=COMPILED):
     """Whether a reduction over `axes` is worth a kernel: the one call costs more, each element less than NumPy's."""
-    return x.size >= COMPILED and x.dtype.kind == "f" and len(axes) > 0
+    return x.size >= least and x.dtype.kind == "f" and len(axes) > 0
 
 
 def add_up(x, axes, dtype=None, keepdim=False):
