@@ -107,14 +107,12 @@ def elementwise(function, parameters, *arrays):
     >>> elementwise(scalars.leaky_relu, (0.5,), np.array([-1.0, 2.0]))
     array([-0.5,  2. ])
     """
-    x = arrays[-1]
-    if not x.flags.c_contiguous:
-        axes = memory_order(x)
-        ordered = [*[array.transpose(axes) for array in arrays[:-1]], dense(x.transpose(axes))]
-        return elementwise(function, parameters, *ordered).transpose(inverse(axes))
+    axes = None if arrays[-1].flags.c_contiguous else memory_order(arrays[-1])
+    if axes is not None:
+        arrays = [array.transpose(axes) for array in arrays]
     flat = [dense(array).ravel() for array in arrays]
-    dtype = flat[-1].dtype
-    result = empty(x.shape, dtype)
+    x, dtype = flat[-1], flat[-1].dtype
+    result = empty(arrays[-1].shape, dtype)
     if parameters:
         parameters = tuple([dtype.type(parameter) for parameter in parameters])
     task, over_the_pool, work = _kernel(function, dtype, len(arrays))
@@ -123,4 +121,4 @@ def elementwise(function, parameters, *arrays):
         task(0, 1, parameters, result.ravel(), *flat)
     else:
         over_the_pool(count, parameters, result.ravel(), *flat)
-    return result
+    return result if axes is None else result.transpose(inverse(axes))

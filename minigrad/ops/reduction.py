@@ -26,6 +26,8 @@ def axes_of(dim, ndim, empty_means_all=True):
     """`dim` (None, an int or several) as a tuple of axes; None, and mostly an empty tuple too, means all of them."""
     if dim is None:
         return tuple(range(ndim))
+    if type(dim) is int and ndim:
+        return (check_dim(dim, ndim),)
     dims = (dim,) if isinstance(dim, (int, np.integer)) else dim
     if len(dims) == 0 and empty_means_all:
         return tuple(range(ndim))
@@ -72,6 +74,11 @@ def add_up(x, axes, dtype=None, keepdim=False):
     return np.add.reduce(x, axis=axes, dtype=wide, keepdims=keepdim).astype(dtype, copy=False)
 
 
+def _repeated(dy, ctx):
+    """The gradient of a reduction's result, along the reduced axes of its argument."""
+    return (dy.reshape(kept_shape(ctx.shape, ctx.axes)) if dy.ndim else dy).expand(ctx.shape)
+
+
 class Sum(Operation):
     """Σ x over the given axes"""
 
@@ -86,7 +93,7 @@ class Sum(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        return dy.reshape(kept_shape(ctx.shape, ctx.axes)).expand(ctx.shape)
+        return _repeated(dy, ctx)
 
 
 class NanSum(Operation):
@@ -127,7 +134,7 @@ class Mean(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        return (dy / ctx.count).reshape(kept_shape(ctx.shape, ctx.axes)).expand(ctx.shape)
+        return _repeated(dy / ctx.count, ctx)
 
 
 class Prod(Operation):
