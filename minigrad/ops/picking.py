@@ -11,7 +11,6 @@ from .registry import both
 from .scatter import gather
 from .shape import broadcast_shapes, expand, reshape
 
-
 _UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 4, 8)}
 
 
