@@ -15,6 +15,7 @@ import numpy as np
 __all__ = ["empty", "references", "release", "statistics", "unshared"]
 
 _LARGE = 1 << 20  # bytes from which on the pool is asked; malloc keeps what is smaller itself
+_FEW = _LARGE >> 3  # elements that are not so many bytes, whatever their dtype
 _PAGE = 1 << 12
 _ALIGNED = 64  # a cache line, and the widest vector
 
@@ -91,10 +92,13 @@ def empty(shape, dtype):
     >>> empty((2, 3), np.float32).shape
     (2, 3)
     """
-    dtype = np.dtype(dtype)
     if not isinstance(shape, tuple):
         shape = (shape,)
-    size = prod(shape) * dtype.itemsize
+    elements = prod(shape)
+    if elements < _FEW:
+        return np.empty(shape, dtype)
+    dtype = np.dtype(dtype)
+    size = elements * dtype.itemsize
     if size < _LARGE:
         return np.empty(shape, dtype)
     pages = -(-size // _PAGE) * _PAGE

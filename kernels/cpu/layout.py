@@ -69,10 +69,15 @@ def concatenate(arrays, axis):
 
 def memory_order(x):
     """The axes of x from the largest stride to the smallest: x.transpose(axes) is C-contiguous if any order is."""
-    strides = x.strides
-    return tuple(sorted(range(x.ndim), key=lambda axis: -abs(strides[axis])))
+    return _falling(x.strides)
 
 
+@lru_cache(1024)
+def _falling(strides):
+    return tuple(sorted(range(len(strides)), key=lambda axis: -abs(strides[axis])))
+
+
+@lru_cache(1024)
 def inverse(axes):
     """The permutation that undoes x.transpose(axes)."""
     return tuple(map(axes.index, range(len(axes))))

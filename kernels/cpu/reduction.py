@@ -230,20 +230,34 @@ def _put_together(kind, partials, length, piece, inner, results):
 
 
 @jit
-def _reduce_few_lines(kind, x, length, piece, partials, results):
+def _reduce_few_lines(kind, x, length, piece, results):
     """All lines in the calling thread: without the thread pool and its lock a call costs less."""
+    planes, outer, _ = results.shape
+    partials = np.empty((planes, outer * -(-length // piece)))
     _line_pieces(0, 1, kind, x, length, piece, partials)
-    _put_together(kind, partials.reshape(len(partials), -1, 1), length, piece, 1, results)
+    _put_together(kind, partials.reshape(planes, -1, 1), length, piece, 1, results)
 
 
 @pool_jit
-def _reduce_lines(count, kind, x, length, piece, partials, results):
+def _reduce_lines(count, kind, x, length, piece, results):
+    planes, outer, _ = results.shape
+    partials = np.empty((planes, outer * -(-length // piece)))
     parallel_for(count, count > 1, _line_pieces, (count, kind, x, length, piece, partials))
-    _put_together(kind, partials.reshape(len(partials), -1, 1), length, piece, 1, results)
+    _put_together(kind, partials.reshape(planes, -1, 1), length, piece, 1, results)
+
+
+@jit
+def _reduce_few_rows(kind, x, length, piece, results):
+    planes, outer, inner = results.shape
+    partials = np.empty((planes, outer * -(-length // piece), inner))
+    _row_pieces(0, 1, kind, x, length, inner, piece, partials)
+    _put_together(kind, partials, length, piece, inner, results)
 
 
 @pool_jit
-def _reduce_rows(count, kind, x, length, inner, piece, partials, results):
+def _reduce_rows(count, kind, x, length, piece, results):
+    planes, outer, inner = results.shape
+    partials = np.empty((planes, outer * -(-length // piece), inner))
     parallel_for(count, count > 1, _row_pieces, (count, kind, x, length, inner, piece, partials))
     _put_together(kind, partials, length, piece, inner, results)
 
@@ -275,25 +289,23 @@ def _reduce(kind, x, axes):
         x = x.transpose(*[axis for axis in range(x.ndim) if axis not in axes], *axes)
         runs, _ = _runs(x.shape, tuple(range(len(kept), x.ndim)))
     x = dense(x)
-    values, planes = x.reshape(-1), 2 if kind == MOMENTS else 1
+    values, planes = x.ravel(), 2 if kind == MOMENTS else 1
     for number, (length, inner) in enumerate(runs, 1):
         outer = values.size // (length * inner)
         wide = kind == MOMENTS or number < len(runs)
         results = np.empty((planes, outer, inner), np.float64 if wide else x.dtype)
         if inner == 1:
-            pieces = -(-length // PIECE)
-            partials = np.empty((planes, outer * pieces))
-            count = parts(outer * pieces, values.size)
-            if count == 1:
-                _reduce_few_lines(kind, values, length, PIECE, partials, results)
-            else:
-                _reduce_lines(count, kind, values, length, PIECE, partials, results)
+            piece, few, many = PIECE, _reduce_few_lines, _reduce_lines
+            units = outer * -(-length // piece)
         else:
-            piece = max(ROWS, PIECE // inner)
-            partials = np.empty((planes, outer * -(-length // piece), inner))
-            count = parts(partials.shape[1] * -(-inner // LONG_ROW), values.size)
-            _reduce_rows(count, kind, values, length, inner, piece, partials, results)
-        values, kind = results.reshape(-1), TOTAL if kind == SQUARES else kind
+            piece, few, many = max(ROWS, PIECE // inner), _reduce_few_rows, _reduce_rows
+            units = outer * -(-length // piece) * -(-inner // LONG_ROW)
+        count = parts(units, values.size)
+        if count == 1:
+            few(kind, values, length, piece, results)
+        else:
+            many(count, kind, values, length, piece, results)
+        values, kind = results.ravel(), TOTAL if kind == SQUARES else kind
     return results.reshape(planes, *kept)
 
 

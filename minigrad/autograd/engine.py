@@ -76,12 +76,12 @@ def _explain(error, node):
 
 def _check_count(node, results):
     """Nothing may be missing for an argument that needs a gradient, and what is too much must be None."""
-    missing, extra = node.edges[len(results) :], results[len(node.edges) :]
-    if any(edge is not None for edge in missing) or any(grad is not None for grad in extra):
-        raise RuntimeError(
-            f"function {node.name()} returned an incorrect number of gradients (expected {len(node.edges)}, got "
-            f"{len(results)})"
-        )
+    given, wanted = len(results), len(node.edges)
+    for left in results[wanted:] or node.edges[given:]:
+        if left is not None:
+            raise RuntimeError(
+                f"function {node.name()} returned an incorrect number of gradients (expected {wanted}, got {given})"
+            )
 
 
 def _accumulate(variable, grad, create_graph):

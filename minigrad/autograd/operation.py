@@ -76,10 +76,7 @@ class Operation(Node):
     @property
     def needs_input_grad(self):
         """Whether the gradient of each argument is wanted; nothing is when the operation is not recorded."""
-        needs = []
-        for edge in self.edges:
-            needs.append(edge is not None)
-        return tuple(needs)
+        return tuple([edge is not None for edge in self.edges])
 
     @property
     def saved_tensors(self):
@@ -148,22 +145,18 @@ class Operation(Node):
     def apply(cls, *args):
         """Run the operation on tensors and settings, and record it if any argument needs a gradient."""
         ctx = cls()
-        arrays, edges, recording = [], [], False
-        for arg in args:
+        arrays, edges, recording = list(args), [None] * len(args), False
+        for index, arg in enumerate(args):
             if isinstance(arg, Tensor):
                 if arg._view is not None:
                     arg._view.refresh(arg)
-                arrays.append(arg._array)
-                edge = arg._edge
-                edges.append(edge)
-                if edge is not None:
+                arrays[index] = arg._array
+                if arg._edge is not None:
+                    edges[index] = arg._edge
                     recording = True
-            else:
-                arrays.append(arg)
-                edges.append(None)
-        ctx.edges = edges
         if recording and not state.grad_enabled:
-            recording, ctx.edges = False, [None] * len(edges)
+            recording, edges = False, [None] * len(args)
+        ctx.edges = edges
         results = cls.forward(ctx, *arrays)
         if type(results) is np.ndarray:  # the usual case, kept short: small networks spend their time here
             tensor = _new(Tensor)  # what Tensor._wrap does

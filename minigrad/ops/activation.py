@@ -84,11 +84,11 @@ def relu(input, inplace=False):
     tensor([0., 2.])
     """
     dtype = _tensor(input, "relu")._array.dtype
+    if dtype.kind == "f":
+        return assign(input, ReLU) if inplace else ReLU.apply(input)
     if dtype.kind == "b":
         raise RuntimeError("Boolean inputs not supported for relu")
-    if dtype.kind != "f":
-        return assign(input, lambda x: x.clamp(min=0)) if inplace else input.clamp(min=0)
-    return _apply("relu", ReLU, input, inplace=inplace)
+    return assign(input, lambda x: x.clamp(min=0)) if inplace else input.clamp(min=0)
 
 
 @functional

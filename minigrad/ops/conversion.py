@@ -35,8 +35,12 @@ class Cast(Operation):
 
     @staticmethod
     def forward(ctx, x, dtype):
+        if x.size >= LARGE:
+            return kernels_for(x).duplicate(x, dtype)
+        if np.can_cast(x.dtype, dtype):
+            return x.astype(dtype)
         with np.errstate(all="ignore"):
-            return kernels_for(x).duplicate(x, dtype) if x.size >= LARGE else x.astype(dtype)
+            return x.astype(dtype)
 
     @staticmethod
     def backward(ctx, dy):
@@ -81,11 +85,10 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
         dtype, device, non_blocking, copy = _by_position(args, dtype, device, non_blocking, copy)
     if device is not None:
         present(device)
-    if dtype is not None and as_dtype(dtype) != self._array.dtype:
-        result = Cast.apply(self, as_dtype(dtype))
-    else:
-        result = clone(self, memory_format=memory_format) if copy else self
-    return result if memory_format is preserve_format else result.contiguous(memory_format)
+    dtype = self._array.dtype if dtype is None else as_dtype(dtype)
+    if copy and dtype == self._array.dtype:
+        self = clone(self, memory_format=memory_format)
+    return _converted(self, dtype, memory_format)
 
 
 def _by_position(args, dtype, device, non_blocking=False, copy=False):
@@ -108,6 +111,12 @@ def destination(*args, dtype=None, device=None, non_blocking=False, tensor=None,
     named = () if tensor is None else (tensor,)
     dtype, device, _, _ = _by_position((*args, *named), dtype, device, non_blocking)
     return None if dtype is None else as_dtype(dtype), None if device is None else present(device), memory_format
+
+
+def _converted(input, dtype, memory_format):
+    """The tensor in a dtype and a memory order: itself where it is so already."""
+    result = input if input._array.dtype == dtype else Cast.apply(input, dtype)
+    return result if memory_format is preserve_format else result.contiguous(memory_format)
 
 
 def _is_dtype(name):
@@ -138,7 +147,7 @@ def type(self, dtype=None):
 
 def _conversion(name, dtype):
     def convert(self, memory_format=preserve_format):
-        return self.to(dtype, memory_format=memory_format)
+        return _converted(self, dtype, memory_format)
 
     convert.__name__ = name
     convert.__doc__ = f"Converted to {dtype} (`torch.Tensor.{name}`)."

@@ -49,7 +49,7 @@ def _no_size(value):
 
 def checked(shape):
     """`shape`, unless no memory could hold it."""
-    if any(n < 0 for n in shape):
+    if min(shape, default=0) < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
     count = math.prod(shape)
     if count * 8 >= 2**63:

@@ -5,10 +5,11 @@ import warnings
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor, no_grad
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd.dtypes import TORCH_NAMES, int32, int64
 
 from .choice import where
 from .index import Place, rows_at
+from .picking import outside
 from .registry import functional
 
 
@@ -59,7 +60,7 @@ def _starts(lengths):
 
 
 def _check_indices(index, kernel):
-    if index.dtype not in (np.int64, np.int32):
+    if index.dtype not in (int64, int32):
         name = "CPUBoolType" if index.dtype == bool else f"torch.{TORCH_NAMES[index.dtype]}Tensor"
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
@@ -112,7 +113,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
     _no_sparse_gradients(sparse)
     _check_indices(input, "embedding")
     index, rows = input._array, weight.shape[0]
-    if index.size and (index.min() < 0 or index.max() >= rows):
+    if outside(index, rows):
         raise IndexError(
             f"index out of range in self\nhint: indices go from {index.min()} to {index.max()}, the table has {rows} "
             "rows"

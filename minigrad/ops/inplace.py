@@ -79,7 +79,7 @@ def assign(tensor, operation, *args):
     if tensor._view is not None:
         tensor._view.refresh(tensor)
     _forbid_leaves(tensor)
-    if tensor.is_inference() and not state.inference:
+    if tensor._storage is not None and tensor._storage.inference and not state.inference:
         raise RuntimeError(
             "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
             "normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
@@ -164,7 +164,7 @@ def _write(tensor, values, known):
         raise RuntimeError(
             f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(values.shape)}"
         )
-    if not _category(values.dtype) <= _category(array.dtype):
+    if values.dtype != array.dtype and _category(values.dtype) > _category(array.dtype):
         raise RuntimeError(
             f"result type {TORCH_NAMES[values.dtype]} can't be cast to the desired output type "
             f"{TORCH_NAMES[array.dtype]}"
@@ -200,14 +200,16 @@ class Overwrite(Operation):
 
     @staticmethod
     def forward(ctx, x, v):
-        v = np.asarray(v)
+        v = np.asarray(v).astype(x.dtype, copy=False)
+        if v.shape == x.shape:
+            return v
         try:
             shape = np.broadcast_shapes(x.shape, v.shape)
         except ValueError:
             raise no_broadcast(x, v) from None
         if shape != x.shape:
             raise RuntimeError(f"output with shape {list(x.shape)} doesn't match the broadcast shape {list(shape)}")
-        return np.broadcast_to(v.astype(x.dtype, copy=False), x.shape)
+        return np.broadcast_to(v, x.shape)
 
     @staticmethod
     def backward(ctx, dy):

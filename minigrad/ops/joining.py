@@ -9,7 +9,7 @@ from minigrad.kernels import kernels_for
 
 from .arithmetic import LARGE
 from .registry import function, functions
-from .shape import expand, flatten, reshape, unsqueeze
+from .shape import expand, flatten, reshape
 
 
 def _tensors(tensors, empty, name="cat"):
@@ -48,6 +48,23 @@ class Cat(Operation):
         return tuple(grads)
 
 
+class Stack(Operation):
+    """Tensors of one shape along a new dimension"""
+
+    formula = "dxᵢ = dy at place i of the new dimension"
+
+    @staticmethod
+    def forward(ctx, axis, *xs):
+        ctx.axis, shape = axis, xs[0].shape
+        lifted = *shape[:axis], 1, *shape[axis:]
+        return np.concatenate([x.reshape(lifted) for x in xs], axis=axis)
+
+    @staticmethod
+    def backward(ctx, dy):
+        needs = ctx.needs_input_grad[1:]
+        return None, *[dy.select(ctx.axis, i) if needed else None for i, needed in enumerate(needs)]
+
+
 @function
 def cat(tensors, dim=0):
     """Tensors one after another along `dim`; other sizes must agree, dtypes are promoted (`torch.cat`).
@@ -57,24 +74,36 @@ def cat(tensors, dim=0):
     tensor([1., 1., 0.])
     """
     tensors = _tensors(tensors, ValueError("torch.cat(): expected a non-empty list of Tensors"))
-    kept = [x for x in tensors if x._array.shape != (0,)] or tensors[:1]  # PyTorch lets 1-d empty tensors join anything
-    for i, item in enumerate(tensors):
-        if item.ndim == 0:
-            raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
-    first = kept[0]._array.shape
-    axis = 0 if first == (0,) else check_dim(dim, kept[0].ndim)
-    for i, item in enumerate(kept[1:], 1):
-        shape = item._array.shape
+    shapes = [x._array.shape for x in tensors]
+    if () in shapes:
+        raise RuntimeError(f"zero-dimensional tensor (at position {shapes.index(())}) cannot be concatenated")
+    tensors = _of_one_dtype(tensors)
+    if (0,) in shapes:  # PyTorch lets 1-d empty tensors join anything
+        tensors = [x for x in tensors if x._array.shape != (0,)] or tensors[:1]
+        shapes = [x._array.shape for x in tensors]
+    first = shapes[0]
+    axis = 0 if first == (0,) else check_dim(dim, len(first))
+    for i, shape in enumerate(shapes):
+        if shape == first:
+            continue
         if len(shape) != len(first):
             raise RuntimeError(f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}")
         for d, (a, b) in enumerate(zip(first, shape)):
             if a != b and d != axis:
                 raise RuntimeError(
                     f"Sizes of tensors must match except in dimension {axis}. Expected size {a} but got size {b} for "
-                    f"tensor number {i} in the list.\nhint: the shapes are {[tuple(x.shape) for x in kept]}"
+                    f"tensor number {i} in the list.\nhint: the shapes are {shapes}"
                 )
-    dtype = reduce(promote_types, [x.dtype for x in tensors])
-    return Cat.apply(axis, *[x.to(dtype) for x in kept])
+    return Cat.apply(axis, *tensors)
+
+
+def _of_one_dtype(tensors):
+    """The tensors, converted to their common dtype where they have several."""
+    dtypes = [x._array.dtype for x in tensors]
+    if dtypes.count(dtypes[0]) == len(dtypes):
+        return tensors
+    dtype = reduce(promote_types, dtypes)
+    return [x.to(dtype) for x in tensors]
 
 
 @function
@@ -94,7 +123,7 @@ def stack(tensors, dim=0):
                 f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and "
                 f"{list(item.shape)} at entry {i}"
             )
-    return cat([unsqueeze(x, axis) for x in tensors], axis)
+    return Stack.apply(axis, *_of_one_dtype(tensors))
 
 
 functions["concat"] = functions["concatenate"] = cat

@@ -10,9 +10,10 @@ import warnings
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd.dtypes import TORCH_NAMES, int64, uint8
 from minigrad.kernels import kernels_for
 
+from .picking import outside
 from .registry import functional
 
 
@@ -93,7 +94,7 @@ def _class_input(input, target, weight):
             f"Expected input batch_size ({shape[0]}) to match target batch_size ({labels[0] if labels else 0})."
         )
     _check_class_shapes(shape, labels)
-    if target.dtype not in (np.int64, np.uint8):
+    if target.dtype not in (int64, uint8):
         raise RuntimeError(
             f"expected target dtype to be Long or Byte, but got {TORCH_NAMES[target.dtype]}\nhint: class indices are "
             "int64; for probabilities the target has the input's shape"
@@ -146,13 +147,15 @@ def _check_weight(weight, classes, dtype, spatial=False, where=""):
 
 
 def _check_classes(target, classes, ignore_index):
+    """An error for targets that are neither classes nor to be ignored; whether some are to be ignored."""
     values = target._array
-    wrong = (values < 0) | (values >= classes)
-    if wrong.any() and (wrong := wrong & (values != ignore_index)).any():
+    ignored = values == ignore_index if outside(values, classes) or 0 <= ignore_index < classes else None
+    if ignored is not None and (wrong := ~ignored & ((values < 0) | (values >= classes))).any():
         raise IndexError(
             f"Target {values[wrong][0]} is out of bounds.\nhint: with {classes} classes, targets are 0 to {classes - 1}"
             f" (or ignore_index={ignore_index})"
         )
+    return ignored is not None and ignored.any()
 
 
 @functional
@@ -168,9 +171,9 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
     logp, rows, shape = _class_input(input, target, weight)
-    _check_classes(rows, logp._array.shape[1], ignore_index)
+    ignored = _check_classes(rows, logp._array.shape[1], ignore_index)
     losses = NLL.apply(logp, rows.long(), weight, ignore_index)
-    if reduction == "mean" and (weight is not None or (rows._array == ignore_index).any()):
+    if reduction == "mean" and (weight is not None or ignored):
         return losses.sum() / _weights(rows, weight, ignore_index, logp.dtype).sum()
     return reduced(losses if input.ndim > 1 else losses.reshape(shape), reduction)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from minigrad.autograd import Tensor, check_dim
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd.dtypes import TORCH_NAMES, int32, int64
 
 from .arithmetic import mul
 from .index import Pick, Place, PutAt
@@ -11,13 +11,20 @@ from .registry import both
 from .scatter import gather
 from .shape import broadcast_shapes, expand, reshape
 
+_UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 4, 8)}
+
+
+def outside(index, size):
+    """Whether some of the whole numbers `index` lies outside [0, size): read as unsigned, negative ones are huge."""
+    return index.size > 0 and np.maximum.reduce(index.view(_UNSIGNED[index.itemsize]).reshape(-1)) >= size
+
 
 def _along(name, input, dim, index, *, negative=False):
     """(axis, index): the axis, and the index of arrays for the entries of `dim` that the vector `index` lists."""
     axis, array = check_dim(dim, input.ndim), index._array.reshape(-1).astype(np.int64)
     size = input._array.shape[axis] if input.ndim else 1
     low = -size if negative else 0
-    if array.size and (array.min() < low or array.max() >= size):
+    if outside(array, size) and (array.min() < low or array.max() >= size):
         worst = array.min() if array.min() < low else array.max()
         raise _OUT_OF_RANGE[name](worst, axis, size)
     if negative:
@@ -42,11 +49,11 @@ _OUT_OF_RANGE = {
 
 
 def _is_long(index):
-    return index._array.dtype == np.int64
+    return index._array.dtype == int64
 
 
 def _is_index(index):
-    return index._array.dtype in (np.int64, np.int32)
+    return index._array.dtype in (int64, int32)
 
 
 @both()

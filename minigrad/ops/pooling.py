@@ -4,6 +4,7 @@ Maxima and medians remember where they stood, so that their gradient finds the w
 functions of one, two and three dimensions share an operation and differ in the words of their errors alone.
 """
 
+from functools import lru_cache
 from math import prod
 from operator import index
 
@@ -201,10 +202,16 @@ def _refuse_settings(name, kernel, stride, padding, dilation):
 
 def _windows(name, rank, input, kernel_size, stride, padding, dilation, ceil_mode):
     """Checked geometry: (kernel, stride, padding, dilation, output size), tuples of Python ints."""
-    sizes = input._array.shape[2:]
     kernel = _setting(name, rank, "kernel_size", kernel_size)
     stride = kernel if stride is None or stride in ([], ()) else _setting(name, rank, "stride", stride)
     padding, dilation = _setting(name, rank, "padding", padding), _setting(name, rank, "dilation", dilation)
+    return _geometry(name, rank, input._array.shape[1:], kernel, stride, padding, dilation, bool(ceil_mode))
+
+
+@lru_cache(1024)
+def _geometry(name, rank, shape, kernel, stride, padding, dilation, ceil_mode):
+    """`_windows` for settings that are tuples, over an image of this shape, (C, *sizes)."""
+    sizes = shape[1:]
     _refuse_settings(name, kernel, stride, padding, dilation)
     if name == "avg_pool3d" and any(n < k for n, k in zip(sizes, kernel)):
         raise RuntimeError(
@@ -219,7 +226,7 @@ def _windows(name, rank, input, kernel_size, stride, padding, dilation, ceil_mod
             size -= 1
         outputs.append(size)
     if min(outputs) < 1:
-        shapes = [[input._array.shape[1], *[1] * (rank == 1), *shape] for shape in (sizes, outputs)]
+        shapes = [[shape[0], *[1] * (rank == 1), *spatial] for spatial in (sizes, outputs)]
         given, calculated = ("x".join(map(str, shape)) for shape in shapes)
         raise RuntimeError(
             (

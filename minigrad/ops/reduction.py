@@ -18,14 +18,16 @@ from .joining import cat
 from .registry import both, method, numpy_names
 from .sequences import arange
 
-COMPILED = 1 << 12  # elements from which on a kernel reduces faster than NumPy,
-LARGE = 1 << 16  # and where NumPy needs one pass over vectors of the array's dtype
+COMPILED = 1 << 12  # elements from which on a kernel adds faster than NumPy,
+LARGE = 1 << 16  # and finds the extreme faster
 
 
 def axes_of(dim, ndim, empty_means_all=True):
     """`dim` (None, an int or several) as a tuple of axes; None, and mostly an empty tuple too, means all of them."""
     if dim is None:
         return tuple(range(ndim))
+    if type(dim) is int and ndim:
+        return (check_dim(dim, ndim),)
     dims = (dim,) if isinstance(dim, (int, np.integer)) else dim
     if len(dims) == 0 and empty_means_all:
         return tuple(range(ndim))
@@ -65,11 +67,16 @@ def add_up(x, axes, dtype=None, keepdim=False):
     if x.dtype.kind != "f" and dtype is None:
         dtype = np.int64
     dtype = x.dtype if dtype is None else dtype
-    if has_kernel(x, axes, COMPILED if len(axes) < x.ndim else LARGE) and dtype == x.dtype:
+    if has_kernel(x, axes) and dtype == x.dtype:
         total = kernels_for(x).total(x, axes)
         return total.reshape(kept_shape(x.shape, axes)) if keepdim else total
     wide = np.float64 if dtype == np.float32 and len(axes) < x.ndim else dtype
     return np.add.reduce(x, axis=axes, dtype=wide, keepdims=keepdim).astype(dtype, copy=False)
+
+
+def _repeated(dy, ctx):
+    """The gradient of a reduction's result, along the reduced axes of its argument."""
+    return (dy.reshape(kept_shape(ctx.shape, ctx.axes)) if dy.ndim else dy).expand(ctx.shape)
 
 
 class Sum(Operation):
@@ -86,7 +93,7 @@ class Sum(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        return dy.reshape(kept_shape(ctx.shape, ctx.axes)).expand(ctx.shape)
+        return _repeated(dy, ctx)
 
 
 class NanSum(Operation):
@@ -127,7 +134,7 @@ class Mean(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        return (dy / ctx.count).reshape(kept_shape(ctx.shape, ctx.axes)).expand(ctx.shape)
+        return _repeated(dy / ctx.count, ctx)
 
 
 class Prod(Operation):

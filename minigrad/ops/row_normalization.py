@@ -2,6 +2,8 @@
 samples, G groups, K channels a group and S places; the four differ in what a row is.
 """
 
+import math
+
 import numpy as np
 
 from minigrad.autograd import Operation, check_dim, is_grad_enabled
@@ -141,7 +143,7 @@ def _last_dimensions(name, input, normalized_shape, gap, **parameters):
             f"Given normalized_shape={wanted}, expected input with shape [*{gap}{', '.join(map(str, wanted))}], but "
             f"got input of size{shape}\nhint: normalized_shape is the shape of the input's last dimensions"
         )
-    return int(np.prod(shape[:-count], dtype=np.int64)), 1, int(np.prod(wanted, dtype=np.int64)), 1
+    return math.prod(shape[:-count]), 1, math.prod(wanted), 1
 
 
 @functional
@@ -203,7 +205,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
             f"group_norm(): argument 'num_groups' (position 2) must be int, not {type(num_groups).__name__}"
         )
     samples, channels, *spatial = input.shape
-    places = int(np.prod(spatial, dtype=np.int64))
+    places = math.prod(spatial)
     sizes = [samples * channels // num_groups, num_groups, *spatial]
     if sizes[0] * places == 1:
         raise ValueError(
@@ -249,7 +251,7 @@ def instance_norm(
     >>> instance_norm(minigrad.tensor([[[1.0, 3.0]]]))
     tensor([[[-1.0000,  1.0000]]])
     """
-    places = int(np.prod(input.shape[2:], dtype=np.int64))
+    places = math.prod(input.shape[2:])
     if use_input_stats and places == 1:
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size {input.shape}\nhint: the shape is "

@@ -21,7 +21,7 @@ class Reshape(Operation):
     @staticmethod
     def forward(ctx, x, shape):
         ctx.shape = x.shape
-        return np.reshape(x, shape, copy=False)
+        return x.reshape(shape, copy=False)
 
     @staticmethod
     def backward(ctx, dy):
@@ -36,7 +36,7 @@ class Permute(Operation):
 
     @staticmethod
     def forward(ctx, x, dims):
-        ctx.inverse = tuple(np.argsort(dims).tolist())
+        ctx.inverse = tuple([dims.index(axis) for axis in range(len(dims))])
         return x.transpose(dims)
 
     @staticmethod
@@ -107,8 +107,10 @@ def distinct_dims(dims, ndim):
 
 def _fits(array, shape):
     """Whether `array` can be seen in `shape` without a copy."""
+    if array.flags.c_contiguous:
+        return True
     try:
-        np.reshape(array, shape, copy=False)
+        array.reshape(shape, copy=False)
     except ValueError:
         return False
     return True
@@ -205,7 +207,7 @@ def flatten(input, start_dim=0, end_dim=-1):
     if start == end:
         return input
     shape = input._array.shape
-    return reshape(input, (*shape[:start], int(np.prod(shape[start : end + 1])), *shape[end + 1 :]))
+    return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
 @both()

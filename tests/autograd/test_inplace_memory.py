@@ -32,6 +32,17 @@ def test_read_only_memory_is_not_written():
         mg.from_numpy(array).add_(1)
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_copy_shares_no_memory_with_its_source(enabled):
+    x, source = mg.zeros(3), mg.ones(3)
+    with mg.set_grad_enabled(enabled):
+        x.copy_(source)
+    source[0] = 5.0
+    assert x.tolist() == [1.0, 1.0, 1.0]
+    x[1] = 7.0
+    assert source.tolist() == [5.0, 1.0, 1.0]
+
+
 def test_from_numpy_and_numpy_share_memory():
     array = np.zeros(3)
     x = mg.from_numpy(array)
