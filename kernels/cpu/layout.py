@@ -5,6 +5,8 @@ because Numba compiles a kernel afresh for read-only arrays. `contiguous` makes 
 `kernels/reference/layout.py` is its definition. Also here: how a range of work is cut for the threads.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from ..buffers import empty

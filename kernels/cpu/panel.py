@@ -63,8 +63,8 @@ def _tile_body(
     targets = [builder.gep(c, [builder.mul(m, c_row)]) for m in inside]
     ahead, now = cgutils.alloca_once_value(builder, INT64(0)), cgutils.alloca_once_value(builder, b)
     for target, row in zip(targets, slots, strict=True):
-        emit.prefetch(target)
-        emit.prefetch(builder.gep(target, [INT64(vectors * emit.lanes - 1)]))
+        emit.prefetch(target, write=True)
+        emit.prefetch(builder.gep(target, [INT64(vectors * emit.lanes - 1)]), write=True)
         for slot in row:
             builder.store(emit.zero, slot)
     with cgutils.for_range(builder, steps):

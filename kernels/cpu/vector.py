@@ -68,13 +68,6 @@ class Emitter:
         """Store a vector as vector `vectors` behind `pointer`."""
         self.builder.store(value, self.at(pointer, vectors)).align = self.itemsize
 
-    def prefetch(self, pointer):
-        """Ask for the cache line at `pointer`, which will be read soon; any address is allowed."""
-        function = cgutils.get_or_insert_function(
-            self.builder.module, ir.FunctionType(ir.VoidType(), [pointer.type, _I32, _I32, _I32]), "llvm.prefetch.p0"
-        )
-        self.builder.call(function, [pointer, _I32(0), _I32(3), _I32(1)])
-
     def keep(self, count, vectors=0):
         """Mask of the lanes of vector `vectors` that lie below `count` elements."""
         left = self.builder.sub(count, INT64(vectors * self.lanes))
@@ -113,13 +106,13 @@ class Emitter:
         )
         self.builder.call(function, [value, self.at(pointer, vectors), _I32(self.itemsize), mask])
 
-    def prefetch(self, pointer):
-        """Fetch the cache line of an address that will be written; the address need not be valid."""
+    def prefetch(self, pointer, write=False):
+        """Ask for the cache line at `pointer`, soon to be read (or written); the address need not be valid."""
         address = ir.IntType(8).as_pointer()
         function = cgutils.get_or_insert_function(
             self.builder.module, ir.FunctionType(ir.VoidType(), [address, _I32, _I32, _I32]), "llvm.prefetch.p0"
         )
-        self.builder.call(function, [self.builder.bitcast(pointer, address), _I32(1), _I32(3), _I32(1)])
+        self.builder.call(function, [self.builder.bitcast(pointer, address), _I32(write), _I32(3), _I32(1)])
 
     def splat(self, scalar):
         """`scalar` in every lane; LLVM folds it into the broadcast operand of the multiply-add."""

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory import arrays, assert_same, one_and_two_threads, unchanged
+
 from minigrad.kernels import cpu, reference
 from minigrad.kernels.cpu.copying import STREAMED
 
