@@ -112,7 +112,7 @@ class Emitter:
         function = cgutils.get_or_insert_function(
             self.builder.module, ir.FunctionType(ir.VoidType(), [address, _I32, _I32, _I32]), "llvm.prefetch.p0"
         )
-        self.builder.call(function, [self.builder.bitcast(pointer, address), _I32(write), _I32(3), _I32(1)])
+        self.builder.call(function, [self.builder.bitcast(pointer, address), _I32(int(write)), _I32(3), _I32(1)])
 
     def splat(self, scalar):
         """`scalar` in every lane; LLVM folds it into the broadcast operand of the multiply-add."""
