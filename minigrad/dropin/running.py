@@ -43,4 +43,13 @@ def prepare(script, arguments=()):
     os.environ[SCRIPT] = str(path)
     sys.argv = [str(script), *arguments]
     sys.path[0] = str(path.parent)
+    sys.excepthook = _show
     return lambda: execute(path, "__main__")
+
+
+def _show(kind, error, traceback):
+    """Print an error that nobody caught, from the script's own first line on, as Python would."""
+    frame = traceback
+    while frame is not None and frame.tb_frame.f_code.co_filename != os.environ[SCRIPT]:
+        frame = frame.tb_next
+    sys.__excepthook__(kind, error, traceback if frame is None else frame)
