@@ -52,4 +52,4 @@ def _show(kind, error, traceback):
     frame = traceback
     while frame is not None and frame.tb_frame.f_code.co_filename != os.environ[SCRIPT]:
         frame = frame.tb_next
-    sys.__excepthook__(kind, error, traceback if frame is None else frame)
+    sys.__excepthook__(kind, error.with_traceback(frame or traceback), None)
