@@ -96,8 +96,12 @@ def _what_it_is(source):
 
 
 def _check_location(location):
-    """Whether `location` maps to devices that are there; the RuntimeError of `Device` if not."""
+    """A RuntimeError, as PyTorch's, if `location` names a device that is not there."""
     if location is None or callable(location):
         return
     for device in location.values() if isinstance(location, dict) else (location,):
-        Device(device)
+        if Device(device).type != "cpu":
+            raise RuntimeError(
+                f"Attempting to deserialize object on a {Device(device).type.upper()} device but there is none\nhint: "
+                "pass map_location='cpu'"
+            )
