@@ -10,6 +10,7 @@ __all__ = [
     "greater_than",
     "independent",
     "interval",
+    "less_than",
     "lower_cholesky",
     "nonnegative",
     "nonnegative_integer",
@@ -49,6 +50,15 @@ def greater_than(lower_bound):
     GreaterThan(lower_bound=0.0)
     """
     return Constraint(f"GreaterThan(lower_bound={lower_bound})", lambda x: x > _array(lower_bound))
+
+
+def less_than(upper_bound):
+    """The numbers below a bound.
+
+    >>> less_than(0.0)
+    LessThan(upper_bound=0.0)
+    """
+    return Constraint(f"LessThan(upper_bound={upper_bound})", lambda x: x < _array(upper_bound))
 
 
 def interval(lower_bound, upper_bound):

@@ -190,13 +190,13 @@ class Uniform(Distribution):
     """
 
     has_rsample = True
-    arg_constraints = {"low": constraints.real, "high": constraints.real}
-
     def __init__(self, low, high, validate_args=None):
         self.low, self.high = together(low, high)
+        self.arg_constraints = {
+            "low": constraints.less_than(self.high),
+            "high": constraints.greater_than(self.low),
+        }
         super().__init__(self.low.shape, (), validate_args)
-        if self._validate_args and not (self.low._array < self.high._array).all():
-            raise ValueError("Uniform is not defined when low>= high")
 
     mean = property(lambda self: (self.high + self.low) / 2, doc="The middle.")
     variance = property(lambda self: (self.high - self.low) ** 2 / 12, doc="The variance.")
@@ -320,7 +320,6 @@ class Beta(Distribution):
 
     _total = property(lambda self: self.concentration1 + self.concentration0)
     mean = property(lambda self: self.concentration1 / self._total, doc="a / (a + b).")
-    mode = property(lambda self: (self.concentration1 - 1) / (self._total - 2), doc="The most likely value, a, b > 1.")
     variance = property(
         lambda self: self.concentration1 * self.concentration0 / (self._total**2 * (self._total + 1)),
         doc="The variance.",

@@ -63,8 +63,12 @@ class Bernoulli(_Binary):
 
     mean = property(lambda self: self.probs, doc="The probability of 1.")
     variance = property(lambda self: self.probs * (1 - self.probs), doc="p (1 - p).")
-    mode = property(lambda self: (self.probs >= 0.5).to(self.probs.dtype), doc="The more likely of 0 and 1.")
     param_shape = property(lambda self: self.batch_shape, doc="The shape of the parameter.")
+
+    @property
+    def mode(self):
+        """The more likely of 0 and 1; NaN if neither is."""
+        return (self.probs >= 0.5).to(self.probs.dtype).masked_fill(self.probs == 0.5, float("nan"))
 
     def sample(self, sample_shape=()):
         """0s and 1s drawn."""

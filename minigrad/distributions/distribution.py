@@ -133,8 +133,10 @@ class Distribution:
             )
         for i, j in zip(reversed(shape), reversed((*self._batch_shape, *self._event_shape))):
             if i != 1 and j != 1 and i != j:
-                raise ValueError(f"Value is not broadcastable with batch_shape+event_shape: {shape} vs "
-                                 f"{(*self._batch_shape, *self._event_shape)}.")
+                raise ValueError(
+                    f"Value is not broadcastable with batch_shape+event_shape: {value.shape} vs "
+                    f"{self._batch_shape + self._event_shape}."
+                )
         if self.support is not None and not self.support.check(value)._array.all():
             raise ValueError(
                 f"Expected value argument ({type(value).__name__} of shape {shape}) to be within the support "
