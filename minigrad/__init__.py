@@ -34,13 +34,21 @@ from .autograd import (
     set_grad_enabled,
 )
 from .autograd.dtypes import (
+    bfloat16,
     bool,
     can_cast,
+    cdouble,
+    cfloat,
+    complex64,
+    complex128,
     double,
+    dtype,
     finfo,
     float,
+    float16,
     float32,
     float64,
+    half,
     iinfo,
     int,
     int8,
@@ -59,7 +67,7 @@ from .ops import Generator, default_generator, functions
 globals().update(functions)
 
 from . import accelerator, amp, backends, cuda, linalg, nn, optim, utils  # noqa: E402
-from .amp import autocast  # noqa: E402
+from .amp import GradScaler, autocast  # noqa: E402
 from .serialization import CheckpointError, load, save  # noqa: E402
 from .settings import (  # noqa: E402
     are_deterministic_algorithms_enabled,
@@ -75,8 +83,8 @@ from .settings import (  # noqa: E402
 newaxis = None
 
 __version__ = "0.1.0"
-_LAZY = ("profiler", "testing", "vision", "viz")  # the upper floors are imported when first used
-_LAZY_NAMES = {"profile": "profiler", "summary": "overview", "warmup": "compiling"}  # so are these functions
+_LAZY = ("distributions", "func", "profiler", "testing", "vision", "viz")  # the upper floors are imported when first used
+_LAZY_NAMES = {"vmap": "func", "profile": "profiler", "summary": "overview", "warmup": "compiling"}  # so are these functions
 
 
 def __getattr__(name):

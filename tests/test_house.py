@@ -28,6 +28,7 @@ FLOORS = {
     "amp": 3,
     "backends": 3,
     "cuda": 3,
+    "distributions": 3,
     "settings": 3,
     "vision": 4,
     "viz": 4,

@@ -17,6 +17,24 @@ int8 = np.dtype("int8")
 uint8 = np.dtype("uint8")
 bool = np.dtype("bool")
 
+dtype = np.dtype  # the type of the dtypes
+
+
+class Absent:
+    """A dtype that minigrad can name, so that programs can ask for it, but no tensor can have."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __repr__(self):
+        return self.name
+
+
+float16 = half = np.dtype("float16")
+bfloat16 = Absent("bfloat16")
+complex64 = cfloat = np.dtype("complex64")
+complex128 = cdouble = np.dtype("complex128")
+
 SUPPORTED = (float32, float64, int64, int32, int16, int8, uint8, bool)
 TORCH_NAMES = {
     float32: "Float",

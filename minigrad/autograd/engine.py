@@ -145,6 +145,9 @@ def run(roots, *, retain_graph, create_graph, targets=None):
                     )
                 if targets is None and leaf is not None and leaf.requires_grad:
                     _accumulate(leaf, grads.pop(), create_graph)
+                    if node.filled_hooks is not None:
+                        for hook in list(node.filled_hooks.values()):
+                            hook(leaf)
                 continue
             if wanted is not None and not any(edge is not None and edge[0] in wanted for edge in node.edges):
                 continue

@@ -48,6 +48,7 @@ class AccumulateGrad(Node):
 
     formula = "grad += dy"
     accumulates = True
+    filled_hooks = None  # functions to call with the leaf when its `.grad` has grown
 
     def __init__(self, variable):
         self._variable = weakref.ref(variable)

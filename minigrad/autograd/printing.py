@@ -16,6 +16,7 @@ class _Options:
 
     def __init__(self):
         self.set(profile="default")
+        self.package = "minigrad"  # whose names are shown: `minigrad run` shows PyTorch's
 
     def set(self, precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None):
         """Set what is not None; a profile first."""
@@ -91,7 +92,7 @@ def tensor_repr(tensor):
         notes.append(f"size={tuple(array.shape)}")
     plain = (dtypes.int64, dtypes.bool) if array.size else ()
     if array.dtype not in (dtypes.get_default_dtype(), *plain):
-        notes.append(f"dtype=minigrad.{array.dtype}")
+        notes.append(f"dtype={options.package}.{array.dtype}")
     if tensor.grad_fn is not None:
         notes.append(f"grad_fn=<{tensor.grad_fn.name()}>")
     elif tensor.requires_grad:

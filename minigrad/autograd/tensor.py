@@ -9,10 +9,9 @@ import weakref
 
 import numpy as np
 
-from . import dtypes
+from . import dtypes, printing
 from .device import CPU, channels_last, contiguous_format
 from .node import AccumulateGrad
-from .printing import tensor_repr
 from .state import state
 
 
@@ -305,7 +304,7 @@ class Tensor:
         self.storage.version = version
         if node is not None and node.outputs != ((self._array.shape, self._array.dtype),):
             self._edge = AccumulateGrad(self), 0
-            self._edge[0].hooks = node.hooks  # they are the tensor's, whatever it holds
+            self._edge[0].hooks, self._edge[0].filled_hooks = node.hooks, node.filled_hooks  # they are the tensor's
 
     def detach(self):
         """The same memory outside the graph; in-place writes are seen by both (`torch.Tensor.detach`)."""
@@ -390,7 +389,7 @@ class Tensor:
         return self._array.tolist()
 
     def __repr__(self):
-        return tensor_repr(self)
+        return printing.tensor_repr(self)
 
     def __format__(self, spec):
         return format(self.item(), spec) if self._array.ndim == 0 else object.__format__(self, spec)
@@ -464,7 +463,7 @@ class Size(tuple):
         return count
 
     def __repr__(self):
-        return f"minigrad.Size({list(self)})"
+        return f"{printing.options.package}.Size({list(self)})"
 
     def __getitem__(self, index):
         item = tuple.__getitem__(self, index)

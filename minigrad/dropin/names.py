@@ -11,12 +11,15 @@ MODULES = {
     "torch.autograd.variable": "minigrad.autograd",
     "torch.autograd.grad_mode": "minigrad.autograd",
     "torch.nn.modules": "minigrad.nn",
-    "torch.nn.utils.clip_grad": "minigrad.nn.utils",
     "torch.optim.optimizer": "minigrad.optim",
     "torch.utils.data.dataset": "minigrad.utils.data",
     "torch.utils.data.dataloader": "minigrad.utils.data",
     "torch.utils.data.sampler": "minigrad.utils.data",
     "torch.utils.data._utils.collate": "minigrad.utils.data",
+    "torch.distributions.distribution": "minigrad.distributions",
+    "torch.distributions.kl": "minigrad.distributions",
+    "torch._functorch.apis": "minigrad.func",
+    "torch.nn.utils.clip_grad": "minigrad.nn.utils",
     "torch.special": "minigrad",
     "torch.serialization": "minigrad",
     "torch.random": "minigrad",
@@ -26,7 +29,7 @@ MODULES = {
     "torchvision.transforms.transforms": "minigrad.vision.transforms",
 }
 # Modules whose parts are modules in PyTorch and not in minigrad: whatever the part, its names are the whole's.
-WHOLES = ("torch.nn.modules", "torch.optim", "torchvision.models", "torchvision.datasets", "torchvision.transforms")
+WHOLES = ("torch.nn.modules", "torch.distributions", "torch.optim", "torchvision.models", "torchvision.datasets", "torchvision.transforms")
 
 
 def counterpart(name):

@@ -6,6 +6,8 @@ import sys
 import types
 from pathlib import Path
 
+from minigrad.autograd.printing import options
+
 from .standins import install
 
 SCRIPT = "MINIGRAD_SCRIPT"  # the environment variable by which processes that the script starts know it
@@ -40,6 +42,7 @@ def prepare(script, arguments=()):
     if not path.is_file():
         raise ValueError(f"{script}: no such file")
     install()
+    options.package = "torch"  # what is printed names the library that the script imports
     os.environ[SCRIPT] = str(path)
     sys.argv = [str(script), *arguments]
     sys.path[0] = str(path.parent)

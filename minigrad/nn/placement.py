@@ -5,7 +5,7 @@ import mmap
 import numpy as np
 
 from minigrad.autograd import Tensor, no_grad, preserve_format
-from minigrad.autograd.dtypes import as_dtype
+from minigrad.autograd.dtypes import as_dtype, bfloat16
 from minigrad.ops import functions
 from minigrad.ops.conversion import destination
 
@@ -71,6 +71,18 @@ class Placed:
     def double(self):
         """Convert floating-point parameters and buffers to float64, in place; returns the module."""
         return self.to(as_dtype("float64"))
+
+    def half(self):
+        """Convert to float16: an error, minigrad has no half precision."""
+        return self.to(as_dtype("float16"))
+
+    def bfloat16(self):
+        """Convert to bfloat16: an error, minigrad has no half precision."""
+        return self.to(as_dtype(bfloat16))
+
+    def share_memory(self):
+        """The module itself: processes started by `spawn` get copies of its tensors."""
+        return self
 
     def cpu(self):
         """Move to the CPU, where it already is; returns the module."""

@@ -33,6 +33,7 @@ from . import (  # noqa: F401
     index,
     inplace,
     joining,
+    least_squares,
     legacy,
     linear_systems,
     loss,
@@ -40,9 +41,11 @@ from . import (  # noqa: F401
     masks,
     matrix,
     maxima,
+    memory,
     normalization,
     norms,
     order_statistics,
+    out,
     padding,
     picking,
     pointwise_loss,
@@ -74,6 +77,7 @@ from .random import Generator, default_generator
 from .registry import functions
 
 inplace.register()
+out.register()
 
 # Infinities and NaN are values like others, as in PyTorch; `np.errstate` would cost more than a small addition.
 warnings.filterwarnings(

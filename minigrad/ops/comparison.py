@@ -160,6 +160,50 @@ def isinf(input):
 
 
 @both()
+def isposinf(input):
+    """Whether each element is ∞ (`torch.isposinf`).
+
+    >>> import minigrad
+    >>> minigrad.isposinf(minigrad.tensor([1.0, -float("inf"), float("inf")]))
+    tensor([False, False,  True])
+    """
+    return _ask(np.isposinf, input)
+
+
+@both()
+def isneginf(input):
+    """Whether each element is -∞ (`torch.isneginf`).
+
+    >>> import minigrad
+    >>> minigrad.isneginf(minigrad.tensor([1.0, -float("inf"), float("inf")]))
+    tensor([False,  True, False])
+    """
+    return _ask(np.isneginf, input)
+
+
+@both()
+def signbit(input):
+    """Whether each element has a minus sign, -0.0 too (`torch.signbit`).
+
+    >>> import minigrad
+    >>> minigrad.signbit(minigrad.tensor([1.0, -2.0, -0.0]))
+    tensor([False,  True,  True])
+    """
+    return _ask(np.signbit, input) if input._array.dtype.kind == "f" else input < 0
+
+
+@both()
+def isreal(input):
+    """Whether each element has no imaginary part: always (`torch.isreal`).
+
+    >>> import minigrad
+    >>> minigrad.isreal(minigrad.ones(2))
+    tensor([True, True])
+    """
+    return _ask(np.isreal, input)
+
+
+@both()
 def isfinite(input):
     """Whether each element is finite (`torch.isfinite`).
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from minigrad.autograd import Device, Operation, Tensor, channels_last, contiguous_format, present, preserve_format
-from minigrad.autograd.dtypes import SUPPORTED, TORCH_NAMES, as_dtype
+from minigrad.autograd import dtypes
+from minigrad.autograd.dtypes import SUPPORTED, TORCH_NAMES, as_dtype, float16
 from minigrad.kernels import kernels_for
 
 from .arithmetic import LARGE
@@ -165,6 +166,18 @@ for _name, _dtype in (
     ("bool", "bool"),
 ):
     _conversion(_name, np.dtype(_dtype))
+
+
+@method()
+def half(self, memory_format=preserve_format):
+    """Converted to float16: an error, minigrad has no half precision (`torch.Tensor.half`)."""
+    return self.to(float16)
+
+
+@method()
+def bfloat16(self, memory_format=preserve_format):
+    """Converted to bfloat16: an error, minigrad has no half precision (`torch.Tensor.bfloat16`)."""
+    return self.to(dtypes.bfloat16)
 
 
 @method()

@@ -193,6 +193,45 @@ def as_tensor(data, dtype=None, device=None):
 
 
 @function
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
+    """A tensor of `obj`, on its own memory where that is possible and `copy` is not True (`torch.asarray`).
+
+    >>> import numpy as np
+    >>> a = np.zeros(2)
+    >>> x = asarray(a)
+    >>> a[0] = 1
+    >>> x
+    tensor([1., 0.], dtype=minigrad.float64)
+    """
+    result = tensor(obj, dtype=dtype, device=device) if copy else as_tensor(obj, dtype=dtype, device=device)
+    if isinstance(obj, Tensor) and obj.requires_grad and not requires_grad:
+        result = result.detach()
+    return result.requires_grad_() if requires_grad else result
+
+
+@function
+def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
+    """The numbers in the memory of bytes, a bytearray or an array, shared (`torch.frombuffer`).
+
+    >>> import minigrad
+    >>> frombuffer(bytearray([1, 0, 2, 0]), dtype=minigrad.int16)
+    tensor([1, 2], dtype=minigrad.int16)
+    """
+    array = np.frombuffer(buffer, as_dtype(dtype), count, offset)
+    return finish(array, requires_grad)
+
+
+@function
+def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
+    """A 0-d tensor of a number, of the default dtype (`torch.scalar_tensor`).
+
+    >>> scalar_tensor(2)
+    tensor(2.)
+    """
+    return full((), s, dtype=get_default_dtype() if dtype is None else dtype, requires_grad=requires_grad)
+
+
+@function
 def from_numpy(array):
     """A tensor on the memory of `array`: writes are seen by both (`torch.from_numpy`).
 

@@ -276,6 +276,17 @@ def trapezoid(y, x=None, *, dx=None, dim=-1):
 
 
 @function
+def trapz(y, x=None, *, dx=None, dim=-1):
+    """The old name of `trapezoid` (`torch.trapz`).
+
+    >>> import minigrad
+    >>> minigrad.trapz(minigrad.tensor([1.0, 5.0, 10.0]))
+    tensor(10.5000)
+    """
+    return trapezoid(y, x, dx=dx, dim=dim)
+
+
+@function
 def cumulative_trapezoid(y, x=None, *, dx=None, dim=-1):
     """The integrals of `y` so far along `dim` by the trapezoidal rule (`torch.cumulative_trapezoid`).
 

@@ -102,6 +102,28 @@ def exp2(x):
     return np.exp2(x)
 
 
+@elementary("dx = dy · π / 180", lambda dy: dy * (math.pi / 180))
+def deg2rad(x):
+    """Degrees as radians (`torch.deg2rad`).
+
+    >>> import minigrad
+    >>> minigrad.deg2rad(minigrad.tensor([180.0]))
+    tensor([3.1416])
+    """
+    return x * x.dtype.type(math.pi / 180)
+
+
+@elementary("dx = dy · 180 / π", lambda dy: dy * (180 / math.pi))
+def rad2deg(x):
+    """Radians as degrees (`torch.rad2deg`).
+
+    >>> import minigrad
+    >>> minigrad.rad2deg(minigrad.tensor([3.1416]))
+    tensor([180.0004])
+    """
+    return x * x.dtype.type(180 / math.pi)
+
+
 @elementary("dx = dy · (y + 1)", lambda dy, y: dy * (y + 1))
 def expm1(x):
     """eˣ - 1 of each element, exact near 0 (`torch.expm1`).

@@ -17,7 +17,7 @@ from minigrad.kernels.buffers import unshared
 from .arithmetic import LARGE, PLAIN, is_dense, no_broadcast
 from .choice import where
 from .creation import fitting, ones, zeros
-from .registry import method, twins
+from .registry import functions, method, twins
 
 
 class CopySlices(Operation):
@@ -275,9 +275,17 @@ def register():
         _view_twin(name, getattr(Tensor, name))
     for operator, name in OPERATORS.items():
         setattr(Tensor, operator, getattr(Tensor, f"{name}_"))
+    for name in FUNCTIONS:
+        functions[f"{name}_"] = getattr(Tensor, f"{name}_")
 
 
 DIRECT = {"add": scalars.add, "sub": scalars.subtract, "mul": scalars.multiply, "div": scalars.divide}
+# Twins that PyTorch offers as functions too.
+FUNCTIONS = """
+abs acos acosh asin asinh atan atanh ceil clamp clamp_max clamp_min clip cos cosh deg2rad detach erf erfc exp exp2 expm1
+fill floor frac log log10 log1p log2 logit nan_to_num neg negative rad2deg reciprocal round rsqrt sigmoid sin sinc sinh
+sqrt square tan tanh trunc xlogy zero
+""".split()
 VIEWS = ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims", "as_strided")
 OPERATORS = {
     "__iadd__": "add",

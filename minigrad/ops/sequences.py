@@ -1,5 +1,7 @@
 """Tensors that follow a rule: ranges, evenly spaced numbers, the identity, indices of triangles, one-hot rows."""
 
+import builtins
+import itertools
 import math
 
 import numpy as np
@@ -121,6 +123,41 @@ def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
     return finish(
         np.eye(*shape, dtype=get_default_dtype() if dtype is None else as_dtype(dtype)), requires_grad, device
     )
+
+
+@function
+def vander(x, N=None, *, increasing=False):
+    """The powers of each number of a vector as a row, falling unless `increasing`, (len(x), N) (`torch.vander`).
+
+    >>> import minigrad
+    >>> vander(minigrad.tensor([1, 2, 3]))
+    tensor([[1, 1, 1],
+            [4, 2, 1],
+            [9, 3, 1]])
+    """
+    if x.ndim != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.")
+    powers = arange(x.shape[0] if N is None else N)
+    return x.unsqueeze(-1) ** (powers if increasing else powers.flip(0))
+
+
+@function
+def combinations(input, r=2, with_replacement=False):
+    """The choices of `r` elements of a vector as rows, in itertools' order (`torch.combinations`).
+
+    >>> import minigrad
+    >>> combinations(minigrad.tensor([1, 2, 3]))
+    tensor([[1, 2],
+            [1, 3],
+            [2, 3]])
+    """
+    if input.ndim != 1:
+        raise RuntimeError(f"Expect a 1D vector, but got shape {list(input.shape)}")
+    if r < 0:
+        raise RuntimeError(f"Expect a non-negative number, but got {r}")
+    choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
+    places = np.array(list(choose(builtins.range(len(input)), r)), np.int64).reshape(-1, r)
+    return input[Tensor._wrap(places)]
 
 
 def _triangle(name, keep, row, col, dtype, device):

@@ -148,3 +148,29 @@ def pdist(input, p=2.0):
     if p < 0:
         raise RuntimeError(f"pdist only supports non-negative p values\nhint: p is {p}")
     return PDist.apply(input, p)
+
+
+@function
+def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
+    """The p-norm distances (..., P, R) of every row of (..., P, M) to every row of (..., R, M) (`torch.cdist`).
+
+    The gradient at distance 0 is 0. PyTorch's shortcut by a matrix product, which loses digits, is not taken.
+
+    >>> import minigrad
+    >>> cdist(minigrad.tensor([[0.0], [1.0]]), minigrad.tensor([[3.0], [5.0]]))
+    tensor([[3., 5.],
+            [2., 4.]])
+    """
+    for place, x in (("X1", x1), ("X2", x2)):
+        if x.dtype.kind != "f":
+            raise RuntimeError(f"cdist only supports floating-point dtypes, {place} got: {TORCH_NAMES[x.dtype]}")
+        if x.ndim < 2:
+            raise RuntimeError(f"cdist only supports at least 2D tensors, {place} got: {x.ndim}D")
+    if x1.shape[-1] != x2.shape[-1]:
+        raise RuntimeError(
+            f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"
+        )
+    if p < 0:
+        raise RuntimeError("cdist only supports non-negative p values")
+    difference = x1.unsqueeze(-2) - x2.unsqueeze(-3)
+    return _vector_norm(difference, p, difference.ndim - 1, keepdim=False)
