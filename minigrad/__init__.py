@@ -76,7 +76,12 @@ newaxis = None
 
 __version__ = "0.1.0"
 _LAZY = ("profiler", "testing", "vision", "viz")  # the upper floors are imported when first used
-_LAZY_NAMES = {"profile": "profiler", "summary": "overview", "warmup": "compiling"}  # so are these functions
+_LAZY_NAMES = {  # so are these names
+    "History": "history",
+    "profile": "profiler",
+    "summary": "overview",
+    "warmup": "compiling",
+}
 
 
 def __getattr__(name):
