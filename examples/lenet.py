@@ -50,7 +50,7 @@ def main():
     model = LeNet5()
     optimizer = optim.SGD(model.parameters(), lr=args.lr, momentum=0.9, nesterov=True, weight_decay=5e-4)
     schedule = optim.lr_scheduler.MultiStepLR(optimizer, [round(epochs * 0.6), round(epochs * 0.85)], gamma=0.2)
-    run = Run(model, optimizer, schedule, folder)
+    run = Run(model, optimizer, schedule, train_loader, folder)
     if args.resume:
         run.resume()
     print(
@@ -59,7 +59,7 @@ def main():
 
     images, labels = next(iter(test_loader))
     draw_graph(model, images[:8], labels[:8], folder)
-    run.train(train_loader, test_loader, epochs)
+    run.train(test_loader, epochs)
 
     run.report(test_loader, test.classes, model.c1.weight)
 

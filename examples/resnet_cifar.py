@@ -41,7 +41,7 @@ def main():
     schedule = optim.lr_scheduler.MultiStepLR(
         optimizer, [round(args.epochs * 0.5), round(args.epochs * 0.8)], gamma=0.1
     )
-    run = Run(model, optimizer, schedule, folder)
+    run = Run(model, optimizer, schedule, train_loader, folder)
     if args.resume:
         run.resume()
     print(
@@ -52,7 +52,7 @@ def main():
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     draw_graph(model, images[:8], labels[:8], folder, depth=2)
     model.load_state_dict(state)  # the drawn batch moved the running statistics
-    run.train(train_loader, test_loader, args.epochs)
+    run.train(test_loader, args.epochs)
 
     run.report(test_loader, test.classes, model.conv1.weight)
 

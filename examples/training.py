@@ -1,11 +1,9 @@
 """What the examples share: the command line, the training loop with its checkpoint, and the pictures."""
 
 import argparse
-import time
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 import minigrad
 from minigrad import nn
@@ -41,84 +39,61 @@ def run_main(main):
 
 
 class Run:
-    """A training run: model, optimizer and schedule, its history, and the checkpoint that holds them all."""
+    """A training run: model, optimizer, schedule and loader, its history, and the checkpoint that holds them all."""
 
-    def __init__(self, model, optimizer, schedule, folder):
-        self.model, self.optimizer, self.schedule = model, optimizer, schedule
+    PARTS = "model", "optimizer", "schedule", "loader", "history"
+
+    def __init__(self, model, optimizer, schedule, loader, folder):
+        self.model, self.optimizer, self.schedule, self.loader = model, optimizer, schedule, loader
+        self.history = minigrad.History()
         self.path = folder / "checkpoint.safetensors"
-        self.epoch, self.losses, self.accuracies = 0, [], []
 
     def save(self):
         """Write the checkpoint, whole or not at all."""
-        minigrad.save(
-            {
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "schedule": self.schedule.state_dict(),
-                "random": minigrad.get_rng_state(),
-                "epoch": self.epoch,
-                "losses": self.losses,
-                "accuracies": self.accuracies,
-            },
-            self.path,
-        )
+        states = {part: getattr(self, part).state_dict() for part in self.PARTS}
+        minigrad.save({**states, "random": minigrad.get_rng_state()}, self.path)
 
     def resume(self):
-        """Go back to where the checkpoint was written."""
+        """Go back to where the checkpoint was written, which may be in the middle of an epoch."""
         state = minigrad.load(self.path)
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
+        for part in self.PARTS:
+            getattr(self, part).load_state_dict(state[part])
         minigrad.set_rng_state(state["random"])
-        self.epoch, self.losses, self.accuracies = state["epoch"], state["losses"], state["accuracies"]
 
-    def train(self, train_loader, test_loader, epochs):
+    def train(self, test_loader, epochs):
         """Train up to `epochs`; after each, test and write the checkpoint. Ctrl-C writes it too, then ends the run."""
         try:
-            while self.epoch < epochs:
-                self._one_epoch(train_loader, epochs)
-                self.epoch += 1
+            while self.history.epoch < epochs:
+                self._one_epoch(f"epoch {self.history.epoch + 1}/{epochs}")
                 self.schedule.step()
-                self.accuracies.append(accuracy(self.model, test_loader))
-                print(f"epoch {self.epoch}: test accuracy {self.accuracies[-1]:.2%}", flush=True)
+                self.history.add_epoch(test_accuracy=accuracy(self.model, test_loader))
+                found = self.history["test_accuracy"][-1]
+                print(f"epoch {self.history.epoch}: test accuracy {found:.2%}", flush=True)
                 self.save()
         except KeyboardInterrupt:
             self.save()
-            print(
-                f"\ninterrupted in epoch {self.epoch + 1}; {self.path} holds the state, go on with --resume", flush=True
-            )
+            print(f"\ninterrupted in step {self.history.step + 1}; {self.path} holds the state, go on with --resume")
             raise SystemExit(130) from None
 
     def report(self, test_loader, classes, filters):
-        """Draw the loss, the first layer's filters and the confusion matrix; the last line is the test accuracy."""
+        """Draw the history, the first layer's filters and the confusion matrix; the last line is the test accuracy."""
         predicted, true = predictions(self.model, test_loader)
         folder = self.path.parent
-        if self.losses:
-            plot_losses(self.losses, self.accuracies, folder / "loss.png")
+        self.history.save(folder / "loss.png")
         plot_filters(filters, folder / "filters.png")
         plot_confusion(predicted, true, classes, folder / "confusion.png")
         print(f"pictures and checkpoint are in {folder}/; look at {folder / 'graph.svg'}")
         print(f"test accuracy {(predicted == true).mean():.2%}")
 
-    def _one_epoch(self, loader, epochs):
+    def _one_epoch(self, description):
         self.model.train()
-        seen = correct = 0
-        start = time.perf_counter()
-        with tqdm(loader, desc=f"epoch {self.epoch + 1}/{epochs}", unit="batch", mininterval=0.5) as bar:
-            for images, labels in bar:
-                self.optimizer.zero_grad()
-                scores = self.model(images)
-                loss = F.cross_entropy(scores, labels)
-                loss.backward()
-                self.optimizer.step()
-                self.losses.append(loss.item())
-                seen += len(labels)
-                correct += (scores.detach().argmax(1) == labels).sum().item()
-                bar.set_postfix_str(
-                    f"loss {self.losses[-1]:.4f}, accuracy {correct / seen:.2%}, "
-                    f"{seen / (time.perf_counter() - start):.0f} images/s",
-                    refresh=False,
-                )
+        for images, labels in self.history.track(self.loader, description):
+            self.optimizer.zero_grad()
+            scores = self.model(images)
+            loss = F.cross_entropy(scores, labels)
+            loss.backward()
+            self.optimizer.step()
+            self.history.add(loss=loss, accuracy=(scores.argmax(1) == labels).float().mean())
 
 
 @minigrad.no_grad()
@@ -141,22 +116,6 @@ def draw_graph(model, images, labels, folder, depth=None):
     picture = minigrad.viz.graph(loss, params=model, depth=depth)
     picture.render(folder / "graph.svg")
     picture.render(folder / "graph.png")
-
-
-def plot_losses(losses, accuracies, path):
-    """The loss of every step (and its running mean), and the test accuracy of every epoch."""
-    plt = _pyplot()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    left.plot(losses, color="0.8", linewidth=0.8)
-    window = max(1, len(losses) // 50)
-    smooth = np.convolve(losses, np.ones(window) / window, mode="valid")
-    left.plot(np.arange(len(smooth)) + window - 1, smooth, color="C0")
-    left.set(title="training loss", xlabel="step", ylabel="cross entropy", yscale="log")
-    right.plot(np.arange(1, len(accuracies) + 1), 100 * np.array(accuracies), marker="o", color="C2")
-    right.set(title="test accuracy", xlabel="epoch", ylabel="%")
-    right.xaxis.get_major_locator().set_params(integer=True)
-    figure.savefig(path)
-    plt.close(figure)
 
 
 def plot_filters(weight, path):

@@ -84,7 +84,13 @@ newaxis = None
 
 __version__ = "0.1.0"
 _LAZY = ("distributions", "func", "profiler", "testing", "vision", "viz")  # the upper floors are imported when first used
-_LAZY_NAMES = {"vmap": "func", "profile": "profiler", "summary": "overview", "warmup": "compiling"}  # so are these functions
+_LAZY_NAMES = {  # so are these names
+    "History": "history",
+    "profile": "profiler",
+    "summary": "overview",
+    "vmap": "func",
+    "warmup": "compiling",
+}
 
 
 def __getattr__(name):

@@ -168,13 +168,15 @@ class _Reader(ast.NodeVisitor):
 
     def _known(self, node, name):
         """`name` if it is a module or a name in one, None otherwise; what minigrad lacks is noted."""
-        if counterpart(name) is not None:
-            return name
         module, _, last = name.rpartition(".")
-        if counterpart(module) is None:
-            return None  # an attribute of an object, or of what has been noted as missing already
         try:
+            if counterpart(name) is not None:
+                return name
+            if counterpart(module) is None:
+                return None  # an attribute of an object, or of what has been noted as missing already
             lookup(module, last)
         except AttributeError:
             self.miss(node, name)
+        except ImportError:
+            pass  # minigrad has it, for those who install what it needs
         return name
