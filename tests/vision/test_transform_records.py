@@ -1,5 +1,8 @@
-"""Every function of `transforms.functional` on every kind of image: what torchvision 0.28 gave, to the bit on PIL images
-and to rounding on tensors (and on pictures of floats, which a tensor's functions blur); where it refused, the error and its words."""
+"""Every function of `transforms.functional` on every kind of image: what torchvision 0.28 gave.
+
+To the bit on PIL images; to rounding on tensors, and on PIL images of floats that a function takes for tensors. Where
+torchvision refused: the error and its words.
+"""
 
 import json
 import math

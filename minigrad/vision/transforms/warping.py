@@ -100,8 +100,11 @@ def rotate(img, angle, interpolation=InterpolationMode.NEAREST, expand=False, ce
     size = wanted = tuple(img.shape[-2:])
     if expand:
         corners = np.array([[x, y, 1] for x in (-0.5, 0.5) for y in (-0.5, 0.5)]) * [size[1], size[0], 1]
-        turned = corners @ np.array(matrix).reshape(2, 3).T + [size[1] / 2, size[0] / 2]
-        turned = np.trunc(turned / 1e-4) * 1e-4  # so that rounding errors reach no further pixel
+        middle = np.array([size[1] / 2, size[0] / 2], np.float32)
+        turned = corners.astype(np.float32) @ np.array(matrix, np.float32).reshape(2, 3).T + middle
+        turned = np.trunc(turned / np.float32(1e-4)) * np.float32(
+            1e-4
+        )  # so that rounding errors reach no further pixel
         wanted = tuple((np.ceil(turned.max(0)) - np.floor(turned.min(0))).astype(int).tolist())[::-1]
     return sample(img, _affine_places(matrix, size, wanted, _real(img)), interpolation, fill)
 
