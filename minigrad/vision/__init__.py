@@ -1,5 +1,5 @@
-"""Computer vision under torchvision's names: data sets, transforms and models."""
+"""Computer vision under torchvision's names: data sets, transforms, models, pictures from and into files."""
 
-from . import datasets, models, transforms
+from . import datasets, io, models, transforms, utils
 
-__all__ = ["datasets", "models", "transforms"]
+__all__ = ["datasets", "io", "models", "transforms", "utils"]

@@ -1,19 +1,24 @@
-"""MNIST and Fashion-MNIST: 60,000 + 10,000 grey images of 28 x 28 in ten classes, from their four IDX files."""
+"""MNIST, Fashion-MNIST and KMNIST: 60,000 + 10,000 grey images of 28 x 28 in ten classes, from four IDX files."""
 
 import os
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from .base import VisionDataset
-from .files import DatasetError, data_folder, download, locate, missing, search_path
+from minigrad import from_numpy
+
+from .base import ImagesInMemory
+from .fetching import download
+from .files import DatasetError, data_folder, locate, missing, search_path
 from .idx import read_idx
 
 SIDE = 28
 
 
-class MNIST(VisionDataset):
+class MNIST(ImagesInMemory):
     """Handwritten digits: 60,000 to train and 10,000 to test, grey, 28 x 28.
 
     The IDX files, plain or .gz, are looked for in `root`, `root/MNIST/raw` (torchvision's layout) and `root/mnist`,
@@ -28,9 +33,13 @@ class MNIST(VisionDataset):
     Args:
         root: folder of the files.
         train: the training images, otherwise the test images.
-        transform: called on each image, a uint8 array (28, 28).
+        transform: called on each image, a PIL image "L".
         target_transform: called on each label.
         download: fetch the files if they are not there.
+
+    Attributes:
+        data: uint8 tensor (N, 28, 28).
+        targets: int64 tensor (N,).
 
     Raises:
         DatasetError: a file is missing, damaged or could not be downloaded.
@@ -66,24 +75,54 @@ class MNIST(VisionDataset):
         target_transform: Callable | None = None,
         download: bool = False,
     ):
-        super().__init__(root, transform, target_transform)
+        super().__init__(root, transform=transform, target_transform=target_transform)
         self.train = train
         most, part = (60_000, "train") if train else (10_000, "t10k")
         images, labels = self._files([f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"], download)
-        self.data = read_idx(images, limits=(most, SIDE, SIDE))
-        self.targets = read_idx(labels, limits=(most,)).astype(np.int64)
-        if self.data.shape[1:] != (SIDE, SIDE):
-            raise DatasetError(f"{images}: images of {self.data.shape[1:]}, expected {(SIDE, SIDE)}")
-        if len(self.data) != len(self.targets):
-            raise DatasetError(f"{labels}: {len(self.targets)} labels for the {len(self.data)} images of {images.name}")
-        if self.targets.max() >= len(self.classes):
-            raise DatasetError(f"{labels}: label {self.targets.max()}, expected 0 to {len(self.classes) - 1}")
+        data = read_idx(images, limits=(most, SIDE, SIDE))
+        targets = read_idx(labels, limits=(most,)).astype(np.int64)
+        if data.shape[1:] != (SIDE, SIDE):
+            raise DatasetError(f"{images}: images of {data.shape[1:]}, expected {(SIDE, SIDE)}")
+        if len(data) != len(targets):
+            raise DatasetError(f"{labels}: {len(targets)} labels for the {len(data)} images of {images.name}")
+        if targets.max() >= len(self.classes):
+            raise DatasetError(f"{labels}: label {targets.max()}, expected 0 to {len(self.classes) - 1}")
+        self.data, self.targets = from_numpy(data), from_numpy(targets)
+
+    @property
+    def raw_folder(self) -> str:
+        """The folder that files are downloaded into."""
+        return os.path.join(data_folder() if self.root is None else self.root, self.subfolders[0])
+
+    @property
+    def train_labels(self):
+        """`targets` under an older name."""
+        return self._renamed("train_labels", "targets")
+
+    @property
+    def test_labels(self):
+        """`targets` under an older name."""
+        return self._renamed("test_labels", "targets")
+
+    @property
+    def train_data(self):
+        """`data` under an older name."""
+        return self._renamed("train_data", "data")
+
+    @property
+    def test_data(self):
+        """`data` under an older name."""
+        return self._renamed("test_data", "data")
+
+    def _renamed(self, old: str, new: str):
+        warnings.warn(f"{old} has been renamed {new}", stacklevel=3)
+        return getattr(self, new)
 
     def _files(self, names: list[str], fetch: bool):
         folders = search_path(self.root, self.subfolders)
         found = locate(names, folders)
         if found is None and fetch:
-            folder = (self.root or data_folder()) / self.subfolders[0]
+            folder = Path(self.raw_folder)
             archives = (f"{name}.gz" for name in names if locate([name], [folder]) is None)
             for archive in archives:
                 download(archive, *self.resources[archive], self.mirrors, folder)
@@ -91,9 +130,6 @@ class MNIST(VisionDataset):
         if found is None:
             raise missing(type(self).__name__, names, folders)
         return found
-
-    def extra_repr(self) -> str:
-        return f"Split: {'Train' if self.train else 'Test'}"
 
 
 class FashionMNIST(MNIST):
@@ -123,3 +159,27 @@ class FashionMNIST(MNIST):
     classes: ClassVar[list[str]] = [
         "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
     ]  # fmt: skip
+
+
+class KMNIST(MNIST):
+    """Handwritten Japanese syllables in cursive script: 60,000 to train and 10,000 to test, grey, 28 x 28, ten classes.
+
+    Arguments, attributes, files, checks and errors are MNIST's, with the subfolders `KMNIST/raw` and `kmnist`; because
+    the files have the names of MNIST's, the folder of MINIGRAD_DATA itself is not looked through.
+
+    Clanuwat et al., "Deep Learning for Classical Japanese Literature" (2018); torchvision's
+    `torchvision.datasets.KMNIST`.
+
+    >>> KMNIST.classes[:3]
+    ['o', 'ki', 'su']
+    """
+
+    mirrors = ("http://codh.rois.ac.jp/kmnist/dataset/kmnist",)
+    resources: ClassVar[dict[str, tuple[int, str]]] = {
+        "train-images-idx3-ubyte.gz": (18165135, "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4"),
+        "train-labels-idx1-ubyte.gz": (29497, "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17"),
+        "t10k-images-idx3-ubyte.gz": (3041136, "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5"),
+        "t10k-labels-idx1-ubyte.gz": (5120, "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"),
+    }
+    subfolders = ("KMNIST/raw", "kmnist")
+    classes: ClassVar[list[str]] = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from minigrad.serialization import load
 
 from ..datasets.files import BLOCK, TIMEOUT, data_folder, write_atomically
+from ..transforms.presets import ImageClassification
 
 SERVER = "https://download.pytorch.org/models"
 
@@ -44,6 +45,17 @@ class WeightsEnum(Enum):
     def url(self):
         """Where the file is published."""
         return f"{SERVER}/{self.value}"
+
+    def transforms(self):
+        """The transforms of images that the network was measured with.
+
+        >>> from minigrad.vision.models import ResNet50_Weights
+        >>> ResNet50_Weights.IMAGENET1K_V2.transforms().resize_size
+        [232]
+        """
+        if type(self).__name__.startswith("Inception_V3"):
+            return ImageClassification(crop_size=299, resize_size=342)
+        return ImageClassification(crop_size=224, resize_size=232 if self.name.endswith("V2") else 256)
 
     def get_state_dict(self, progress=True, check_hash=True):
         """The published state, from a file on this machine or else downloaded into `weights_folder()`.

@@ -1,25 +1,69 @@
-"""Image transforms with torchvision's names.
+"""Image transforms with torchvision's names, for PIL images and tensors (..., C, H, W).
 
-`images.py` says what an image is and what a transform is, `tensors.py` turns images into normalised tensors,
-`geometry.py` pads, resizes, crops and flips. Results record no gradient. Random transforms draw from the default
-generator (see `manual_seed`).
+`base.py` says what a transform is, `images.py` what an image is. The transforms are in `compose.py`, `tensors.py`,
+`geometry.py`, `crops.py`, `warps.py`, `colour.py`, `neighbours.py`; what they do to one image with given parameters is
+in `functional.py`. Random transforms draw from the default generator (see `manual_seed`).
 """
 
-from .compose import Compose, Lambda
-from .geometry import InterpolationMode, Pad, RandomCrop, RandomHorizontalFlip, Resize
-from .images import Transform, batched
-from .tensors import Normalize, ToTensor
+from . import functional
+from .base import Transform, batched
+from .colour import (
+    ColorJitter,
+    Grayscale,
+    RandomAdjustSharpness,
+    RandomAutocontrast,
+    RandomEqualize,
+    RandomGrayscale,
+    RandomInvert,
+    RandomPosterize,
+    RandomSolarize,
+)
+from .compose import Compose, Lambda, RandomApply, RandomChoice, RandomOrder
+from .crops import CenterCrop, FiveCrop, RandomCrop, RandomResizedCrop, TenCrop
+from .geometry import Pad, RandomHorizontalFlip, RandomVerticalFlip, Resize
+from .images import InterpolationMode
+from .neighbours import GaussianBlur, RandomErasing
+from .tensors import ConvertImageDtype, LinearTransformation, Normalize, PILToTensor, ToPILImage, ToTensor
+from .warps import ElasticTransform, RandomAffine, RandomPerspective, RandomRotation
 
 __all__ = [
+    "CenterCrop",
+    "ColorJitter",
     "Compose",
+    "ConvertImageDtype",
+    "ElasticTransform",
+    "FiveCrop",
+    "GaussianBlur",
+    "Grayscale",
     "InterpolationMode",
     "Lambda",
+    "LinearTransformation",
     "Normalize",
+    "PILToTensor",
     "Pad",
+    "RandomAdjustSharpness",
+    "RandomAffine",
+    "RandomApply",
+    "RandomAutocontrast",
+    "RandomChoice",
     "RandomCrop",
+    "RandomEqualize",
+    "RandomErasing",
+    "RandomGrayscale",
     "RandomHorizontalFlip",
+    "RandomInvert",
+    "RandomOrder",
+    "RandomPerspective",
+    "RandomPosterize",
+    "RandomResizedCrop",
+    "RandomRotation",
+    "RandomSolarize",
+    "RandomVerticalFlip",
     "Resize",
+    "TenCrop",
+    "ToPILImage",
     "ToTensor",
     "Transform",
     "batched",
+    "functional",
 ]

@@ -1,8 +1,12 @@
-"""Transforms made of others: a sequence of them, and any function."""
+"""Transforms made of others: in sequence, sometimes, one of several, in any order; and any function."""
 
 from collections.abc import Callable, Sequence
 
-from .images import Transform, batched
+import numpy as np
+
+from minigrad import rand, randperm
+
+from .base import Transform, batched, chance
 
 
 class Compose(Transform):
@@ -22,12 +26,14 @@ class Compose(Transform):
     """
 
     def __init__(self, transforms: Sequence[Callable]):
+        super().__init__()
         self.transforms = transforms
 
-    def __call__(self, image):
+    def forward(self, img):
+        """The image after all transforms."""
         for transform in self.transforms:
-            image = transform(image)
-        return image
+            img = transform(img)
+        return img
 
     @property
     def batch(self) -> Callable | None:
@@ -44,8 +50,11 @@ class Compose(Transform):
         return apply
 
     def __repr__(self) -> str:
-        lines = [f"    {line}\n" for transform in self.transforms for line in repr(transform).splitlines()]
-        return f"{type(self).__name__}(\n{''.join(lines)})"
+        return _listing(self, self.transforms)
+
+
+def _listing(transform, parts) -> str:
+    return f"{type(transform).__name__}(" + "".join(f"\n    {part}" for part in parts) + "\n)"
 
 
 class Lambda(Transform):
@@ -64,9 +73,87 @@ class Lambda(Transform):
     """
 
     def __init__(self, lambd: Callable):
+        super().__init__()
         if not callable(lambd):
             raise TypeError(f"Argument lambd should be callable, got {type(lambd).__name__!r}")
         self.lambd = lambd
 
-    def __call__(self, image):
-        return self.lambd(image)
+    def forward(self, img):
+        """What the function makes of the image."""
+        return self.lambd(img)
+
+
+class RandomApply(Transform):
+    """A sequence of transforms, all of them with probability p or none.
+
+    torchvision's `torchvision.transforms.RandomApply`.
+
+    >>> RandomApply([Lambda(abs)], p=1.0)(-1)
+    1
+    """
+
+    def __init__(self, transforms: Sequence[Callable], p: float = 0.5):
+        super().__init__()
+        self.transforms = transforms
+        self.p = p
+
+    def forward(self, img):
+        """The image, or the image after all transforms."""
+        if chance(self.p):
+            for transform in self.transforms:
+                img = transform(img)
+        return img
+
+    def __repr__(self) -> str:
+        return _listing(self, [f"p={self.p}", *self.transforms])
+
+
+class _Several(Transform):
+    def __init__(self, transforms: Sequence[Callable]):
+        super().__init__()
+        if not isinstance(transforms, Sequence):
+            raise TypeError("Argument transforms should be a sequence")
+        self.transforms = transforms
+
+    def __repr__(self) -> str:
+        return _listing(self, self.transforms)
+
+
+class RandomOrder(_Several):
+    """A sequence of transforms in a random order.
+
+    torchvision's `torchvision.transforms.RandomOrder`.
+
+    >>> RandomOrder([Lambda(abs), Lambda(float)])(-1)
+    1.0
+    """
+
+    def forward(self, img):
+        """The image after all transforms."""
+        for index in randperm(len(self.transforms)).tolist():
+            img = self.transforms[index](img)
+        return img
+
+
+class RandomChoice(_Several):
+    """One of several transforms, each as probable as its weight in `p` says.
+
+    torchvision's `torchvision.transforms.RandomChoice`.
+
+    >>> RandomChoice([Lambda(abs), Lambda(float)], p=[1, 0])(-1)
+    1
+    """
+
+    def __init__(self, transforms: Sequence[Callable], p: Sequence[float] | None = None):
+        super().__init__(transforms)
+        if p is not None and not isinstance(p, Sequence):
+            raise TypeError("Argument p should be a sequence")
+        self.p = p
+
+    def forward(self, *args):
+        """The image after one of the transforms."""
+        ends = np.cumsum([1] * len(self.transforms) if self.p is None else self.p)
+        return self.transforms[int(np.searchsorted(ends, float(rand(())) * ends[-1], side="right"))](*args)
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()}(p={self.p})"

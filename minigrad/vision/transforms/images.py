@@ -1,86 +1,106 @@
-"""What an image is, and what a transform is.
+"""What an image is: a PIL image, or a tensor (..., C, H, W); its sizes, and how values between pixels are found."""
 
-An image is a NumPy array (H, W) or (H, W, C), a PIL image (read as such an array), or a tensor (..., C, H, W). A
-transform is a function of one image; most are written for a stack of images of one size, (N, H, W), (N, H, W, C) or
-(N, ..., C, H, W), and one image is a stack of one. So working by batches gives by construction what working image by
-image gives; random transforms draw for all images of a batch at once, which is the same in distribution.
-"""
+import enum
 
-import sys
-from collections.abc import Callable
+from PIL import Image
 
-import numpy as np
-
-from minigrad import Tensor, from_numpy
+from minigrad import Tensor
 
 
-class Transform:
-    """Base of the transforms: a subclass defines `batch(images)`, for a stack of images, or `__call__(image)`, for one.
+class InterpolationMode(enum.Enum):
+    """How values between pixels are found (`torchvision.transforms.InterpolationMode`).
 
-    Where `batch` is defined, `__call__` follows from it, and a data set applies it to whole batches. A subclass that
-    overrides only `__call__` is applied image by image.
-
-    >>> class Invert(Transform):
-    ...     def batch(self, images):
-    ...         return 255 - images
-    >>> Invert()(np.array([[0, 250]], dtype=np.uint8))
-    array([[255,   5]], dtype=uint8)
+    BOX, HAMMING and LANCZOS are for PIL images. On these NEAREST_EXACT is NEAREST, which is exact there.
     """
 
-    def __call__(self, image):
-        return self.batch(as_image(image)[None])[0]
+    NEAREST = "nearest"
+    NEAREST_EXACT = "nearest-exact"
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+    BOX = "box"
+    HAMMING = "hamming"
+    LANCZOS = "lanczos"
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}()"
+
+RESAMPLING = {mode: Image.Resampling[mode.name.removesuffix("_EXACT")] for mode in InterpolationMode}
+_BY_NUMBER = {int(RESAMPLING[mode]): mode for mode in InterpolationMode if mode is not InterpolationMode.NEAREST_EXACT}
 
 
-def batched(transform: Callable) -> Callable | None:
-    """The function that applies `transform` to a stack of images at once, or None if it is for single images only.
+def interpolation_mode(interpolation):
+    """The mode of an `InterpolationMode` or of Pillow's number for it; TypeError for anything else."""
+    if isinstance(interpolation, int):
+        return _BY_NUMBER[interpolation]
+    if not isinstance(interpolation, InterpolationMode):
+        raise TypeError(
+            "Argument interpolation should be a InterpolationMode or a corresponding Pillow integer constant"
+        )
+    return interpolation
 
-    >>> from minigrad.vision.transforms import Compose, Lambda, Pad
-    >>> batched(Compose([Pad(2)]))(np.zeros((5, 8, 8), np.uint8)).shape
-    (5, 12, 12)
-    >>> batched(Lambda(np.negative)) is None
-    True
+
+def is_picture(img):
+    """Whether `img` is a PIL image."""
+    return isinstance(img, Image.Image)
+
+
+def picture(img):
+    """`img` itself, a PIL image; TypeError for anything else."""
+    if not is_picture(img):
+        raise TypeError(f"img should be PIL Image. Got {type(img)}\nhint: arrays become PIL images by ToPILImage()")
+    return img
+
+
+def get_dimensions(img):
+    """[channels, height, width] of an image (`torchvision.transforms.functional.get_dimensions`).
+
+    >>> get_dimensions(Image.new("RGB", (4, 2)))
+    [3, 2, 4]
     """
-    if not isinstance(transform, Transform):
-        return None
-    nearest = next(base for base in type(transform).__mro__ if not {"__call__", "batch"}.isdisjoint(vars(base)))
-    return transform.batch if "batch" in vars(nearest) else None
+    if isinstance(img, Tensor):
+        if img.ndim < 2:
+            raise TypeError("Tensor is not a torch image.")
+        return [1 if img.ndim == 2 else img.shape[-3], *img.shape[-2:]]
+    if is_picture(img):
+        return [len(img.getbands()), img.height, img.width]
+    raise TypeError(f"Unexpected type {type(img)}")
 
 
-def as_image(image):
-    """`image` itself if it is an array or a tensor, a PIL image as the array (H, W) or (H, W, C) of its values.
+def get_image_size(img):
+    """[width, height] of an image (`torchvision.transforms.functional.get_image_size`).
 
-    Raises:
-        TypeError: it is none of these.
-        ValueError: an array is not of rank 2 or 3, or a tensor has a rank below 2.
+    >>> get_image_size(Image.new("L", (4, 2)))
+    [4, 2]
     """
-    if _is_pil(image):
-        return np.array(image.convert("L") if image.mode == "1" else image)
-    if isinstance(image, np.ndarray):
-        if image.ndim not in (2, 3):
-            raise ValueError(f"pic should be 2/3 dimensional. Got {image.ndim} dimensions.")
-        return image
-    if isinstance(image, Tensor):
-        if image.ndim < 2:
-            raise ValueError(f"a tensor image has shape (..., C, H, W), got {tuple(image.shape)}")
-        return image
-    raise TypeError(f"pic should be a NumPy array, a PIL image or a Tensor. Got {type(image)}")
+    return get_dimensions(img)[:0:-1]
 
 
-def plane_size(image) -> tuple[int, int]:
-    """(H, W) of an image that is an array or a tensor."""
-    return tuple(image.shape[-2:] if isinstance(image, Tensor) else image.shape[:2])
+def get_image_num_channels(img):
+    """The channels of an image (`torchvision.transforms.functional.get_image_num_channels`).
+
+    >>> get_image_num_channels(Image.new("L", (4, 2)))
+    1
+    """
+    return get_dimensions(img)[0]
 
 
-def on_pixels(function: Callable[[np.ndarray, int], np.ndarray], images, height: int):
-    """`function(array, axis of H)` of images: an array, where that axis is `height`, or a tensor, where it is -2."""
-    if isinstance(images, Tensor):
-        return from_numpy(function(images.detach().numpy(), images.ndim - 2))
-    return function(images, height)
+def check_channels(img, permitted):
+    """TypeError unless the tensor has one of the `permitted` numbers of channels."""
+    channels = get_dimensions(img)[0]
+    if channels not in permitted:
+        raise TypeError(f"Input image tensor permitted channel values are {permitted}, but found {channels}")
 
 
-def _is_pil(image) -> bool:
-    pil = sys.modules.get("PIL.Image")  # Pillow is optional: where nobody imported it, nothing is a PIL image
-    return pil is not None and isinstance(image, pil.Image)
+def as_pixels(img):
+    """(the tensor as (N, C, H, W) of floats, a function that gives such a tensor the shape and dtype of `img`).
+
+    Whole numbers are rounded.
+    """
+    dtype, shape = img.dtype, img.shape
+    images = img.reshape(-1, *shape[-3:]) if img.ndim > 2 else img.reshape(1, 1, *shape)
+    if dtype.kind != "f":
+        images = images.float()
+
+    def restore(result):
+        result = result.reshape(*shape[:-2], *result.shape[-2:])
+        return result if dtype.kind == "f" else result.round().to(dtype)
+
+    return images, restore
