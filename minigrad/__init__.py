@@ -83,7 +83,7 @@ from .settings import (  # noqa: E402
 newaxis = None
 
 __version__ = "0.1.0"
-_LAZY = ("distributions", "func", "profiler", "testing", "vision", "viz")  # the upper floors are imported when first used
+_LAZY = ("distributions", "func", "profiler", "testing", "vision", "viz")  # the upper floors, imported when first used
 _LAZY_NAMES = {  # so are these names
     "History": "history",
     "profile": "profiler",
