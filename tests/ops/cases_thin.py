@@ -13,6 +13,11 @@ def spd(x):
     return (x + x.mT) * 0.1 + mg.diag(mg.arange(3, dtype=x.dtype) * 2)
 
 
+def below(x):
+    """A triangular matrix with a large diagonal."""
+    return x.tril(-1) * 0.3 + 3 * mg.eye(3, dtype=x.dtype) + 0.1 * x.diagonal().diag()
+
+
 CASES = [
     case("unflatten", lambda x: x.unflatten(1, (2, -1)), X(("a", 4)), linear=True),
     case("ravel", lambda x: x.ravel(), linear=True),
@@ -34,6 +39,21 @@ CASES = [
     case("vsplit", lambda x: x.vsplit(2), X((4, "a"))),
     case("dsplit", lambda x: x.dsplit(2), CUBE),
     case("inverse", lambda x: mg.inverse(x + 3 * mg.eye(3, dtype=x.dtype)), X((3, 3), -0.5, 0.5)),
+    case("deg2rad", lambda x: mg.deg2rad(x), linear=True),
+    case("rad2deg", lambda x: mg.rad2deg(x), linear=True),
+    case("vander", lambda x: mg.vander(x, 3), X((3,), 0.5, 2)),
+    case("combinations", lambda x: mg.combinations(x), X((4,)), linear=True),
+    case("trapz", lambda y, x: mg.trapz(y, x), X(("a", 3)), X((3,))),
+    case("cdist", lambda x, y: mg.cdist(x, y), X(("a", 2), 0, 1), X((3, 2), 2, 3)),
+    case("pinverse", lambda x: mg.pinverse(x + 3 * mg.eye(3, 2, dtype=x.dtype)), X((3, 2), -0.5, 0.5)),
+    case("pinv", lambda x: mg.linalg.pinv(x + 3 * mg.eye(3, 2, dtype=x.dtype)), X((3, 2), -0.5, 0.5)),
+    case("cond", lambda x: mg.linalg.cond(x + mg.diag(mg.arange(1, 4, dtype=x.dtype))), X((3, 3), -0.1, 0.1)),
+    case("logdet", lambda x: mg.logdet(x + 3 * mg.eye(3, dtype=x.dtype)), X((3, 3), -0.5, 0.5)),
+    case("lstsq", lambda a, b: mg.linalg.lstsq(a + 3 * mg.eye(3, 2, dtype=a.dtype), b).solution, X((3, 2)), X((3, 2))),
+    case("solve_triangular", lambda a, b: mg.linalg.solve_triangular(below(a), b, upper=False), X((3, 3)), X((3, 2))),
+    case("triangular_solve", lambda b, a: mg.triangular_solve(b, below(a), upper=False)[0], X((3, 2)), X((3, 3))),
+    case("cholesky_solve", lambda b, a: mg.cholesky_solve(b, below(a)), X((3, 2)), X((3, 3))),
+    case("cholesky_inverse", lambda a: mg.cholesky_inverse(below(a)), X((3, 3))),
     case("eigvalsh", lambda x: mg.linalg.eigvalsh(spd(x)), X((3, 3), -1, 1)),
     case("normalize", lambda x: F.normalize(x, dim=1), X(("a", 3), 0.5, 2)),
     case("upsample", lambda x: F.upsample(x, scale_factor=2), X(("n", "c", 2, 3)), linear=True),

@@ -5,6 +5,7 @@ Sizes, values and memory layouts are drawn; `MINIGRAD_EXAMPLES` sets how many of
 
 import importlib
 import os
+import inspect
 import re
 from pathlib import Path
 
@@ -115,6 +116,27 @@ WITHOUT_GRADIENT = [
     "LinAlgError",
     "heaviside",
     "floor_divide",
+    "asarray",
+    "frombuffer",
+    "scalar_tensor",
+    "range",
+    "FloatTensor",
+    "DoubleTensor",
+    "LongTensor",
+    "IntTensor",
+    "ShortTensor",
+    "CharTensor",
+    "ByteTensor",
+    "BoolTensor",
+    "set_default_tensor_type",
+    "isposinf",
+    "isneginf",
+    "isreal",
+    "signbit",
+    "matrix_rank",
+    "is_signed",
+    "is_same_size",
+    "typename",
 ]  # integers, bools, random numbers and step functions
 
 
@@ -122,7 +144,8 @@ def test_no_function_is_left_out():
     names = {}
     for offered in (registry.functions, registry.functionals, registry.linalg):
         for name, definition in offered.items():
-            names.setdefault(definition, set()).add(name)
+            if not name.endswith("_"):  # in place: tests/autograd/test_inplace.py
+                names.setdefault(inspect.unwrap(definition), set()).add(name)
     source = "".join(path.read_text() for path in Path(__file__).parent.glob("cases_*.py"))
     listed = {*re.findall(r"\w+", source), *(case.name for case in CASES), *WITHOUT_GRADIENT}
     assert [sorted(aliases) for aliases in names.values() if not aliases & listed] == []
