@@ -8,12 +8,13 @@ draw for all images of a stack at once, which is the same in distribution.
 
 import numbers
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from minigrad import rand, randint
 from minigrad.nn import Module
+from minigrad.ops.random import default_generator
 
 
 class Transform(Module):
@@ -33,7 +34,7 @@ class Transform(Module):
         return f"{type(self).__name__}()"
 
 
-def batched(transform: Callable) -> Callable | None:
+def batched(transform: Callable | None) -> Callable | None:
     """The function that applies `transform` to a stack of images at once, or None if it is for single images only.
 
     >>> from minigrad.vision.transforms import Compose, Lambda, Pad
@@ -58,20 +59,20 @@ def each(function: Callable, images):
 
 def uniform(low: float, high: float) -> float:
     """A number drawn evenly from [low, high)."""
-    return low + (high - low) * float(rand(()))
+    return low + (high - low) * default_generator.stream.random()
 
 
 def chance(p: float) -> bool:
     """True with probability p."""
-    return float(rand(())) < p
+    return default_generator.stream.random() < p
 
 
 def whole(low: int, high: int) -> int:
     """A whole number drawn evenly from [low, high)."""
-    return int(randint(low, high, ()))
+    return int(default_generator.stream.integers(low, high))
 
 
-def two_sizes(size, message: str):
+def two_sizes(size: Any, message: str):
     """(height, width) of a size that may be one number; ValueError with `message` for another count."""
     if isinstance(size, numbers.Number):
         return int(size), int(size)
@@ -91,7 +92,7 @@ def check_sequence(value, name: str, lengths: Sequence[int]) -> None:
         raise ValueError(f"{name} should be a sequence of length {allowed}.")
 
 
-def angles(value, name: str, lengths: Sequence[int] = (2,)) -> list[float]:
+def angles(value: Any, name: str, lengths: Sequence[int] = (2,)) -> list[float]:
     """The range -value to value of one number, or the numbers of a sequence."""
     if isinstance(value, numbers.Number):
         if value < 0:
