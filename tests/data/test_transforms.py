@@ -11,7 +11,9 @@ from PIL import Image
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.utils.data import DataLoader
 from minigrad.vision import transforms as T
+from minigrad.vision.datasets import FakeData
 from minigrad.vision.transforms import functional as F
 
 RANDOM = np.random.default_rng(0)
@@ -301,6 +303,20 @@ def test_random_crops_of_a_batch_are_windows(tensors):
             (which,) = np.nonzero((windows == part.ravel()).all(1))
             seen.add(int(which[0]))
     assert len(seen) == 4 * 6  # every place
+
+
+@pytest.mark.parametrize("steps", [[], [T.ColorJitter(0.5), T.RandomRotation(30), T.RandomErasing(1.0)]])
+def test_workers_change_nothing(steps):
+    pictures = [step for step in steps if not isinstance(step, T.RandomErasing)]
+    transform = T.Compose([T.RandomCrop(8, padding=2), *pictures, T.RandomHorizontalFlip(), T.ToTensor(), *steps[2:]])
+    dataset = FakeData(20, (3, 8, 8), transform=transform)
+
+    def epoch(workers):
+        mg.manual_seed(3)
+        loader = DataLoader(dataset, batch_size=6, shuffle=True, num_workers=workers)
+        return [(images.tolist(), labels.tolist()) for images, labels in loader]
+
+    assert epoch(0) == epoch(1) == epoch(3)
 
 
 def test_only_some_transforms_are_batched():

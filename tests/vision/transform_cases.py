@@ -226,6 +226,17 @@ CONSTRUCTIONS = [
 ]
 
 
+def published(models):
+    """All published weights of networks for classification that minigrad knows, of `models`, which has them too."""
+    return [member for name in NETWORKS for member in getattr(models, f"{name}_Weights")]
+
+
+NETWORKS = [
+    "AlexNet", "DenseNet121", "GoogLeNet", "Inception_V3", "MobileNet_V2", "ResNeXt50_32X4D", "ResNeXt101_64X4D",
+    "ResNet18", "ResNet50", "SqueezeNet1_0", "VGG11_BN", "VGG16", "Wide_ResNet101_2",
+]  # fmt: skip
+
+
 def appearance(construction, T):
     """The `repr` of a transform, or the error of its constructor."""
     try:

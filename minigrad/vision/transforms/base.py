@@ -74,7 +74,7 @@ def whole(low: int, high: int) -> int:
 
 def two_sizes(size: Any, message: str):
     """(height, width) of a size that may be one number; ValueError with `message` for another count."""
-    if isinstance(size, numbers.Number):
+    if isinstance(size, numbers.Real):
         return int(size), int(size)
     if len(size) == 1:
         return size[0], size[0]
@@ -94,7 +94,7 @@ def check_sequence(value, name: str, lengths: Sequence[int]) -> None:
 
 def angles(value: Any, name: str, lengths: Sequence[int] = (2,)) -> list[float]:
     """The range -value to value of one number, or the numbers of a sequence."""
-    if isinstance(value, numbers.Number):
+    if isinstance(value, numbers.Real):
         if value < 0:
             raise ValueError(f"If {name} is a single number, it must be positive.")
         return [-float(value), float(value)]
@@ -106,6 +106,6 @@ def check_fill(fill):
     """`fill`, 0 for None; TypeError unless it is a number or a sequence."""
     if fill is None:
         return 0
-    if not isinstance(fill, (Sequence, numbers.Number)):
+    if not isinstance(fill, (Sequence, numbers.Real)):
         raise TypeError("Fill should be either a sequence or a number.")
     return fill
