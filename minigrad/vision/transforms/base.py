@@ -75,7 +75,7 @@ def whole(low: int, high: int) -> int:
 def two_sizes(size: Any, message: str):
     """(height, width) of a size that may be one number; ValueError with `message` for another count."""
     if isinstance(size, numbers.Real):
-        return int(size), int(size)
+        return int(size), int(size)  # type: ignore[call-overload]
     if len(size) == 1:
         return size[0], size[0]
     if len(size) != 2:
