@@ -134,7 +134,6 @@ def test_the_next_mirror_steps_in(server, mnist, tmp_path):
 
 def test_after_an_interrupt_only_the_rest_is_fetched(server, mnist, tmp_path, monkeypatch):
     served, images, _ = mnist
-    monkeypatch.setattr(fetching, "BLOCK", 64)
     blocks = []
 
     class InterruptedBar(fetching.tqdm):
@@ -143,11 +142,11 @@ def test_after_an_interrupt_only_the_rest_is_fetched(server, mnist, tmp_path, mo
             if len(blocks) == 3:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(fetching, "tqdm", InterruptedBar)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(fetching, "BLOCK", 64)
+        patch.setattr(fetching, "tqdm", InterruptedBar)
         served(tmp_path, download=True)
     assert left_over(tmp_path) == ["MNIST/raw/train-images-idx3-ubyte.gz.part"]
-    monkeypatch.undo()
     np.testing.assert_array_equal(served(tmp_path, download=True).data, images)
     assert server.ranges[:2] == [None, "bytes=192-"]
     assert left_over(tmp_path) == sorted(f"MNIST/raw/{name}" for name in served.resources)
