@@ -94,7 +94,7 @@ def test_a_decompression_bomb_is_not_unpacked(root):
 
 @pytest.mark.parametrize(
     ("mode", "channels"),
-    [("UNCHANGED", 3), ("GRAY", 1), ("RGB", 3), (io.ImageReadMode.RGB_ALPHA, 4), ("gray_alpha", 2)],
+    [("UNCHANGED", 3), ("GRAY", 1), ("RGB", 3), (io.ImageReadMode.RGB_ALPHA, 4), ("gray_alpha", 2), ("RGBA", 4)],
 )
 def test_read_image(root, mode, channels):
     image = io.read_image(str(root / "dog" / "2.png"), mode)
