@@ -19,6 +19,7 @@ class ImageReadMode(enum.Enum):
     GRAY_ALPHA = 2
     RGB = 3
     RGB_ALPHA = 4
+    RGBA = 4
 
 
 _MODES = {"UNCHANGED": None, "GRAY": "L", "GRAY_ALPHA": "LA", "RGB": "RGB", "RGB_ALPHA": "RGBA"}
@@ -36,8 +37,8 @@ def read_image(path: str | os.PathLike, mode: ImageReadMode | str = ImageReadMod
     >>> read_image(path).shape
     minigrad.Size([1, 3, 4])
     """
-    name = mode.upper() if isinstance(mode, str) else mode.name
-    image = read_picture(path, _MODES[name])
+    mode = ImageReadMode[mode.upper()] if isinstance(mode, str) else mode
+    image = read_picture(path, _MODES[mode.name])
     return pil_to_tensor(image.convert("RGB") if image.mode == "P" else image)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import transform_cases
-from torchvision import transforms
+from torchvision import models, transforms
 from torchvision.transforms import functional
 
 if __name__ == "__main__":
@@ -27,6 +27,9 @@ if __name__ == "__main__":
     # one array an entry would cost more in headers than in values
     layout = {key: (str(array.dtype), array.shape) for key, array in arrays.items()}
     values = np.frombuffer(b"".join(array.tobytes() for array in arrays.values()), np.uint8)
-    record = json.dumps({"kinds": kinds, "layout": layout})
+    looks = {code: transform_cases.appearance(code, transforms) for code in transform_cases.CONSTRUCTIONS}
+    weights = transform_cases.published(models)
+    presets = {repr(member): repr(member.transforms()) for member in weights}
+    record = json.dumps({"presets": presets, "kinds": kinds, "layout": layout, "looks": looks})
     np.savez_compressed(Path(__file__).with_name("transforms.npz"), record=np.array(record), values=values)
     print(len(kinds), "outcomes")

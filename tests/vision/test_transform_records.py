@@ -14,7 +14,7 @@ import pytest
 import transform_cases
 
 import minigrad as mg
-from minigrad.vision import transforms
+from minigrad.vision import models, transforms
 from minigrad.vision.transforms import functional, presets
 
 PICTURES = {"L", "RGB", "RGBA", "1", "P", "F", "I"}
@@ -39,14 +39,14 @@ def recorded():
         array = np.frombuffer(values, dtype, math.prod(shape), start).reshape(shape)
         start += array.nbytes
         outcomes[key] = kind, array
-    return outcomes
+    return outcomes, record["looks"], record["presets"]
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_torchvision_gave_the_same(recorded, case):
     given = transform_cases.images(lambda array: mg.from_numpy(array.copy()))
     for name, image in given.items():
-        kind, expected = recorded[f"{case} | {name}"]
+        kind, expected = recorded[0][f"{case} | {name}"]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ours, array = transform_cases.outcome(CASES[case], image)
@@ -59,3 +59,14 @@ def test_torchvision_gave_the_same(recorded, case):
         elif array.size:
             difference = np.abs(array.astype(np.float64) - expected.astype(np.float64))
             assert difference.max() <= 1 and (difference > 0).mean() < 0.02, name
+
+
+@pytest.mark.parametrize("construction", transform_cases.CONSTRUCTIONS)
+def test_looks_and_refusals_of_transforms(recorded, construction):
+    assert transform_cases.appearance(construction, transforms) == recorded[1][construction]
+
+
+def test_transforms_of_published_weights(recorded):
+    ours = {repr(member): repr(member.transforms()) for member in transform_cases.published(models)}
+    assert {name: preset for name, preset in recorded[2].items() if name in ours} == ours
+    assert len(ours) >= len(transform_cases.NETWORKS)

@@ -116,6 +116,135 @@ def cases(F, T, tensor, dtypes):
     return found
 
 
+CONSTRUCTIONS = [
+    "Compose([Resize(4),ToTensor(),Compose([Normalize([0.5],[0.5])])])",
+    "Lambda(abs)",
+    "Lambda(3)",
+    "RandomApply([ToTensor()],0.3)",
+    "RandomOrder([ToTensor(),PILToTensor()])",
+    "RandomOrder(3)",
+    "RandomChoice([ToTensor()])",
+    "RandomChoice([ToTensor()],[1])",
+    "RandomChoice([ToTensor()],1)",
+    "ToPILImage()",
+    'ToPILImage("L")',
+    "PILToTensor()",
+    "Normalize((0.5,),(0.25,),True)",
+    "Resize((32,32),InterpolationMode.NEAREST)",
+    "Resize([7],3,max_size=9)",
+    'Resize("3")',
+    "Resize((1,2,3))",
+    "CenterCrop(3)",
+    "CenterCrop([3])",
+    "CenterCrop((1,2,3))",
+    "Pad(2)",
+    "Pad((1,2),(1,2,3))",
+    'Pad([1,2,3,4],0,"edge")',
+    "Pad((1,2,3))",
+    'Pad("1")',
+    'Pad(1,"1")',
+    'Pad(1,0,"mirror")',
+    "RandomCrop(4)",
+    "RandomCrop((3,4),padding=(1,2))",
+    "RandomCrop((1,2,3))",
+    "RandomHorizontalFlip()",
+    "RandomVerticalFlip(0.3)",
+    "RandomResizedCrop(4)",
+    "RandomResizedCrop((4,5),(0.123456,1),(0.5,2.0),0)",
+    "RandomResizedCrop(4,1)",
+    "RandomResizedCrop(4,(0.1,1),2)",
+    "RandomResizedCrop((1,2,3))",
+    "FiveCrop(3)",
+    "TenCrop((3,4),True)",
+    "FiveCrop((1,2,3))",
+    "ColorJitter()",
+    "ColorJitter(0.2,0.3,(0.5,1.5),0.1)",
+    "ColorJitter(2)",
+    "ColorJitter(-1)",
+    'ColorJitter("1")',
+    "ColorJitter(hue=0.6)",
+    "ColorJitter(hue=(-0.1,0.3))",
+    "ColorJitter((2,1))",
+    "RandomRotation(30)",
+    "RandomRotation((-5,10),2,True)",
+    "RandomRotation(10,center=(1,2),fill=(1,2,3))",
+    "RandomRotation(10,fill=None)",
+    "RandomRotation(-1)",
+    "RandomRotation((1,2,3))",
+    'RandomRotation("1")',
+    'RandomRotation(1,fill="1")',
+    "RandomRotation(1,center=3)",
+    "RandomAffine(10)",
+    "RandomAffine(10,(0.1,0.2))",
+    "RandomAffine((-1,2),(0.1,0.2),(0.8,1.2),5,InterpolationMode.BILINEAR,3,(1,2))",
+    "RandomAffine(1,shear=(1,2,3,4))",
+    "RandomAffine(1,(2,0))",
+    "RandomAffine(1,3)",
+    "RandomAffine(1,scale=(0,1))",
+    "RandomAffine(1,scale=(1,))",
+    "RandomAffine(1,shear=-1)",
+    "RandomAffine(1,shear=(1,2,3))",
+    'RandomAffine(1,fill="1")',
+    "RandomAffine(1,center=(1,))",
+    "RandomPerspective(0.3,0.2)",
+    'RandomPerspective(fill="1")',
+    "ElasticTransform()",
+    "ElasticTransform(30.0,(3.0,4.0),0,(1,2))",
+    "ElasticTransform(30)",
+    "ElasticTransform((1,2))",
+    "ElasticTransform((1.0,2.0,3.0))",
+    'ElasticTransform(sigma="1")',
+    "ElasticTransform(sigma=(1.0,))",
+    'ElasticTransform(fill="1")',
+    "Grayscale()",
+    "Grayscale(3)",
+    "RandomGrayscale()",
+    "RandomErasing()",
+    'RandomErasing(0.1,value="random")',
+    'RandomErasing(value="1")',
+    "RandomErasing(value=None)",
+    "RandomErasing(scale=1)",
+    "RandomErasing(ratio=1)",
+    "RandomErasing(p=2)",
+    "RandomErasing(scale=(-1,1))",
+    "RandomErasing(scale=(0,2))",
+    "GaussianBlur(3)",
+    "GaussianBlur((3,5),1.5)",
+    "GaussianBlur(4)",
+    "GaussianBlur((1,2,3))",
+    "GaussianBlur(3,-1)",
+    "GaussianBlur(3,(2,1))",
+    'GaussianBlur(3,"1")',
+    "GaussianBlur(3,(1,2,3))",
+    "RandomInvert()",
+    "RandomPosterize(3)",
+    "RandomSolarize(128,0.2)",
+    "RandomAdjustSharpness(2)",
+    "RandomAutocontrast()",
+    "RandomEqualize(0.1)",
+    "ConvertImageDtype(None)",
+]
+
+
+def published(models):
+    """All published weights of networks for classification that minigrad knows, of `models`, which has them too."""
+    return [member for name in NETWORKS for member in getattr(models, f"{name}_Weights")]
+
+
+NETWORKS = [
+    "AlexNet", "DenseNet121", "GoogLeNet", "Inception_V3", "MobileNet_V2", "ResNeXt50_32X4D", "ResNeXt101_64X4D",
+    "ResNet18", "ResNet50", "SqueezeNet1_0", "VGG11_BN", "VGG16", "Wide_ResNet101_2",
+]  # fmt: skip
+
+
+def appearance(construction, T):
+    """The `repr` of a transform, or the error of its constructor."""
+    try:
+        return repr(eval(construction, vars(T)))
+    except (TypeError, ValueError) as error:
+        return f"{type(error).__name__}: {str(error).splitlines()[0]}"
+
+
 _CORNERS = [[0, 0], [16, 0], [16, 12], [0, 12]], [[2, 1], [15, 0], [14, 11], [1, 12]]
 
 

@@ -67,6 +67,7 @@ def _fetch(url: str, size: int, checksum: str, target: Path) -> None:
                 os.fsync(file.fileno())
                 part.replace(target)
             finally:
+                file.flush()
                 if part.exists() and not part.stat().st_size:
                     part.unlink()
             return

@@ -31,7 +31,7 @@ def is_image_file(filename: str) -> bool:
     return has_file_allowed_extension(filename, IMG_EXTENSIONS)
 
 
-def find_classes(directory: str | os.PathLike) -> tuple[list[str], dict[str, int]]:
+def find_classes(directory: str | os.PathLike[str]) -> tuple[list[str], dict[str, int]]:
     """The names of the subfolders, sorted, and the index of each (`torchvision.datasets.folder.find_classes`).
 
     FileNotFoundError if there are none.
@@ -43,7 +43,7 @@ def find_classes(directory: str | os.PathLike) -> tuple[list[str], dict[str, int
 
 
 def make_dataset(
-    directory: str | os.PathLike,
+    directory: str | os.PathLike[str],
     class_to_idx: dict[str, int] | None = None,
     extensions: str | tuple[str, ...] | None = None,
     is_valid_file: Callable[[str], bool] | None = None,
@@ -85,7 +85,7 @@ def make_dataset(
     return samples
 
 
-def pil_loader(path: str | os.PathLike) -> Image.Image:
+def pil_loader(path: str | os.PathLike[str]) -> Image.Image:
     """The picture in a file as a PIL image "RGB" (`torchvision.datasets.folder.pil_loader`).
 
     DatasetError, with the file's name, if it is no whole picture.
@@ -132,7 +132,7 @@ class DatasetFolder(VisionDataset):
 
     def __init__(
         self,
-        root: str | os.PathLike,
+        root: str | os.PathLike[str],
         loader: Callable,
         extensions: tuple[str, ...] | None = None,
         transform: Callable | None = None,
@@ -190,7 +190,7 @@ class ImageFolder(DatasetFolder):
 
     def __init__(
         self,
-        root: str | os.PathLike,
+        root: str | os.PathLike[str],
         transform: Callable | None = None,
         target_transform: Callable | None = None,
         loader: Callable = default_loader,

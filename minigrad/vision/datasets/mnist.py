@@ -51,7 +51,7 @@ class MNIST(ImagesInMemory):
     ((10000, 28, 28), [7, 2, 1])
     """
 
-    mirrors = (
+    mirrors: tuple[str, ...] = (
         "https://ossci-datasets.s3.amazonaws.com/mnist",
         "https://storage.googleapis.com/cvdf-datasets/mnist",
     )

@@ -1,8 +1,10 @@
 """Reading picture files: whatever is wrong with one, the error names it; what it unpacks to has its limits."""
 
+import io
 import os
 import struct
 import zlib
+from pathlib import Path
 
 from PIL import Image
 
@@ -29,14 +31,16 @@ def read_picture(path: str | os.PathLike, mode: str | None = None) -> Image.Imag
         FileNotFoundError: there is no such file.
         DatasetError: it is no whole picture.
     """
-    with open(path, "rb") as file:
-        try:
-            with Image.open(file, formats=FORMATS) as image:
-                pixels = image.width * image.height
-                most = max(SMALL, DENSEST * os.fstat(file.fileno()).st_size) // 4
-                if pixels > min(most, Image.MAX_IMAGE_PIXELS or pixels):
-                    raise ValueError(f"it claims {image.width} x {image.height} pixels, too many for the file")
-                image.load()
-                return image.copy() if mode is None else image.convert(mode)
-        except _DAMAGE as error:
-            raise DatasetError(f"{os.fspath(path)}: not a whole picture: {error}") from error
+    content = Path(
+        path
+    ).read_bytes()  # read from memory no block can be longer than what is left, whatever it announces
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            pixels = image.width * image.height
+            most = max(SMALL, DENSEST * len(content)) // 4
+            if pixels > min(most, Image.MAX_IMAGE_PIXELS or pixels):
+                raise ValueError(f"it claims {image.width} x {image.height} pixels, too many for the file")
+            image.load()
+            return image.copy() if mode is None else image.convert(mode)
+    except _DAMAGE as error:
+        raise DatasetError(f"{os.fspath(path)}: not a whole picture: {error}") from error

@@ -55,7 +55,8 @@ class WeightsEnum(Enum):
         """
         if type(self).__name__.startswith("Inception_V3"):
             return ImageClassification(crop_size=299, resize_size=342)
-        return ImageClassification(crop_size=224, resize_size=232 if self.name.endswith("V2") else 256)
+        newer = self.name.endswith("V2") or type(self).__name__.startswith("ResNeXt101_64X4D")
+        return ImageClassification(crop_size=224, resize_size=232 if newer else 256)
 
     def get_state_dict(self, progress=True, check_hash=True):
         """The published state, from a file on this machine or else downloaded into `weights_folder()`.

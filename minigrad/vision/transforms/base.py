@@ -8,12 +8,13 @@ draw for all images of a stack at once, which is the same in distribution.
 
 import numbers
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from minigrad import rand, randint
 from minigrad.nn import Module
+from minigrad.ops.random import default_generator
 
 
 class Transform(Module):
@@ -33,7 +34,7 @@ class Transform(Module):
         return f"{type(self).__name__}()"
 
 
-def batched(transform: Callable) -> Callable | None:
+def batched(transform: Callable | None) -> Callable | None:
     """The function that applies `transform` to a stack of images at once, or None if it is for single images only.
 
     >>> from minigrad.vision.transforms import Compose, Lambda, Pad
@@ -58,23 +59,23 @@ def each(function: Callable, images):
 
 def uniform(low: float, high: float) -> float:
     """A number drawn evenly from [low, high)."""
-    return low + (high - low) * float(rand(()))
+    return low + (high - low) * default_generator.stream.random()
 
 
 def chance(p: float) -> bool:
     """True with probability p."""
-    return float(rand(())) < p
+    return default_generator.stream.random() < p
 
 
 def whole(low: int, high: int) -> int:
     """A whole number drawn evenly from [low, high)."""
-    return int(randint(low, high, ()))
+    return int(default_generator.stream.integers(low, high))
 
 
-def two_sizes(size, message: str):
+def two_sizes(size: Any, message: str):
     """(height, width) of a size that may be one number; ValueError with `message` for another count."""
-    if isinstance(size, numbers.Number):
-        return int(size), int(size)
+    if isinstance(size, numbers.Real):
+        return int(size), int(size)  # type: ignore[call-overload]
     if len(size) == 1:
         return size[0], size[0]
     if len(size) != 2:
@@ -91,9 +92,9 @@ def check_sequence(value, name: str, lengths: Sequence[int]) -> None:
         raise ValueError(f"{name} should be a sequence of length {allowed}.")
 
 
-def angles(value, name: str, lengths: Sequence[int] = (2,)) -> list[float]:
+def angles(value: Any, name: str, lengths: Sequence[int] = (2,)) -> list[float]:
     """The range -value to value of one number, or the numbers of a sequence."""
-    if isinstance(value, numbers.Number):
+    if isinstance(value, numbers.Real):
         if value < 0:
             raise ValueError(f"If {name} is a single number, it must be positive.")
         return [-float(value), float(value)]
@@ -105,6 +106,6 @@ def check_fill(fill):
     """`fill`, 0 for None; TypeError unless it is a number or a sequence."""
     if fill is None:
         return 0
-    if not isinstance(fill, (Sequence, numbers.Number)):
+    if not isinstance(fill, (Sequence, numbers.Real)):
         raise TypeError("Fill should be either a sequence or a number.")
     return fill

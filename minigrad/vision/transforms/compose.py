@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from minigrad import rand, randperm
+from minigrad import randperm
 
-from .base import Transform, batched, chance
+from .base import Transform, batched, chance, uniform
 
 
 class Compose(Transform):
@@ -153,7 +153,7 @@ class RandomChoice(_Several):
     def forward(self, *args):
         """The image after one of the transforms."""
         ends = np.cumsum([1] * len(self.transforms) if self.p is None else self.p)
-        return self.transforms[int(np.searchsorted(ends, float(rand(())) * ends[-1], side="right"))](*args)
+        return self.transforms[int(np.searchsorted(ends, uniform(0, ends[-1]), side="right"))](*args)
 
     def __repr__(self) -> str:
         return f"{super().__repr__()}(p={self.p})"

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 from PIL import Image
 
-from minigrad import Tensor, as_tensor, float32, from_numpy, get_default_dtype
+from minigrad import Tensor, float32, from_numpy, get_default_dtype
 from minigrad.autograd.dtypes import as_dtype
 
 from .images import get_dimensions, is_picture
@@ -153,8 +153,12 @@ def normalize(tensor, mean, std, inplace=False):
         raise ValueError(
             f"Expected tensor to be a tensor image of size (..., C, H, W). Got tensor.size() = {tensor.size()}"
         )
-    mean, std = (as_tensor(values, dtype=tensor.dtype) for values in (mean, std))
-    if not std.numpy().all():
+    mean, std = (np.asarray(values, tensor.dtype) for values in (mean, std))
+    if not std.all():
         raise ValueError(f"std evaluated to zero after conversion to {tensor.dtype}, leading to division by zero.")
-    mean, std = (values.view(-1, 1, 1) if values.ndim == 1 else values for values in (mean, std))
-    return (tensor if inplace else tensor.clone()).sub_(mean).div_(std)
+    mean, std = (values.reshape(-1, 1, 1) if values.ndim == 1 else values for values in (mean, std))
+    if inplace or tensor.requires_grad or any(values.size not in (1, tensor.shape[-3]) for values in (mean, std)):
+        return (tensor if inplace else tensor.clone()).sub_(from_numpy(mean)).div_(from_numpy(std))
+    result = tensor.numpy() - mean  # the same, for the many images that need no graph
+    result /= std
+    return from_numpy(result)

@@ -2,6 +2,7 @@
 
 import numbers
 from collections.abc import Sequence
+from typing import Any
 
 from minigrad import Tensor, randn, tensor
 
@@ -26,7 +27,7 @@ class GaussianBlur(Transform):
     GaussianBlur(kernel_size=(3, 3), sigma=(0.1, 2.0))
     """
 
-    def __init__(self, kernel_size: int | Sequence[int], sigma: float | Sequence[float] = (0.1, 2.0)):
+    def __init__(self, kernel_size: int | Sequence[int], sigma: Any = (0.1, 2.0)):
         super().__init__()
         self.kernel_size = two_sizes(kernel_size, "Kernel size should be a tuple/list of two integers")
         if any(size <= 0 or size % 2 == 0 for size in self.kernel_size):
@@ -121,7 +122,8 @@ class RandomErasing(Transform):
                     "If value is a sequence, it should have either a single value or "
                     f"{img.shape[-3]} (number of input channels)"
                 )
-        return erase(img, *self.get_params(img, self.scale, self.ratio, value), self.inplace)
+        top, left, height, width, paint = self.get_params(img, self.scale, self.ratio, value)
+        return erase(img, top, left, height, width, paint, self.inplace)
 
     def __repr__(self) -> str:
         return (
