@@ -1,6 +1,6 @@
 """Transfer learning: a network that knows the digits 0 to 4 learns 5 to 9 from a few images of each.
 
-    python examples/transfer.py                # 5 images of each new digit
+    python examples/transfer.py                # 2 images of each new digit
     python examples/transfer.py --shots 20
 
 A small ResNet is trained on all images of 0 to 4, in all four orientations: it has to tell which digit it is and how it
@@ -24,7 +24,7 @@ from minigrad.utils.data import DataLoader, TensorDataset
 from minigrad.vision import datasets, transforms
 from minigrad.vision.models import ResNetCIFAR
 
-EPOCHS = 30  # over the few images; half of them with frozen layers where all are trained in the end
+EPOCHS = 40  # over the few images; half of them with frozen layers where all are trained in the end
 
 
 def load(train, classes):
@@ -125,7 +125,7 @@ def plot(curves, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shots", type=int, default=5, help="images of each new digit (default: 5)")
+    parser.add_argument("--shots", type=int, default=2, help="images of each new digit (default: 2)")
     parser.add_argument("--repeats", type=int, default=5, help="how often, with other images each (default: 5)")
     parser.add_argument("--seed", type=int, default=0, help="start of all random numbers")
     parser.add_argument("--out", type=Path, default=Path("runs/transfer"), help="output folder")
