@@ -24,7 +24,7 @@ from minigrad.utils.data import DataLoader, TensorDataset
 from minigrad.vision import datasets, transforms
 from minigrad.vision.models import ResNetCIFAR
 
-EPOCHS = 40  # over the few images; half of them with frozen layers where all are trained in the end
+EPOCHS = 40  # over the few images; a quarter of them with frozen layers where all are trained in the end
 
 
 def load(train, classes):
@@ -100,9 +100,9 @@ def head(state, data, history, test_loader):
 def finetune(state, data, history, test_loader):
     """The head on frozen layers, then all layers."""
     model = pretrained(state)
-    train(model, data, EPOCHS // 2, 0.05, history, test_loader)
+    train(model, data, EPOCHS // 4, 0.05, history, test_loader)
     model.requires_grad_(True)
-    train(model, data, EPOCHS - EPOCHS // 2, 0.05, history, test_loader)
+    train(model, data, EPOCHS - EPOCHS // 4, 0.05, history, test_loader)
 
 
 WAYS = {"from scratch": scratch, "new head, rest frozen": head, "new head, then all layers": finetune}
@@ -126,7 +126,7 @@ def plot(curves, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shots", type=int, default=2, help="images of each new digit (default: 2)")
-    parser.add_argument("--repeats", type=int, default=5, help="how often, with other images each (default: 5)")
+    parser.add_argument("--repeats", type=int, default=10, help="how often, with other images each (default: 10)")
     parser.add_argument("--seed", type=int, default=0, help="start of all random numbers")
     parser.add_argument("--out", type=Path, default=Path("runs/transfer"), help="output folder")
     args = parser.parse_args()
