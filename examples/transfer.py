@@ -7,8 +7,8 @@ A small ResNet is trained on all images of 0 to 4, in all four orientations: it 
 is turned, so that it learns about shapes and not only about five digits (Gidaris et al. 2018, "Unsupervised
 representation learning by predicting image rotations"). Then three networks learn the new digits from the same few
 images: one from scratch; one with the pretrained layers frozen and a new head; one that starts like that and then
-trains all layers. Everything is repeated with other few images. Prints a table of the accuracies on the test images of
-the new digits, and draws runs/transfer/accuracy.png. The images are the scanned digits that come with scikit-learn.
+trains all layers. Everything is repeated with other weights and images. Prints a table of the accuracies on the test
+images of the new digits, and draws runs/transfer/accuracy.png. The images are the scanned digits of scikit-learn.
 """
 
 import argparse
@@ -126,7 +126,9 @@ def plot(curves, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shots", type=int, default=2, help="images of each new digit (default: 2)")
-    parser.add_argument("--repeats", type=int, default=10, help="how often, with other images each (default: 10)")
+    parser.add_argument(
+        "--repeats", type=int, default=6, help="how often, with other weights and images each (default: 6)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="start of all random numbers")
     parser.add_argument("--out", type=Path, default=Path("runs/transfer"), help="output folder")
     args = parser.parse_args()
@@ -134,19 +136,19 @@ def main():
     minigrad.manual_seed(args.seed)
 
     old, new = range(5), range(5, 10)
-    source, model, history = turned(load(True, old)), network(classes=20), minigrad.History()
-    train(model, source, 5, 0.1, history, DataLoader(turned(load(False, old)), 500))
-    found = history["test_accuracy"][-1]
-    print(f"pretrained on {len(source):,} images of 0 to 4, turned: test accuracy {found:.1%}", flush=True)
-
+    source, source_loader = turned(load(True, old)), DataLoader(turned(load(False, old)), 500)
     images, test_loader = load(True, new), DataLoader(load(False, new), 500)
-    curves = {way: [] for way in WAYS}
-    for _ in minigrad.History().track(range(args.repeats), "repetitions"):
+    before, curves = [], {way: [] for way in WAYS}
+    for _ in minigrad.History().track(range(args.repeats), "repetitions", unit="time"):
+        model, history = network(classes=20), minigrad.History()
+        train(model, source, 4, 0.1, history, source_loader)
+        before.append(history["test_accuracy"][-1])
         data = few(images, args.shots)
         for way, learn in WAYS.items():
             history = minigrad.History()
             learn(model.state_dict(), data, history, test_loader)
             curves[way].append(history["test_accuracy"])
+    print(f"pretrained on {len(source):,} images of 0 to 4, turned: test accuracy {np.mean(before):.1%}")
     print(f"{args.shots} images of each of 5 to 9, {args.repeats} times:      accuracy   lowest  highest")
     for way, curve in curves.items():
         last = np.array(curve)[:, -1]
