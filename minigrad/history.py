@@ -9,7 +9,7 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +43,7 @@ class History(Mapping):
     {'loss': [3.0], 'test_accuracy': [0.9]}
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.step = 0  # steps recorded
         self._ends: list[int] = []  # the last step of every epoch
         self._steps: dict[str, tuple[list[int], list[float]]] = {}  # name -> (numbers of steps from 1, values)
@@ -96,7 +96,7 @@ class History(Mapping):
         """
         batches = iter(loader)
         first = loader.state_dict()["position"] if isinstance(loader, DataLoader) else 0
-        total = len(loader) if hasattr(loader, "__len__") else None
+        total = len(loader) if isinstance(loader, Sized) else None
         settings = {"desc": desc, "unit": unit, "total": total, "initial": first, "disable": disable}
         seen, start = 0, time.perf_counter()
         with tqdm(batches, mininterval=0.5, **settings) as bar:
@@ -204,7 +204,7 @@ class History(Mapping):
         else:
             raise ValueError(f"{path}: a history is written as {', '.join(PICTURES)}, .csv or .json")
 
-    def _table(self):
+    def _table(self) -> Iterator[list]:
         """Rows of the table: a heading, then the steps; epochs without steps of their own have rows at the end."""
         names = list(self)
         cells: dict[tuple[int, int], dict[str, float]] = {}  # (epoch, step) -> values
@@ -255,7 +255,7 @@ class History(Mapping):
             axis.legend()
         return figure
 
-    def _draw(self, axis, name, colour):
+    def _draw(self, axis, name: str, colour: str) -> None:
         """The curve of `name`."""
         if name in self._epochs:
             epochs, values = self._epochs[name]

@@ -1,9 +1,9 @@
 """A training run that goes on from its checkpoint: `resumable_training.py FOLDER STEPS WORKERS [KILLED]`.
 
-For the tests. It saves after every step and prints the step's number; with KILLED it kills itself (SIGKILL) in that step, half-way.
-WORKERS is how many threads make the batches; "spawn" is one process. Every source of randomness takes part: minigrad's
-default generator (dropout), one of the loader's own (order of the data), the streams of the batches (noise), NumPy's
-global and own generators, and Python's.
+For the tests. It saves after every step and prints the step's number; with KILLED it kills itself (SIGKILL) in that
+step, half-way. WORKERS is how many threads make the batches; "spawn" is one process. Every source of randomness takes
+part: minigrad's default generator (dropout), one of the loader's own (order of the data), the streams of the batches
+(noise), NumPy's global and own generators, and Python's.
 """
 
 import os

@@ -51,6 +51,8 @@ def counterpart(name):
     member = getattr(above, last, None)
     if isinstance(member, (types.ModuleType, types.SimpleNamespace)):
         return member
+    if not isinstance(above, types.ModuleType):
+        return None
     try:
         return importlib.import_module(f"{above.__name__}.{last}")
     except ModuleNotFoundError as error:

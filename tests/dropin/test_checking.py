@@ -65,3 +65,9 @@ def test_a_file_that_cannot_be_read_is_a_clear_error(tmp_path, content):
         (tmp_path / "a.py").write_bytes(content)
     with pytest.raises(ValueError, match=r"a\.py"):
         check(tmp_path / "a.py")
+
+
+def test_what_a_namespace_has_is_known(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text("import torch\ntorch.backends.mps.is_available()\ntorch.backends.mps.is_there()\n")
+    assert [use.name for use in check(path)] == ["torch.backends.mps.is_there"]

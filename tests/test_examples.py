@@ -1,0 +1,35 @@
+"""The examples run, on little: transfer learning makes its table and its picture, LeNet-5 goes on where it stopped."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def example(name, *arguments):
+    command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_transfer_learning_makes_its_table_and_picture(tmp_path):
+    done = example("transfer.py", "--repeats", 1, "--out", tmp_path)
+    assert "it/s" not in done.stderr and "samples/s" not in done.stderr  # no bar where there is no terminal
+    rows = re.findall(
+        r"^(from scratch|new head, [a-z ]+?) +([\d.]+)% +([\d.]+)% +([\d.]+)%$", done.stdout, re.MULTILINE
+    )
+    assert [way for way, *_ in rows] == ["from scratch", "new head, rest frozen", "new head, then all layers"]
+    scratch, head, everything = (float(mean) for _, mean, *_ in rows)
+    assert min(scratch, head, everything) > 40  # chance is 20
+    assert (tmp_path / "accuracy.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_lenet_goes_on_from_its_checkpoint(tmp_path):
+    first = example("lenet.py", "--epochs", 1, "--out", tmp_path).stdout
+    assert "epoch 1" in first and "epoch 2" not in first
+    resumed = example("lenet.py", "--epochs", 2, "--resume", "--out", tmp_path).stdout
+    assert "epoch 1" not in resumed and "epoch 2" in resumed and (tmp_path / "loss.png").exists()
