@@ -11,6 +11,7 @@ tensor([2., 4., 6.])
 
 import importlib
 from math import e, inf, nan, pi
+from types import SimpleNamespace
 
 from . import autograd, kernels
 from .autograd import (
@@ -57,6 +58,7 @@ from .autograd.dtypes import (
     int64,
     long,
     short,
+    strided,
     uint8,
 )
 from .kernels import winograd
@@ -81,9 +83,12 @@ from .settings import (  # noqa: E402
 )
 
 newaxis = None
+version = SimpleNamespace(__version__="0.1.0", cuda=None, hip=None)
+xpu = mps = backends.mps
 
-__version__ = "0.1.0"
-_LAZY = ("distributions", "func", "profiler", "testing", "vision", "viz")  # the upper floors, imported when first used
+__version__ = version.__version__
+# the upper floors are imported when first used
+_LAZY = ("distributions", "func", "jit", "profiler", "special", "testing", "vision", "viz")
 _LAZY_NAMES = {  # so are these names
     "History": "history",
     "profile": "profiler",

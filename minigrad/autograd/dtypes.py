@@ -8,6 +8,8 @@ of a higher category than every tensor with dimensions
 
 import numpy as np
 
+from .printing import options
+
 float32 = float = np.dtype("float32")
 float64 = double = np.dtype("float64")
 int64 = long = np.dtype("int64")
@@ -30,6 +32,14 @@ class Absent:
         return self.name
 
 
+class Layout:
+    """How elements are kept; minigrad's tensors are `strided`."""
+
+    def __repr__(self):
+        return f"{options.package}.strided"
+
+
+strided = Layout()
 float16 = half = np.dtype("float16")
 bfloat16 = Absent("bfloat16")
 complex64 = cfloat = np.dtype("complex64")

@@ -375,6 +375,9 @@ class Tensor:
     def __array__(self, dtype=None, copy=None):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
+    def __array_wrap__(self, array, context=None, return_scalar=False):
+        return Tensor._wrap(dtypes.native(np.asarray(array)))  # what NumPy's functions make of tensors is a tensor
+
     def item(self):
         """The only element as a Python number."""
         if self._array.size != 1:

@@ -8,9 +8,9 @@ import types
 MODULES = {
     "torch": "minigrad",
     "torchvision": "minigrad.vision",
+    "torch.autograd.profiler": "minigrad.profiler",
     "torch.autograd.variable": "minigrad.autograd",
     "torch.autograd.grad_mode": "minigrad.autograd",
-    "torch.nn.modules": "minigrad.nn",
     "torch.optim.optimizer": "minigrad.optim",
     "torch.utils.data.dataset": "minigrad.utils.data",
     "torch.utils.data.dataloader": "minigrad.utils.data",
@@ -20,7 +20,7 @@ MODULES = {
     "torch.distributions.kl": "minigrad.distributions",
     "torch._functorch.apis": "minigrad.func",
     "torch.nn.utils.clip_grad": "minigrad.nn.utils",
-    "torch.special": "minigrad",
+    "torch.multiprocessing": "multiprocessing",
     "torch.serialization": "minigrad",
     "torch.random": "minigrad",
     "torch.functional": "minigrad",
@@ -37,8 +37,8 @@ def counterpart(name):
 
     >>> counterpart("torch.nn.functional").__name__
     'minigrad.nn.functional'
-    >>> counterpart("torch.nn.modules.conv").__name__
-    'minigrad.nn'
+    >>> counterpart("torch.optim.adam").__name__
+    'minigrad.optim'
     >>> counterpart("torch.fx") is None
     True
     """

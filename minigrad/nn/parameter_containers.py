@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from operator import index as as_index
 
 from minigrad.autograd import Tensor
+from minigrad.autograd.printing import options
 
 from .containers import _Keyed
 from .module import Module
@@ -67,7 +68,7 @@ class ParameterList(Module):
         return self
 
     def extra_repr(self):
-        return "\n".join(f"  ({n}): {_described(value, f'minigrad.{_dtype(value)}')}" for n, value in enumerate(self))
+        return "\n".join(f"  ({n}): {_described(value, f'{options.package}.{_dtype(value)}')}" for n, value in enumerate(self))
 
     def __call__(self, *args, **kwargs):
         raise RuntimeError("ParameterList should not be called.")

@@ -72,6 +72,7 @@ from . import (  # noqa: F401
     strided,
     unfolding,
     views,
+    windows,
 )
 from .random import Generator, default_generator
 from .registry import functions

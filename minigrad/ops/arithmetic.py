@@ -346,24 +346,32 @@ def _scaled(input, other, alpha):
 
 
 @both(inplace=True)
-def add(input, other, *, alpha=1):
+def add(input, other, *old, alpha=1):
     """`input + alpha · other`, element by element with broadcasting (`torch.add`).
+
+    The order of PyTorch's first years, `add(input, alpha, other)`, is understood too.
 
     >>> import minigrad
     >>> minigrad.add(minigrad.tensor([1, 2]), 0.5)
     tensor([1.5000, 2.5000])
     """
+    if old:
+        alpha, (other,) = other, old
     return Add.apply(input, other if alpha == 1 and alpha is not True else _scaled(input, other, alpha))
 
 
 @both("subtract", inplace=True)
-def sub(input, other, *, alpha=1):
+def sub(input, other, *old, alpha=1):
     """`input - alpha · other`, element by element with broadcasting (`torch.sub`).
+
+    The order of PyTorch's first years, `sub(input, alpha, other)`, is understood too.
 
     >>> import minigrad
     >>> minigrad.tensor([3.0, 2.0]) - 1
     tensor([2., 1.])
     """
+    if old:
+        alpha, (other,) = other, old
     return Sub.apply(input, other if alpha == 1 and alpha is not True else _scaled(input, other, alpha))
 
 
@@ -427,24 +435,28 @@ def lerp(input, end, weight):
 
 
 @both(inplace=True)
-def addcmul(input, tensor1, tensor2, *, value=1):
-    """`input + value · tensor1 · tensor2` (`torch.addcmul`).
+def addcmul(input, tensor1, tensor2, *old, value=1):
+    """`input + value · tensor1 · tensor2` (`torch.addcmul`), also in the old order `(input, value, tensor1, tensor2)`.
 
     >>> import minigrad
     >>> minigrad.addcmul(minigrad.ones(2), minigrad.tensor([1.0, 2.0]), minigrad.tensor([3.0, 4.0]), value=0.5)
     tensor([2.5000, 5.0000])
     """
+    if old:
+        value, tensor1, (tensor2,) = tensor1, tensor2, old
     return AddCMul.apply(input, tensor1, tensor2, value)
 
 
 @both(inplace=True)
-def addcdiv(input, tensor1, tensor2, *, value=1):
-    """`input + value · tensor1 / tensor2` (`torch.addcdiv`).
+def addcdiv(input, tensor1, tensor2, *old, value=1):
+    """`input + value · tensor1 / tensor2` (`torch.addcdiv`), also in the old order `(input, value, tensor1, tensor2)`.
 
     >>> import minigrad
     >>> minigrad.addcdiv(minigrad.ones(2), minigrad.tensor([1.0, 2.0]), minigrad.tensor([2.0, 4.0]), value=2)
     tensor([2., 2.])
     """
+    if old:
+        value, tensor1, (tensor2,) = tensor1, tensor2, old
     return AddCDiv.apply(input, tensor1, tensor2, value)
 
 

@@ -6,9 +6,10 @@ These are methods of PyTorch's early days that programs still call; nothing here
 import numpy as np
 
 from minigrad.autograd import HookHandle, Size, Tensor
+from minigrad.autograd.dtypes import strided
 
 from .creation import shape_of, tensor
-from .registry import method
+from .registry import both, method
 
 
 def _never(name, what):
@@ -22,6 +23,21 @@ _never("is_sparse", "only the elements other than 0 are kept")
 _never("is_quantized", "the elements are quantized")
 Tensor.is_cpu = property(lambda self: True, doc="Whether the memory is the CPU's: always (`torch.Tensor.is_cpu`).")
 Tensor.name = property(lambda self: None, doc="The name that the tensor was given: never one (`torch.Tensor.name`).")
+
+
+Tensor.layout = property(lambda self: strided, doc="How elements are kept: `minigrad.strided` (`torch.Tensor.layout`).")
+Tensor.real = property(lambda self: self, doc="The real part, the tensor itself (`torch.Tensor.real`).")
+
+
+@both()
+def conj(input):
+    """The complex conjugate: of real numbers the tensor itself (`torch.conj`).
+
+    >>> import minigrad
+    >>> minigrad.conj(minigrad.ones(1))
+    tensor([1.])
+    """
+    return input
 
 
 @method()

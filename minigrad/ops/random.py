@@ -193,6 +193,25 @@ def set_rng_state(new_state):
     default_generator.set_state(new_state)
 
 
+@function
+@contextlib.contextmanager
+def fork_rng(devices=None, enabled=True):
+    """A context after which the default generator is where it was before it (`torch.random.fork_rng`).
+
+    >>> import minigrad
+    >>> with fork_rng():
+    ...     a = minigrad.rand(2)
+    >>> bool((a == minigrad.rand(2)).all())
+    True
+    """
+    state = default_generator.get_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            default_generator.set_state(state)
+
+
 def stream_of(generator):
     """NumPy's generator behind `generator`, or behind the default one."""
     return (default_generator if generator is None else generator).stream

@@ -142,6 +142,21 @@ def vander(x, N=None, *, increasing=False):
 
 
 @function
+def unravel_index(indices, shape):
+    """A tuple of the places along each dimension of numbers of elements in row-major order (`torch.unravel_index`).
+
+    >>> unravel_index(arange(4, 5), (2, 3))
+    (tensor([1]), tensor([1]))
+    """
+    shape = (shape,) if isinstance(shape, builtins.int) else tuple(shape)
+    try:
+        places = np.unravel_index(indices._array, shape)
+    except ValueError:
+        raise ValueError(f"unravel_index(): indices must fit in the shape\nhint: the shape is {shape}") from None
+    return tuple([Tensor._wrap(np.asarray(place)) for place in places])
+
+
+@function
 def combinations(input, r=2, with_replacement=False):
     """The choices of `r` elements of a vector as rows, in itertools' order (`torch.combinations`).
 

@@ -66,4 +66,7 @@ assert one_hot.sum() == 150 and one_hot.size() == torch.Size([150, 3]) and one_h
 a = torch.range(1, 3)
 for p in net.parameters():
     p.data.add_(-0.0 * p.grad.data)
-print("OUTCOME", {"first": losses[0], "last": losses[-1], "accuracy": float(correct) / 150, "exact": {"range": a.sum().item()}})
+print(
+    "OUTCOME",
+    {"first": losses[0], "last": losses[-1], "accuracy": float(correct) / 150, "exact": {"range": a.sum().item()}},
+)
