@@ -16,6 +16,7 @@ from ..precision import chosen
 from .channelwise import HEIGHTS, channelwise_plan, channelwise_product, channelwise_weight_product
 from .indirection import fold, fold_images, forward_table, output_size, spread_table, strips, transposed_table
 from .layout import channels_first, channels_last, dense
+from .matmul import matmul
 from .product import indirect_plan, indirect_product, outer_plan, outer_product
 from .tile import COSTS
 from .vector import VECTOR_BYTES
@@ -155,7 +156,7 @@ def _indirect(itemsize, n, table, out, pixels_in, pixels_out, groups, channels, 
 
 
 @lru_cache(512)
-def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, padding, dilation, groups, slack):
+def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, padding, dilation, groups):
     """(table of a tap's pixels after another's, plan); both None where there is nothing to sum."""
     n, c, *size = x_shape
     k, channels, *kernel = weight_shape
@@ -171,7 +172,7 @@ def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, pad
     runs = prod(kernel) * channels // run
     plan = outer_plan(
         itemsize, groups, n // together, together * pixels_out, k // groups, runs, run, channels, k, k // groups,
-        together * pixels_in * c, c, channels, slack=slack,
+        together * pixels_in * c, c, channels,
     )  # fmt: skip
     return np.ascontiguousarray(table.reshape(-1, runs).T).reshape(-1), plan
 
@@ -234,6 +235,12 @@ def _depthwise_geometry(itemsize, x_shape, y_shape, kernel, stride, padding, dil
     return shape, *found, plan
 
 
+def _is_product(x_shape, weight_shape, padding, groups):
+    """Whether the kernel covers the whole image, so that the convolution is a product of two matrices."""
+    covered = groups == 1 and weight_shape[2:] == x_shape[2:] and not any(map(any, padding))
+    return covered and 0 not in x_shape and 0 not in weight_shape
+
+
 def _roomy(x, weight_shape, padding, dilation):
     """(x, padding) with the zeros along the last axis written out, where x has so few channels that this pays.
 
@@ -250,10 +257,18 @@ def _roomy(x, weight_shape, padding, dilation):
     return wide, (*padding[:-1], (0, 0))
 
 
+@jit
+def _zero_times(x):
+    """0, or NaN if a number of x is not finite."""
+    total = x.dtype.type(0)
+    for i in range(len(x)):
+        total += x[i] * x.dtype.type(0)
+    return total
+
+
 def _finite(x):
-    """Whether all of x are finite numbers whose sum is one."""
-    with np.errstate(all="ignore"):
-        return isfinite(np.add.reduce(x, axis=None))
+    """Whether all of x, dense in some order of its axes, are finite numbers."""
+    return isfinite(_zero_times(x.ravel("K")))
 
 
 def _spreads(plan, x, y):
@@ -319,6 +334,11 @@ def conv_forward(x, weight, bias, stride, padding, dilation, groups):
     >>> conv_forward(np.array([[[1.0, 2.0, 4.0]]]), np.array([[[1.0, -1.0]]]), None, (1,), ((0, 0),), (1,), 1)
     array([[[-1., -2.]]])
     """
+    if _is_product(x.shape, weight.shape, padding, groups):
+        y = matmul(dense(x).reshape(len(x), -1), dense(weight).reshape(len(weight), -1).T)
+        if bias is not None:
+            y += bias
+        return y.reshape(*y.shape, *[1] * (x.ndim - 2))
     depthwise = _is_depthwise(weight.shape, groups)
     if depthwise:
         output = output_size(x.shape[2:], weight.shape[2:], stride, padding, dilation)
@@ -354,6 +374,9 @@ def conv_input_grad(dy, weight, input_shape, stride, padding, dilation, groups):
     >>> conv_input_grad(np.array([[[1.0, 10.0]]]), np.array([[[1.0, -1.0]]]), (1, 1, 3), (1,), ((0, 0),), (1,), 1)
     array([[[  1.,   9., -10.]]])
     """
+    if _is_product(tuple(input_shape), weight.shape, padding, groups):
+        dx = matmul(dy.reshape(dy.shape[:2]), dense(weight).reshape(len(weight), -1))
+        return channels_first(channels_last(dx.reshape(input_shape)))
     depthwise = _is_depthwise(weight.shape, groups)
     if depthwise:
         shape, table, out, plan = _depthwise_geometry(
@@ -386,16 +409,17 @@ def conv_weight_grad(dy, x, weight_shape, stride, padding, dilation, groups):
     >>> conv_weight_grad(np.array([[[1.0, 10.0]]]), np.array([[[1.0, 2.0, 4.0]]]), (1, 1, 2), (1,), ((0, 0),), (1,), 1)
     array([[[21., 42.]]])
     """
+    if _is_product(x.shape, tuple(weight_shape), padding, groups):
+        return matmul(dy.reshape(dy.shape[:2]).T, dense(x).reshape(len(x), -1)).reshape(weight_shape)
     depthwise = _is_depthwise(tuple(weight_shape), groups)
     if depthwise:
         _, table, _, plan = _depthwise_geometry(
             x.itemsize, x.shape, dy.shape, tuple(weight_shape[2:]), stride, padding, dilation, "dw"
         )
     else:
-        given = x
         x, padding = _roomy(x, weight_shape, padding, dilation)
         table, plan = _weight_grad_geometry(
-            x.itemsize, dy.shape, x.shape, tuple(weight_shape), stride, padding, dilation, groups, x is not given
+            x.itemsize, dy.shape, x.shape, tuple(weight_shape), stride, padding, dilation, groups
         )
     if plan is None:
         return np.zeros(weight_shape, x.dtype)
