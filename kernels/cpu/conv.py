@@ -17,6 +17,7 @@ from .channelwise import HEIGHTS, channelwise_plan, channelwise_product, channel
 from .indirection import fold, fold_images, forward_table, output_size, spread_table, strips, transposed_table
 from .layout import channels_first, channels_last, dense
 from .matmul import matmul
+from .overlap import add_runs
 from .product import indirect_plan, indirect_product, outer_plan, outer_product
 from .tile import COSTS
 from .vector import VECTOR_BYTES
@@ -24,6 +25,8 @@ from .winograd import pays, winograd_plan, winograd_product
 
 __all__ = ["channel_sum", "conv_forward", "conv_input_grad", "conv_weight_grad"]
 
+_ADDED = 12  # multiply-adds of vectors that it takes to add one to a run
+_RUN_BYTES = 1 << 23  # bytes of runs that stay in the caches
 _FEW = 4  # channels up to which zeros are written out
 _ROWS = 64  # rows below which several images are treated as one
 
@@ -156,6 +159,34 @@ def _indirect(itemsize, n, table, out, pixels_in, pixels_out, groups, channels, 
 
 
 @lru_cache(512)
+def _overlapping_geometry(itemsize, dy_shape, weight_shape, input_shape, stride, padding, dilation, groups):
+    """(shape of the runs, table, out, plan) of an input gradient as overlapping runs, None if that is slower.
+
+    Each pixel of dy gives what a line of the kernel makes of it, a run of pixels of dx; `add_runs` adds the runs. With
+    few channels a run fills vectors that a pixel does not.
+    """
+    n, _, *size = input_shape
+    k, c, *kernel = weight_shape
+    output = dy_shape[2:]
+    if groups > 1 or set(stride) != {1} or dilation[-1] > 1 or 0 in (*input_shape, *dy_shape, *weight_shape):
+        return None
+    lanes, last, depth = VECTOR_BYTES // itemsize, kernel[-1], k * prod(kernel[:-1])
+    shape = n, *size[:-1], output[-1], last * c
+    spreads = [(spread, last + spread - 1, k) for spread in range(1, 9) if size[-1] % spread == 0]
+    spread, window, _ = _fewest(itemsize, spreads, c)
+    vectors = -(-last * c // lanes)
+    columns = window * -(-spread * c // lanes) / spread  # vectors, for a pixel of dx
+    if output[-1] * vectors * (depth + _ADDED) > size[-1] * columns * depth or prod(shape) * itemsize > _RUN_BYTES:
+        return None
+    table, out = transposed_table(
+        (*size[:-1], output[-1]), output, (*kernel[:-1], 1), stride, (*padding[:-1], (0, 0)), dilation
+    )
+    taps = prod(kernel)
+    weights = last, last, 1, 0, 0, 1, 0, k * c * taps, taps, 1, c * taps
+    return shape, *_indirect(itemsize, n, table, out, prod(output), prod(shape[1:-1]), 1, k, c, 1, weights)
+
+
+@lru_cache(512)
 def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, padding, dilation, groups):
     """(table of a tap's pixels after another's, plan); both None where there is nothing to sum."""
     n, c, *size = x_shape
@@ -236,7 +267,7 @@ def _depthwise_geometry(itemsize, x_shape, y_shape, kernel, stride, padding, dil
 
 
 def _is_product(x_shape, weight_shape, padding, groups):
-    """Whether the kernel covers the whole image, so that the convolution is a product of two matrices."""
+    """Whether the kernel covers the whole image, so that the gradients are products of two matrices."""
     covered = groups == 1 and weight_shape[2:] == x_shape[2:] and not any(map(any, padding))
     return covered and 0 not in x_shape and 0 not in weight_shape
 
@@ -334,11 +365,6 @@ def conv_forward(x, weight, bias, stride, padding, dilation, groups):
     >>> conv_forward(np.array([[[1.0, 2.0, 4.0]]]), np.array([[[1.0, -1.0]]]), None, (1,), ((0, 0),), (1,), 1)
     array([[[-1., -2.]]])
     """
-    if _is_product(x.shape, weight.shape, padding, groups):
-        y = matmul(dense(x).reshape(len(x), -1), dense(weight).reshape(len(weight), -1).T)
-        if bias is not None:
-            y += bias
-        return y.reshape(*y.shape, *[1] * (x.ndim - 2))
     depthwise = _is_depthwise(weight.shape, groups)
     if depthwise:
         output = output_size(x.shape[2:], weight.shape[2:], stride, padding, dilation)
@@ -392,7 +418,17 @@ def conv_input_grad(dy, weight, input_shape, stride, padding, dilation, groups):
         return _channels_last_copy(_grad_tap_by_tap(dy, weight, input_shape, stride, padding, dilation, groups))
     dx = empty(shape, dy.dtype)
     none = _NONE[dy.itemsize]
-    if depthwise or not _winograd(dy, weight, none, dx, True, stride, padding, dilation, groups):
+    runs = _overlapping_geometry(
+        dy.itemsize, dy.shape, weight.shape, tuple(input_shape), stride, padding, dilation, groups
+    )
+    if runs is not None:
+        shape, table, out, plan = runs
+        made = empty(shape, dy.dtype)
+        indirect_product(
+            channels_last(dy).reshape(-1), table, out, dense(weight).reshape(-1), none, made.reshape(-1), plan
+        )
+        add_runs(made, dx, padding[-1][0])
+    elif depthwise or not _winograd(dy, weight, none, dx, True, stride, padding, dilation, groups):
         product = channelwise_product if depthwise else indirect_product
         product(channels_last(dy).reshape(-1), table, out, dense(weight).reshape(-1), none, dx.reshape(-1), plan)
         if not depthwise and _spreads(plan, dy, dx):
