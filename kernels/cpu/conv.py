@@ -16,6 +16,8 @@ from ..precision import chosen
 from .channelwise import HEIGHTS, channelwise_plan, channelwise_product, channelwise_weight_product
 from .indirection import fold, fold_images, forward_table, output_size, spread_table, strips, transposed_table
 from .layout import channels_first, channels_last, dense
+from .matmul import matmul
+from .overlap import add_runs
 from .product import indirect_plan, indirect_product, outer_plan, outer_product
 from .tile import COSTS
 from .vector import VECTOR_BYTES
@@ -23,6 +25,8 @@ from .winograd import pays, winograd_plan, winograd_product
 
 __all__ = ["channel_sum", "conv_forward", "conv_input_grad", "conv_weight_grad"]
 
+_ADDED = 12  # multiply-adds of vectors that it takes to add one to a run
+_RUN_BYTES = 1 << 23  # bytes of runs that stay in the caches
 _FEW = 4  # channels up to which zeros are written out
 _ROWS = 64  # rows below which several images are treated as one
 
@@ -155,7 +159,35 @@ def _indirect(itemsize, n, table, out, pixels_in, pixels_out, groups, channels, 
 
 
 @lru_cache(512)
-def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, padding, dilation, groups, slack):
+def _overlapping_geometry(itemsize, dy_shape, weight_shape, input_shape, stride, padding, dilation, groups):
+    """(shape of the runs, table, out, plan) of an input gradient as overlapping runs, None if that is slower.
+
+    Each pixel of dy gives what a line of the kernel makes of it, a run of pixels of dx; `add_runs` adds the runs. With
+    few channels a run fills vectors that a pixel does not.
+    """
+    n, _, *size = input_shape
+    k, c, *kernel = weight_shape
+    output = dy_shape[2:]
+    if groups > 1 or set(stride) != {1} or dilation[-1] > 1 or 0 in (*input_shape, *dy_shape, *weight_shape):
+        return None
+    lanes, last, depth = VECTOR_BYTES // itemsize, kernel[-1], k * prod(kernel[:-1])
+    shape = n, *size[:-1], output[-1], last * c
+    spreads = [(spread, last + spread - 1, k) for spread in range(1, 9) if size[-1] % spread == 0]
+    spread, window, _ = _fewest(itemsize, spreads, c)
+    vectors = -(-last * c // lanes)
+    columns = window * -(-spread * c // lanes) / spread  # vectors, for a pixel of dx
+    if output[-1] * vectors * (depth + _ADDED) > size[-1] * columns * depth or prod(shape) * itemsize > _RUN_BYTES:
+        return None
+    table, out = transposed_table(
+        (*size[:-1], output[-1]), output, (*kernel[:-1], 1), stride, (*padding[:-1], (0, 0)), dilation
+    )
+    taps = prod(kernel)
+    weights = last, last, 1, 0, 0, 1, 0, k * c * taps, taps, 1, c * taps
+    return shape, *_indirect(itemsize, n, table, out, prod(output), prod(shape[1:-1]), 1, k, c, 1, weights)
+
+
+@lru_cache(512)
+def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, padding, dilation, groups):
     """(table of a tap's pixels after another's, plan); both None where there is nothing to sum."""
     n, c, *size = x_shape
     k, channels, *kernel = weight_shape
@@ -171,7 +203,7 @@ def _weight_grad_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, pad
     runs = prod(kernel) * channels // run
     plan = outer_plan(
         itemsize, groups, n // together, together * pixels_out, k // groups, runs, run, channels, k, k // groups,
-        together * pixels_in * c, c, channels, slack=slack,
+        together * pixels_in * c, c, channels,
     )  # fmt: skip
     return np.ascontiguousarray(table.reshape(-1, runs).T).reshape(-1), plan
 
@@ -234,6 +266,12 @@ def _depthwise_geometry(itemsize, x_shape, y_shape, kernel, stride, padding, dil
     return shape, *found, plan
 
 
+def _is_product(x_shape, weight_shape, padding, groups):
+    """Whether the kernel covers the whole image, so that the gradients are products of two matrices."""
+    covered = groups == 1 and weight_shape[2:] == x_shape[2:] and not any(map(any, padding))
+    return covered and 0 not in x_shape and 0 not in weight_shape
+
+
 def _roomy(x, weight_shape, padding, dilation):
     """(x, padding) with the zeros along the last axis written out, where x has so few channels that this pays.
 
@@ -250,10 +288,18 @@ def _roomy(x, weight_shape, padding, dilation):
     return wide, (*padding[:-1], (0, 0))
 
 
+@jit
+def _zero_times(x):
+    """0, or NaN if a number of x is not finite."""
+    total = x.dtype.type(0)
+    for i in range(len(x)):
+        total += x[i] * x.dtype.type(0)
+    return total
+
+
 def _finite(x):
-    """Whether all of x are finite numbers whose sum is one."""
-    with np.errstate(all="ignore"):
-        return isfinite(np.add.reduce(x, axis=None))
+    """Whether all of x, dense in some order of its axes, are finite numbers."""
+    return isfinite(_zero_times(x.ravel("K")))
 
 
 def _spreads(plan, x, y):
@@ -354,6 +400,9 @@ def conv_input_grad(dy, weight, input_shape, stride, padding, dilation, groups):
     >>> conv_input_grad(np.array([[[1.0, 10.0]]]), np.array([[[1.0, -1.0]]]), (1, 1, 3), (1,), ((0, 0),), (1,), 1)
     array([[[  1.,   9., -10.]]])
     """
+    if _is_product(tuple(input_shape), weight.shape, padding, groups):
+        dx = matmul(dy.reshape(dy.shape[:2]), dense(weight).reshape(len(weight), -1))
+        return channels_first(channels_last(dx.reshape(input_shape)))
     depthwise = _is_depthwise(weight.shape, groups)
     if depthwise:
         shape, table, out, plan = _depthwise_geometry(
@@ -369,7 +418,17 @@ def conv_input_grad(dy, weight, input_shape, stride, padding, dilation, groups):
         return _channels_last_copy(_grad_tap_by_tap(dy, weight, input_shape, stride, padding, dilation, groups))
     dx = empty(shape, dy.dtype)
     none = _NONE[dy.itemsize]
-    if depthwise or not _winograd(dy, weight, none, dx, True, stride, padding, dilation, groups):
+    runs = _overlapping_geometry(
+        dy.itemsize, dy.shape, weight.shape, tuple(input_shape), stride, padding, dilation, groups
+    )
+    if runs is not None:
+        shape, table, out, plan = runs
+        made = empty(shape, dy.dtype)
+        indirect_product(
+            channels_last(dy).reshape(-1), table, out, dense(weight).reshape(-1), none, made.reshape(-1), plan
+        )
+        add_runs(made, dx, padding[-1][0])
+    elif depthwise or not _winograd(dy, weight, none, dx, True, stride, padding, dilation, groups):
         product = channelwise_product if depthwise else indirect_product
         product(channels_last(dy).reshape(-1), table, out, dense(weight).reshape(-1), none, dx.reshape(-1), plan)
         if not depthwise and _spreads(plan, dy, dx):
@@ -386,16 +445,17 @@ def conv_weight_grad(dy, x, weight_shape, stride, padding, dilation, groups):
     >>> conv_weight_grad(np.array([[[1.0, 10.0]]]), np.array([[[1.0, 2.0, 4.0]]]), (1, 1, 2), (1,), ((0, 0),), (1,), 1)
     array([[[21., 42.]]])
     """
+    if _is_product(x.shape, tuple(weight_shape), padding, groups):
+        return matmul(dy.reshape(dy.shape[:2]).T, dense(x).reshape(len(x), -1)).reshape(weight_shape)
     depthwise = _is_depthwise(tuple(weight_shape), groups)
     if depthwise:
         _, table, _, plan = _depthwise_geometry(
             x.itemsize, x.shape, dy.shape, tuple(weight_shape[2:]), stride, padding, dilation, "dw"
         )
     else:
-        given = x
         x, padding = _roomy(x, weight_shape, padding, dilation)
         table, plan = _weight_grad_geometry(
-            x.itemsize, dy.shape, x.shape, tuple(weight_shape), stride, padding, dilation, groups, x is not given
+            x.itemsize, dy.shape, x.shape, tuple(weight_shape), stride, padding, dilation, groups
         )
     if plan is None:
         return np.zeros(weight_shape, x.dtype)

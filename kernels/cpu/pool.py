@@ -484,7 +484,7 @@ def _sum_tables(spatial, channels, windows, extents, gradient):
             np.stack([np.searchsorted(edge, np.arange(size), "right") for edge in (stop, start)])
             for (start, stop), size in zip(windows, spatial)
         ]
-    across = np.repeat(extents[2], channels)
+    across = np.repeat(extents[2], channels).astype(np.int32)  # narrow, so that vectors of them become real
     first, stop = windows[2]
     windows[2] = np.where(first < stop, windows[2], [[sizes[2]], [sizes[2] + 1]])
     if channels >= FEW_CHANNELS:

@@ -6,6 +6,7 @@ is one compiled call: packing, product and epilogue are inside. Sums run in an o
 results do not depend on the number of threads.
 """
 
+import itertools
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ _STEPS = 128  # pixels of a block of the outer product: its panel stays in the f
 _PIXEL_BYTES = (
     256  # of a pixel whose runs are read in place: further apart they drive each other out of the first cache
 )
+_LAID_OUT = 8  # multiply-adds of vectors that laying out one vector takes
 _SERIAL = 1 << 20  # multiply-adds below which a parallel region costs more than it saves
 _DEPTH = 256  # products that are summed up at once: longer sums round more
 _WEIGHT_BYTES = 1 << 18  # bytes of packed weights that a range of rows passes over: they stay in the second cache
@@ -229,7 +231,7 @@ class OuterPlan(NamedTuple):
     rows: int
     runs: int
     run: int
-    room: int  # of a run among the columns: whole vectors where they are read in place, else its length
+    room: int  # of a run among the columns: whole vectors if it is read in place, else its length
     channels: int  # of the result, whose columns are [runs * run // channels][channels]
     a_row: int
     a_group: int
@@ -267,6 +269,10 @@ def _block_sums(task, a, x, table, sums, plan):
     sums[sums_at + first * size : sums_at + last * size] = 0
     in_place = plan.room % lanes == 0 and plan.x_row * x.itemsize <= _PIXEL_BYTES
     zeros = np.zeros(plan.room, x.dtype)
+    # The last runs again, before zeros: read in vectors, they would be read beyond the end.
+    behind = x.size - plan.room
+    tail = np.zeros(2 * plan.room, x.dtype)
+    tail[max(0, -behind) : plan.room] = x[max(0, behind) :]
     block = -(-plan.pixels // plan.blocks)
     starts = np.empty((plan.runs + 1) * block, np.int64)  # of each pixel's runs, and of zeros
     a_starts = np.arange(block) * plan.a_row
@@ -292,11 +298,15 @@ def _block_sums(task, a, x, table, sums, plan):
             wanted = min(height, plan.rows - tile * height)
             gather_runs(left_cells, tile * left_tile, height, a, a_at + tile * height, a_starts, 0, count, wanted)
         zero = (zeros.ctypes.data - x.ctypes.data) // x.itemsize - x_at
+        last_start = behind - x_at if plan.room > plan.run else x.size
+        in_tail = (tail.ctypes.data - x.ctypes.data) // x.itemsize - behind
         for run in range(plan.runs):
             pixels = table[run * plan.pixels + start : run * plan.pixels + start + count]
             places_of_run = starts[run * block : run * block + count]
             for p in range(count):
-                places_of_run[p] = pixels[p] * plan.x_row if pixels[p] >= 0 else zero
+                place = pixels[p] * plan.x_row
+                place += in_tail if place > last_start else 0
+                places_of_run[p] = place if pixels[p] >= 0 else zero
         starts[plan.runs * block :] = zero
         for panel in range(first, last):
             column = panel * width
@@ -365,21 +375,22 @@ def _outer_product(parallel, a, x, table, sums, result, numbers):
     parallel_for(plan.groups * plan.tiles, parallel, _collect, (sums, result, plan))
 
 
-def outer_plan(itemsize, groups, units, pixels, rows, runs, run, channels, *strides, slack=False):
-    """The plan of an outer product: the tile with the least padding, and a number of parts that the shapes fix.
-
-    `slack` says that x has a vector's length of memory behind its end, so that its last run may be read in vectors.
-    """
+def outer_plan(itemsize, groups, units, pixels, rows, runs, run, channels, *strides):
+    """The plan of an outer product: the cheapest tile, and a number of parts that the shapes fix."""
     lanes = VECTOR_BYTES // itemsize
-    room = -(-run // lanes) * lanes if slack else run
-    columns = runs * room
+    whole = -(-run // lanes)
 
-    def cost(vectors):
-        """Vectors that are multiplied for a pixel."""
+    def cost(choice):
+        """Vectors that are multiplied for a pixel, and what it costs to lay the pixel out where runs need not be."""
+        vectors, room = choice
         height = TILES[vectors - 1]
-        return -(-rows // height) * height * -(-columns // (vectors * lanes)) * vectors * COSTS[vectors - 1]
+        multiplied = -(-rows // height) * height * -(-runs * room // (vectors * lanes)) * vectors * COSTS[vectors - 1]
+        return multiplied + (0 if room % lanes == 0 else _LAID_OUT * runs * whole)
 
-    vectors = min((4, 3, 2, 1), key=cost)
+    near = strides[3] * itemsize <= _PIXEL_BYTES  # x_row
+    rooms = {run, whole * lanes} if near else {run}
+    vectors, room = min(itertools.product((4, 3, 2, 1), sorted(rooms)), key=cost)
+    columns = runs * room
     panels = -(-columns // (vectors * lanes))
     tiles = -(-rows // TILES[vectors - 1])
     panel_size = tiles * TILES[vectors - 1] * vectors * VECTOR_BYTES

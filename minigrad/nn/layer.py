@@ -33,6 +33,7 @@ class Layer(Module):
     _call = None
     _text = ""
     _tensors: tuple[str, ...] = ()
+    _names: tuple[str, ...] = ()  # of the arguments: asked for at each call, hence kept
 
     def __init_subclass__(cls, call=None, text=None, tensors=None, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -45,6 +46,7 @@ class Layer(Module):
         own = inspect.get_annotations(cls)
         if own and not (call is None and text is None):
             dataclass(eq=False, repr=False, match_args=False)(cls)
+            cls._names = tuple([field.name for field in fields(cls)])
             for name in own:
                 if name in cls.__dict__:
                     delattr(cls, name)  # the default is the constructor's; here it would hide a buffer of that name
@@ -58,10 +60,7 @@ class Layer(Module):
         return module
 
     def _arguments(self):
-        return {field.name: getattr(self, field.name) for field in fields(self)} if self._declared() else {}
-
-    def _declared(self):
-        return hasattr(type(self), "__dataclass_fields__")
+        return {name: getattr(self, name) for name in self._names}
 
     def forward(self, *inputs, **named):
         return type(self)._call(*inputs, **named, **self._arguments())

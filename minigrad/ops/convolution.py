@@ -7,6 +7,7 @@ x' = transposed(y, w)                dy = conv(dx', w)             dw = weight_g
 w' = weight_grad(y, x)               dy = conv(x, dw')             dx = transposed(y, dw')
 """
 
+from functools import lru_cache
 from math import prod
 from operator import index
 
@@ -290,6 +291,15 @@ def _refuse_empty(sizes, shape):
         raise RuntimeError(f"Only zero batch or zero channel inputs are supported, but got input shape: {list(shape)}")
 
 
+@lru_cache(1024, typed=True)
+def _geometry(shape, kernel, stride, padding, dilation, groups):
+    """The checked `Geometry` of a convolution of (N, C, *sizes)."""
+    padding = resolve_padding(padding, stride, dilation, kernel)
+    _check_output_size(shape[2:], kernel, stride, padding, dilation)
+    _refuse_empty(shape[2:], shape)
+    return Geometry(stride, padding, dilation, groups)
+
+
 def _convolution(name, rank, input, weight, bias, stride, padding, dilation, groups):
     """The convolution of `rank` spatial dimensions, batched or not."""
     if input.ndim == rank + 1:
@@ -297,11 +307,10 @@ def _convolution(name, rank, input, weight, bias, stride, padding, dilation, gro
     _check(name, rank, input, weight, bias, groups, False)
     stride = tuple_of(stride, rank, "stride", 1)
     dilation = tuple_of(dilation, rank, "dilation", 1)
-    sizes, kernel = input._array.shape[2:], weight._array.shape[2:]
-    padding = resolve_padding(padding, stride, dilation, kernel)
-    _check_output_size(sizes, kernel, stride, padding, dilation)
-    _refuse_empty(sizes, input._array.shape)
-    return Convolution.apply(input, weight, bias, Geometry(stride, padding, dilation, groups))
+    if not isinstance(padding, str):
+        padding = tuple_of(padding, rank, "padding")
+    geometry = _geometry(input._array.shape, weight._array.shape[2:], stride, padding, dilation, groups)
+    return Convolution.apply(input, weight, bias, geometry)
 
 
 def _transposed_convolution(name, rank, input, weight, bias, stride, padding, output_padding, groups, dilation):
