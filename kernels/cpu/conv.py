@@ -213,7 +213,7 @@ def _winograd_weight_geometry(itemsize, dy_shape, x_shape, weight_shape, stride,
     n, channels, *size = x_shape
     k, _, *kernel = weight_shape
     output = dy_shape[2:]
-    if not pays(itemsize, tuple(kernel), stride, dilation, groups, channels, k, n, output):
+    if not pays(itemsize, tuple(kernel), stride, dilation, groups, channels, k, n, output, weight_grad=True):
         return None
     *starts, tiles = winograd_plan(n, size, output, [before for before, _ in padding], dilation, channels, k)
     return *starts, winograd_weight_grad_plan(itemsize, k, channels, tiles.tiles), tiles

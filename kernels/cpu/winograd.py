@@ -79,8 +79,11 @@ def _first_pixels(size, dilation):
     return np.concatenate([np.arange(phase, size, _OUT * dilation) for phase in range(min(dilation, size))])
 
 
-def pays(itemsize, kernel, stride, dilation, groups, channels, columns, images, output):
-    """Whether fewer multiplications are worth the transforms, for float32 alone."""
+def pays(itemsize, kernel, stride, dilation, groups, channels, columns, images, output, weight_grad=False):
+    """Whether fewer multiplications are worth the transforms, for float32 alone.
+
+    A direct weight gradient is slower than a forward pass: it loads more numbers for each multiplication.
+    """
     if itemsize != 4 or (kernel, stride, groups) != ((3, 3), (1, 1), 1):
         return False
     if channels % _MULTIPLE or columns % _MULTIPLE:
@@ -88,6 +91,9 @@ def pays(itemsize, kernel, stride, dilation, groups, channels, columns, images, 
     tiles = images * prod(len(_first_pixels(n, d)) for n, d in zip(output, dilation))
     direct = images * prod(output) * 9 * channels * columns
     products = tiles * _PLACES * channels * columns
+    if weight_grad:
+        transforms = 700 * tiles * (channels + columns) + 1500 * channels * columns
+        return products + transforms < 1.3 * (direct + 300 * channels * columns)
     transforms = 700 * tiles * (channels + columns) + 2000 * channels * columns
     return tiles >= _TILES and 1.2 * (products + transforms) < direct
 
