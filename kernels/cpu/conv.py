@@ -21,7 +21,7 @@ from .overlap import add_runs
 from .product import indirect_plan, indirect_product, outer_plan, outer_product
 from .tile import COSTS
 from .vector import VECTOR_BYTES
-from .winograd import pays, winograd_plan, winograd_product
+from .winograd import pays, winograd_plan, winograd_product, winograd_weight_grad, winograd_weight_grad_plan
 
 __all__ = ["channel_sum", "conv_forward", "conv_input_grad", "conv_weight_grad"]
 
@@ -236,6 +236,30 @@ def _winograd(x, weight, bias, y, back_to_front, stride, padding, dilation, grou
     )
     return found is not None and winograd_product(
         channels_last(x).reshape(-1), dense(weight).reshape(-1), bias, y.reshape(-1), *found
+    )
+
+
+@lru_cache(512)
+def _winograd_weight_geometry(itemsize, dy_shape, x_shape, weight_shape, stride, padding, dilation, groups):
+    """(starts of x, starts of dy, plan, tiles) of a weight gradient by Winograd's algorithm, None if it is slower."""
+    n, channels, *size = x_shape
+    k, _, *kernel = weight_shape
+    output = dy_shape[2:]
+    if not pays(itemsize, tuple(kernel), stride, dilation, groups, channels, k, n, output, weight_grad=True):
+        return None
+    *starts, tiles = winograd_plan(n, size, output, [before for before, _ in padding], dilation, channels, k)
+    return *starts, winograd_weight_grad_plan(itemsize, k, channels, tiles.tiles), tiles
+
+
+def _winograd_weight(dy, x, dw, stride, padding, dilation, groups):
+    """Whether dw could be computed by Winograd's algorithm."""
+    if not chosen.winograd:
+        return False
+    found = _winograd_weight_geometry(
+        x.itemsize, dy.shape, x.shape, dw.shape, stride, padding, dilation, groups
+    )  # fmt: skip
+    return found is not None and winograd_weight_grad(
+        channels_last(x).reshape(-1), channels_last(dy).reshape(-1), dw.reshape(-1), *found
     )
 
 
@@ -460,6 +484,8 @@ def conv_weight_grad(dy, x, weight_shape, stride, padding, dilation, groups):
     if plan is None:
         return np.zeros(weight_shape, x.dtype)
     dw = empty(weight_shape, x.dtype)
+    if not depthwise and _winograd_weight(dy, x, dw, stride, padding, dilation, groups):
+        return dw
     product = channelwise_weight_product if depthwise else outer_product
     product(channels_last(dy).reshape(-1), channels_last(x).reshape(-1), table, dw.reshape(-1), plan)
     return dw

@@ -4,6 +4,7 @@ A tile of 4x4 outputs comes from 6x6 inputs: both are transformed so that the co
 each place, which for all tiles and channels at once are 36 matrix products (Lavin and Gray, "Fast Algorithms for
 Convolutional Neural Networks", 2016, https://arxiv.org/abs/1509.09308). The sums round more than the direct ones: the
 error stays below 2e-5 of the largest output, for normally distributed numbers near 2e-6. `kernels.winograd` forbids it.
+The weight gradient goes the same way: both factors of its products are transformed, then their sums.
 """
 
 import functools
@@ -21,16 +22,19 @@ from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .product import pack
-from .tile import TILES, indirect_tile
+from .tile import COSTS, TILES, indirect_tile, outer_tile
 from .vector import INT64, VECTOR_BYTES, Emitter, dispatch, element, wide
 
-__all__ = ["pays", "winograd_plan", "winograd_product"]
+__all__ = ["pays", "winograd_plan", "winograd_product", "winograd_weight_grad", "winograd_weight_grad_plan"]
 
 _OUT, _IN = 4, 6  # pixels along each side of a tile
 _PLACES = _IN * _IN
 _TILES = 24  # tiles that are multiplied together
 _DEPTH = 128  # channels that are summed up at once: longer sums round more
 _MULTIPLE = 16  # of which the channels are, for there are no partial vectors here
+_STEPS = 64  # tiles whose products are summed up at once for the weight gradient
+_GROUP = 16  # tiles that a thread transforms at once for it
+_CHUNK_BYTES = 1 << 21  # of transformed tiles that wait to be multiplied: they stay in the caches
 
 # A kernel of 3 taps and 4 outputs are polynomials; their product is known by its values at 5 points and at infinity.
 # The usual points 0, 1, -1, 2, -2 round four times as much as these.
@@ -52,8 +56,13 @@ def _toom_cook(points):
     return inputs, taps, products
 
 
+def _transposed(matrix):
+    return [list(column) for column in zip(*matrix)]
+
+
 _TRANSFORMS = _toom_cook(_POINTS)
-_INPUT, _WEIGHT, _OUTPUT = range(3)
+_TRANSFORMS = (*_TRANSFORMS, _transposed(_TRANSFORMS[2]), _transposed(_TRANSFORMS[1]))
+_INPUT, _WEIGHT, _OUTPUT, _OUTPUT_GRAD, _WEIGHT_GRAD = range(5)
 
 
 class WinogradPlan(NamedTuple):
@@ -70,8 +79,11 @@ def _first_pixels(size, dilation):
     return np.concatenate([np.arange(phase, size, _OUT * dilation) for phase in range(min(dilation, size))])
 
 
-def pays(itemsize, kernel, stride, dilation, groups, channels, columns, images, output):
-    """Whether fewer multiplications are worth the transforms, for float32 alone."""
+def pays(itemsize, kernel, stride, dilation, groups, channels, columns, images, output, weight_grad=False):
+    """Whether fewer multiplications are worth the transforms, for float32 alone.
+
+    A direct weight gradient is slower than a forward pass: it loads more numbers for each multiplication.
+    """
     if itemsize != 4 or (kernel, stride, groups) != ((3, 3), (1, 1), 1):
         return False
     if channels % _MULTIPLE or columns % _MULTIPLE:
@@ -79,6 +91,9 @@ def pays(itemsize, kernel, stride, dilation, groups, channels, columns, images, 
     tiles = images * prod(len(_first_pixels(n, d)) for n, d in zip(output, dilation))
     direct = images * prod(output) * 9 * channels * columns
     products = tiles * _PLACES * channels * columns
+    if weight_grad:
+        transforms = 700 * tiles * (channels + columns) + 1500 * channels * columns
+        return products + transforms < 1.3 * (direct + 300 * channels * columns)
     transforms = 700 * tiles * (channels + columns) + 2000 * channels * columns
     return tiles >= _TILES and 1.2 * (products + transforms) < direct
 
@@ -245,4 +260,123 @@ def winograd_product(x, weight, bias, y, plan, x_starts, y_starts, shape):
     bias = bias if bias.size else np.zeros(plan.columns, x.dtype)
     broken = np.empty(-(-shape.tiles // _TILES), np.bool_)
     _winograd_product(x, weight, bias, packed, transformed, y, x_starts, y_starts, broken, plan, shape)
+    return not broken.any()
+
+
+class WinogradGradPlan(NamedTuple):
+    """How the sums of a weight gradient, `rows` by `columns` for each place, are cut into register tiles."""
+
+    rows: int
+    columns: int
+    vectors: int
+    row_tiles: int
+    panels: int
+    chunk: int  # tiles of images that are transformed before they are multiplied
+
+
+@jit
+def _transform_tiles(task, first, count, x, dy, inputs, grads, x_starts, y_starts, plan, shape):
+    """Transform a group of `count` tiles of x and dy from number `first` on, to [place][tile][channel]."""
+    spare = np.zeros(2 * max(plan.rows, plan.columns), x.dtype)
+    input_places = np.arange(_PLACES) * (plan.chunk * plan.columns)
+    grad_places = np.arange(_PLACES) * (plan.chunk * plan.rows)
+    for tile in range(task * _GROUP, min((task + 1) * _GROUP, count)):
+        image, number = (first + tile) // shape.image_tiles, (first + tile) % shape.image_tiles
+        _transform(
+            _INPUT, x, image * shape.x_image, x_starts, number * _PLACES, inputs, tile * plan.columns, input_places, 0,
+            plan.columns, spare, spare,
+        )  # fmt: skip
+        _transform(
+            _OUTPUT_GRAD, dy, image * shape.y_image, y_starts, number * _OUT * _OUT, grads, tile * plan.rows,
+            grad_places, 0, plan.rows, spare, spare,
+        )  # fmt: skip
+
+
+@jit
+def _place_sums(place, count, fresh, inputs, grads, sums, plan):
+    """Add to the sums of one place, [panel][row][column], the products of `count` tiles.
+
+    Rows and columns beyond those that there are read the next tile's numbers; nobody reads their sums.
+    """
+    lanes = VECTOR_BYTES // inputs.itemsize
+    width, height = plan.vectors * lanes, TILES[plan.vectors - 1]
+    size = plan.panels * plan.row_tiles * height * width
+    if fresh:
+        sums[place * size : (place + 1) * size] = 0
+    starts = np.arange(_STEPS) * plan.columns
+    places = np.zeros(2 * plan.vectors, np.int64)
+    for start in range(0, count, _STEPS):
+        for panel in range(plan.panels):
+            for n in range(plan.vectors):
+                places[2 * n] = (place * plan.chunk + start) * plan.columns + panel * width + n * lanes
+            for tile in range(plan.row_tiles):
+                outer_tile(
+                    plan.vectors, grads, (place * plan.chunk + start) * plan.rows + tile * height, plan.rows, inputs,
+                    places, starts, min(_STEPS, count - start), sums,
+                    place * size + (panel * plan.row_tiles + tile) * height * width,
+                )  # fmt: skip
+
+
+@jit
+def _collect(row, sums, dw, broken, plan):
+    """One row of the weight gradient, [column][tap], from the sums of all places."""
+    width = plan.vectors * (VECTOR_BYTES // sums.itemsize)
+    padded = plan.row_tiles * TILES[plan.vectors - 1]
+    places, taps = np.arange(_PLACES) * (plan.panels * padded * width), np.arange(9) * width
+    spare, weights = np.zeros(2 * width, sums.dtype), np.empty(9 * width, sums.dtype)
+    total = sums.dtype.type(0)
+    for panel in range(plan.panels):
+        _transform(
+            _WEIGHT_GRAD, sums, (panel * padded + row) * width, places, 0, weights, 0, taps, 0, width, spare, spare
+        )
+        for n in range(min(width, plan.columns - panel * width)):
+            at = (row * plan.columns + panel * width + n) * 9
+            for tap in range(9):
+                dw[at + tap] = weights[tap * width + n]
+                total += weights[tap * width + n]
+    broken[row] = not np.isfinite(total)
+
+
+@pool_jit
+def _winograd_weight_grad(x, dy, inputs, grads, sums, dw, x_starts, y_starts, broken, plan, shape):
+    for first in range(0, shape.tiles, plan.chunk):
+        count = min(plan.chunk, shape.tiles - first)
+        parallel_for(
+            -(-count // _GROUP), True, _transform_tiles,
+            (first, count, x, dy, inputs, grads, x_starts, y_starts, plan, shape),
+        )  # fmt: skip
+        parallel_for(_PLACES, True, _place_sums, (count, first == 0, inputs, grads, sums, plan))
+    parallel_for(plan.rows, True, _collect, (sums, dw, broken, plan))
+
+
+def winograd_weight_grad_plan(itemsize, rows, columns, tiles):
+    """The plan of a weight gradient of `rows` output channels and `columns` input channels over so many tiles."""
+    lanes = VECTOR_BYTES // itemsize
+
+    def padded(vectors):
+        """What is multiplied, padding included."""
+        height = TILES[vectors - 1]
+        return -(-rows // height) * height * -(-columns // (vectors * lanes)) * vectors * COSTS[vectors - 1]
+
+    vectors = min((4, 3, 2, 1), key=padded)
+    steps = max(2, _CHUNK_BYTES // (_PLACES * (rows + columns) * itemsize * _STEPS)) * _STEPS
+    chunk = min(steps - 1, tiles) | 1  # odd, for places a power of two apart drive each other out of the first cache
+    panels = -(-columns // (vectors * lanes))
+    return WinogradGradPlan(rows, columns, vectors, -(-rows // TILES[vectors - 1]), panels, chunk)
+
+
+def winograd_weight_grad(x, dy, dw, x_starts, y_starts, plan, shape):
+    """dw = sums of products of dy with the 3x3 windows of x, flat arrays; as `winograd_product`, which see.
+
+    The product of a tile's transforms, summed over all tiles, is the transform of the gradient.
+    """
+    width, height = plan.vectors * (VECTOR_BYTES // x.itemsize), TILES[plan.vectors - 1]
+    lengths = (
+        _PLACES * plan.chunk * plan.columns + width, _PLACES * plan.chunk * plan.rows + height,
+        _PLACES * plan.panels * plan.row_tiles * height * width,
+    )  # fmt: skip
+    ends = np.cumsum([-(-length // _MULTIPLE) * _MULTIPLE for length in lengths])  # so that vectors are aligned
+    inputs, grads, sums = np.split(empty(int(ends[-1]), x.dtype), ends[:-1])
+    broken = np.empty(plan.rows, np.bool_)
+    _winograd_weight_grad(x, dy, inputs, grads, sums, dw, x_starts, y_starts, broken, plan, shape)
     return not broken.any()

@@ -32,7 +32,8 @@ class Unview(Operation):
     @staticmethod
     def forward(ctx, x, shape, view, *settings):
         ctx.view, ctx.settings = view, settings
-        y = np.zeros(shape, x.dtype)
+        alike = view is Slice and x.ndim == len(shape)  # then channels-last stays so
+        y = np.zeros_like(x, shape=shape) if alike else np.zeros(shape, x.dtype)
         if not getattr(view, "overlaps", False):
             view.forward(view(), y, *settings)[...] = x
             return y

@@ -220,6 +220,7 @@ def test_winograd_is_a_choice(name):
         return (
             cpu.conv_forward(x, weight, bias, *geometry.arguments),
             cpu.conv_input_grad(dy, weight, x.shape, *geometry.arguments),
+            cpu.conv_weight_grad(dy, x, weight.shape, *geometry.arguments),
         )
 
     with winograd(False):
@@ -241,6 +242,10 @@ def test_winograd_keeps_infinities_in_their_place():
     y = cpu.conv_forward(x, weight, None, *geometry.arguments)
     assert np.isinf(y[1, :, 6:9, 5:8]).all()
     assert np.isfinite(y).sum() == y.size - 9 * len(weight)
+    x[1, 5, 7, 7], x[1, 5, 0, 0] = 1, np.inf
+    dw = cpu.conv_weight_grad(np.ones_like(y), x, weight.shape, *geometry.arguments)
+    assert np.isinf(dw[:, 5, :2, 0]).all()
+    assert np.isfinite(dw).sum() == dw.size - 2 * len(weight)
 
 
 def float32_errors(x, weight, dy, geometry):
