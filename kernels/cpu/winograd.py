@@ -34,6 +34,7 @@ _DEPTH = 128  # channels that are summed up at once: longer sums round more
 _MULTIPLE = 16  # of which the channels are, for there are no partial vectors here
 _STEPS = 64  # tiles whose products are summed up at once for the weight gradient
 _GROUP = 16  # tiles that a thread transforms at once for it
+_SUM_BYTES = 1 << 24  # of its sums at most: memory that a training step should not need
 _CHUNK_BYTES = 1 << 21  # of transformed tiles that wait to be multiplied: they stay in the caches
 
 # A kernel of 3 taps and 4 outputs are polynomials; their product is known by its values at 5 points and at infinity.
@@ -93,7 +94,8 @@ def pays(itemsize, kernel, stride, dilation, groups, channels, columns, images, 
     products = tiles * _PLACES * channels * columns
     if weight_grad:
         transforms = 700 * tiles * (channels + columns) + 1500 * channels * columns
-        return products + transforms < 1.3 * (direct + 300 * channels * columns)
+        small = _PLACES * channels * columns * itemsize <= _SUM_BYTES
+        return small and products + transforms < 1.3 * (direct + 300 * channels * columns)
     transforms = 700 * tiles * (channels + columns) + 2000 * channels * columns
     return tiles >= _TILES and 1.2 * (products + transforms) < direct
 
