@@ -64,9 +64,9 @@ from .autograd.dtypes import (
 from .kernels import winograd
 from .kernels.compilation import compile_report
 from .kernels.threads import get_num_threads, set_num_threads
-from .ops import Generator, default_generator, functions
+from .ops import Generator, default_generator, functions, inplace_functions
 
-globals().update(functions)
+globals().update(functions | inplace_functions)
 
 from . import accelerator, amp, backends, cuda, linalg, nn, optim, utils  # noqa: E402
 from .amp import GradScaler, autocast  # noqa: E402
@@ -87,8 +87,9 @@ version = SimpleNamespace(__version__="0.1.0", cuda=None, hip=None)
 xpu = mps = backends.mps
 
 __version__ = version.__version__
-_LAZY = ("distributions", "func", "jit", "profiler", "special", "testing", "vision", "viz")  # the upper floors are imported when first used
-_LAZY_NAMES = {"vmap": "func", "profile": "profiler", "summary": "overview", "warmup": "compiling"}  # so are these functions
+# The upper floors are imported when first used, and so are these functions.
+_LAZY = ("distributions", "func", "jit", "profiler", "special", "testing", "vision", "viz")
+_LAZY_NAMES = {"profile": "profiler", "summary": "overview", "vmap": "func", "warmup": "compiling"}
 
 
 def __getattr__(name):

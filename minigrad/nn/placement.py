@@ -80,10 +80,6 @@ class Placed:
         """Convert to bfloat16: an error, minigrad has no half precision."""
         return self.to(as_dtype(bfloat16))
 
-    def share_memory(self):
-        """The module itself: processes started by `spawn` get copies of its tensors."""
-        return self
-
     def cpu(self):
         """Move to the CPU, where it already is; returns the module."""
         return self

@@ -2,8 +2,16 @@
 
 import numpy as np
 
-from minigrad.autograd import Device, Operation, Tensor, channels_last, contiguous_format, present, preserve_format
-from minigrad.autograd import dtypes
+from minigrad.autograd import (
+    Device,
+    Operation,
+    Tensor,
+    channels_last,
+    contiguous_format,
+    dtypes,
+    present,
+    preserve_format,
+)
 from minigrad.autograd.dtypes import SUPPORTED, TORCH_NAMES, as_dtype, float16
 from minigrad.kernels import kernels_for
 

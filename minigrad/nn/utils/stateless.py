@@ -37,7 +37,8 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
     tensor([7.])
     """
     dicts = parameter_and_buffer_dicts
-    given = dict(dicts) if isinstance(dicts, dict) else {name: tensor for part in dicts for name, tensor in part.items()}
+    dicts = [dicts] if isinstance(dicts, dict) else dicts
+    given = {name: tensor for part in dicts for name, tensor in part.items()}
     own = dict(module.named_parameters(remove_duplicate=False)) | dict(module.named_buffers(remove_duplicate=False))
     if strict:
         missing, unexpected = own.keys() - given.keys(), given.keys() - own.keys()
