@@ -64,9 +64,9 @@ from .autograd.dtypes import (
 from .kernels import winograd
 from .kernels.compilation import compile_report
 from .kernels.threads import get_num_threads, set_num_threads
-from .ops import Generator, default_generator, functions
+from .ops import Generator, default_generator, functions, inplace_functions
 
-globals().update(functions)
+globals().update(functions | inplace_functions)
 
 from . import accelerator, amp, backends, cuda, linalg, nn, optim, utils  # noqa: E402
 from .amp import GradScaler, autocast  # noqa: E402

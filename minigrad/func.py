@@ -260,15 +260,15 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
                 f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sorted(sizes)} "
                 "for the mapped dimension"
             )
-        results = [
-            func(*[_map(lambda x, d: x if d is None else x.select(d, i), arg, dims) for arg, dims in zip(args, spread)],
-                 **kwargs)
-            for i in range(sizes.pop())
-        ]  # fmt: skip
+        results = [func(*_slices(args, spread, i), **kwargs) for i in range(sizes.pop())]
         ends = _spread(out_dims, results[0])
         return _map(lambda dim, *parts: functions["stack"](parts, dim), ends, *results)
 
     return call
+
+
+def _slices(args, dims, place):
+    return [_map(lambda x, dim: x if dim is None else x.select(dim, place), arg, at) for arg, at in zip(args, dims)]
 
 
 def _spread(dims, tree):

@@ -4,9 +4,23 @@ import math
 
 from .ops import functions
 
-_SHARED = """
-digamma erf erfc erfinv exp2 expm1 log1p log_softmax logit logsumexp polygamma round sinc softmax xlogy
-""".split()
+_SHARED = [
+    "digamma",
+    "erf",
+    "erfc",
+    "erfinv",
+    "exp2",
+    "expm1",
+    "log1p",
+    "log_softmax",
+    "logit",
+    "logsumexp",
+    "polygamma",
+    "round",
+    "sinc",
+    "softmax",
+    "xlogy",
+]
 globals().update({name: functions[name] for name in _SHARED})
 expit, psi, gammaln = functions["sigmoid"], functions["digamma"], functions["lgamma"]
 

@@ -5,6 +5,7 @@ the pages of the same names in `torch.distributions`.
 """
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class Normal(Distribution):
     """
 
     has_rsample = True
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real
 
     def __init__(self, loc, scale, validate_args=None):
@@ -111,7 +112,7 @@ class Laplace(Distribution):
     """
 
     has_rsample = True
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real
 
     def __init__(self, loc, scale, validate_args=None):
@@ -152,7 +153,7 @@ class Cauchy(Distribution):
     """
 
     has_rsample = True
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real
 
     def __init__(self, loc, scale, validate_args=None):
@@ -190,6 +191,7 @@ class Uniform(Distribution):
     """
 
     has_rsample = True
+
     def __init__(self, low, high, validate_args=None):
         self.low, self.high = together(low, high)
         self.arg_constraints = {
@@ -234,7 +236,7 @@ class Exponential(Distribution):
     """
 
     has_rsample = True
-    arg_constraints = {"rate": constraints.positive}
+    arg_constraints: ClassVar = {"rate": constraints.positive}
     support = constraints.nonnegative
 
     def __init__(self, rate, validate_args=None):
@@ -274,7 +276,7 @@ class Gamma(Distribution):
     tensor(0.5000)
     """
 
-    arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
+    arg_constraints: ClassVar = {"concentration": constraints.positive, "rate": constraints.positive}
     support = constraints.nonnegative
 
     def __init__(self, concentration, rate, validate_args=None):
@@ -311,7 +313,7 @@ class Beta(Distribution):
     tensor(0.2500)
     """
 
-    arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
+    arg_constraints: ClassVar = {"concentration1": constraints.positive, "concentration0": constraints.positive}
     support = constraints.unit_interval
 
     def __init__(self, concentration1, concentration0, validate_args=None):

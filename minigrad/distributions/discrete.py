@@ -3,6 +3,8 @@
 Sources: the pages of the same names in `torch.distributions`.
 """
 
+from typing import ClassVar
+
 import numpy as np
 
 from minigrad.autograd import Size, Tensor
@@ -24,7 +26,7 @@ def _one_of(probs, logits, name):
 class _Binary(Distribution):
     """What Bernoulli, Binomial and Geometric share: a probability, given as it is or by its logit."""
 
-    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+    arg_constraints: ClassVar = {"probs": constraints.unit_interval, "logits": constraints.real}
 
     def _start(self, probs, logits, validate_args):
         given = "probs" if logits is None else "logits"
@@ -101,8 +103,11 @@ class Binomial(_Binary):
 
     def __init__(self, total_count=1, probs=None, logits=None, validate_args=None):
         given = _one_of(probs, logits, "Binomial")
-        self.total_count, value = together(total_count, given) if isinstance(given, Tensor) else (
-            together(total_count, functions["tensor"](given)))
+        self.total_count, value = (
+            together(total_count, given)
+            if isinstance(given, Tensor)
+            else (together(total_count, functions["tensor"](given)))
+        )
         self._start(value if logits is None else None, None if logits is None else value, validate_args)
 
     mean = property(lambda self: self.total_count * self.probs, doc="n p.")
@@ -161,7 +166,7 @@ class Poisson(Distribution):
     tensor(4.)
     """
 
-    arg_constraints = {"rate": constraints.nonnegative}
+    arg_constraints: ClassVar = {"rate": constraints.nonnegative}
     support = constraints.nonnegative_integer
 
     def __init__(self, rate, validate_args=None):
@@ -192,7 +197,7 @@ class Categorical(Distribution):
     tensor(0.7500)
     """
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
+    arg_constraints: ClassVar = {"probs": constraints.simplex, "logits": constraints.real_vector}
 
     def __init__(self, probs=None, logits=None, validate_args=None):
         given = _one_of(probs, logits, "Categorical")

@@ -1,5 +1,7 @@
 """What all distributions share: shapes, checks of parameters and values, and batches taken for one event."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from minigrad.autograd import Size, Tensor, get_default_dtype, no_grad
@@ -33,7 +35,7 @@ class Distribution:
     """
 
     has_rsample = False
-    arg_constraints: dict = {}
+    arg_constraints: ClassVar = {}
     support: constraints.Constraint | None = None
     _validate_args = True
 
@@ -171,8 +173,7 @@ class Independent(Distribution):
         batch, n = tuple(base_distribution.batch_shape), reinterpreted_batch_ndims
         if n > len(batch):
             raise ValueError(
-                "Expected reinterpreted_batch_ndims <= len(base_distribution.batch_shape), actual "
-                f"{n} vs {len(batch)}"
+                f"Expected reinterpreted_batch_ndims <= len(base_distribution.batch_shape), actual {n} vs {len(batch)}"
             )
         self.base_dist, self.reinterpreted_batch_ndims = base_distribution, n
         cut = len(batch) - n

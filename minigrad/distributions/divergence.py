@@ -40,8 +40,9 @@ def kl_divergence(p, q):
         for kind_q in type(q).__mro__:
             if (kind_p, kind_q) in _formulas:
                 return _formulas[kind_p, kind_q](p, q)
-    raise NotImplementedError(f"No KL(p || q) is implemented for p type {type(p).__name__} and q type "
-                              f"{type(q).__name__}")
+    raise NotImplementedError(
+        f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}"
+    )
 
 
 @register_kl(Normal, Normal)

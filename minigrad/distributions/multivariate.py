@@ -1,6 +1,7 @@
 """Distributions of vectors, and mixtures. Sources: the pages of the same names in `torch.distributions`."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from .distribution import Distribution
 
 
 class MultivariateNormal(Distribution):
-    """The normal distribution of vectors, of a mean `loc` (..., N) and one of three forms of the covariance (..., N, N).
+    """The normal distribution of vectors, of a mean `loc` (..., N) and a covariance (..., N, N).
 
-    `scale_tril` is its Cholesky factor, `precision_matrix` its inverse.
+    Instead of the covariance there may be `scale_tril`, its Cholesky factor, or `precision_matrix`, its inverse.
 
     >>> import minigrad
     >>> MultivariateNormal(minigrad.zeros(2), minigrad.eye(2)).log_prob(minigrad.zeros(2))
@@ -24,7 +25,7 @@ class MultivariateNormal(Distribution):
     """
 
     has_rsample = True
-    arg_constraints = {
+    arg_constraints: ClassVar = {
         "loc": constraints.real_vector,
         "covariance_matrix": constraints.positive_definite,
         "precision_matrix": constraints.positive_definite,
@@ -42,9 +43,7 @@ class MultivariateNormal(Distribution):
         }
         given = [name for name, value in forms.items() if value is not None]
         if len(given) != 1:
-            raise ValueError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
-            )
+            raise ValueError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
         matrix = forms[given[0]]
         if matrix.ndim < 2:
             raise ValueError(f"{given[0]} must be at least two-dimensional, with optional leading batch dimensions")
@@ -103,7 +102,7 @@ class Dirichlet(Distribution):
     tensor([0.2500, 0.7500])
     """
 
-    arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
+    arg_constraints: ClassVar = {"concentration": constraints.independent(constraints.positive, 1)}
     support = constraints.simplex
 
     def __init__(self, concentration, validate_args=None):

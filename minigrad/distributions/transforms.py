@@ -132,7 +132,8 @@ class AffineTransform(Transform):
     def log_abs_det_jacobian(self, x, y):
         """log |scale|."""
         zero = functions["zeros_like"](x)
-        logarithm = zero + (math.log(abs(self.scale)) if isinstance(self.scale, (int, float)) else self.scale.abs().log())
+        plain = isinstance(self.scale, (int, float))
+        logarithm = zero + (math.log(abs(self.scale)) if plain else self.scale.abs().log())
         return logarithm.sum(tuple(range(-self.event_dim, 0))) if self.event_dim else logarithm
 
 

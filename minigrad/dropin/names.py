@@ -29,7 +29,14 @@ MODULES = {
     "torchvision.transforms.transforms": "minigrad.vision.transforms",
 }
 # Modules whose parts are modules in PyTorch and not in minigrad: whatever the part, its names are the whole's.
-WHOLES = ("torch.nn.modules", "torch.distributions", "torch.optim", "torchvision.models", "torchvision.datasets", "torchvision.transforms")
+WHOLES = (
+    "torch.nn.modules",
+    "torch.distributions",
+    "torch.optim",
+    "torchvision.models",
+    "torchvision.datasets",
+    "torchvision.transforms",
+)
 
 
 def counterpart(name):

@@ -68,7 +68,8 @@ class ParameterList(Module):
         return self
 
     def extra_repr(self):
-        return "\n".join(f"  ({n}): {_described(value, f'{options.package}.{_dtype(value)}')}" for n, value in enumerate(self))
+        kinds = [f"{options.package}.{_dtype(value)}" for value in self]
+        return "\n".join(f"  ({n}): {_described(value, kind)}" for n, (value, kind) in enumerate(zip(self, kinds)))
 
     def __call__(self, *args, **kwargs):
         raise RuntimeError("ParameterList should not be called.")

@@ -1,13 +1,12 @@
 """Where and as what a module's tensors are kept: dtype, device, memory order."""
 
-import mmap
 
-import numpy as np
 
 from minigrad.autograd import Tensor, no_grad, preserve_format
 from minigrad.autograd.dtypes import as_dtype, bfloat16
 from minigrad.ops import functions
 from minigrad.ops.conversion import destination
+from minigrad.ops.memory import in_shared_memory
 
 from .parameter import UninitializedTensor
 
@@ -101,6 +100,4 @@ def _in_shared_memory(tensor):
     source = tensor._array
     if source.size == 0:
         return tensor
-    array = np.frombuffer(mmap.mmap(-1, source.nbytes), source.dtype).reshape(source.shape)
-    array[...] = source
-    return Tensor._wrap(array)
+    return Tensor._wrap(in_shared_memory(source))

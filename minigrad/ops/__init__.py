@@ -74,6 +74,7 @@ from . import (  # noqa: F401
     views,
     windows,
 )
+from .inplace import functions as inplace_functions
 from .random import Generator, default_generator
 from .registry import functions
 
@@ -85,4 +86,4 @@ warnings.filterwarnings(
     "ignore", "(divide by zero|overflow|underflow|invalid value) encountered", RuntimeWarning, module=r"minigrad\."
 )
 
-__all__ = ["Generator", "default_generator", "functions"]
+__all__ = ["Generator", "default_generator", "functions", "inplace_functions"]

@@ -7,6 +7,8 @@ operation that saved the old value. A write through a view changes its base: the
 replaced", and all views of it find their new place in the graph when they are next used.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from minigrad.autograd import AccumulateGrad, Operation, Storage, Tensor, no_grad, state
@@ -17,7 +19,7 @@ from minigrad.kernels.buffers import unshared
 from .arithmetic import LARGE, PLAIN, is_dense, no_broadcast
 from .choice import where
 from .creation import fitting, ones, zeros
-from .registry import functions, method, twins
+from .registry import method, twins
 
 
 class CopySlices(Operation):
@@ -280,12 +282,57 @@ def register():
 
 
 DIRECT = {"add": scalars.add, "sub": scalars.subtract, "mul": scalars.multiply, "div": scalars.divide}
-# Twins that PyTorch offers as functions too.
-FUNCTIONS = """
-abs acos acosh asin asinh atan atanh ceil clamp clamp_max clamp_min clip cos cosh deg2rad detach erf erfc exp exp2 expm1
-fill floor frac log log10 log1p log2 logit nan_to_num neg negative rad2deg reciprocal round rsqrt sigmoid sin sinc sinh
-sqrt square tan tanh trunc xlogy zero
-""".split()
+functions: dict[str, Callable] = {}  # what `minigrad` offers of the twins, filled when all operations are known
+# The twins that PyTorch offers as functions too.
+FUNCTIONS = [
+    "abs",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atanh",
+    "ceil",
+    "clamp",
+    "clamp_max",
+    "clamp_min",
+    "clip",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "detach",
+    "erf",
+    "erfc",
+    "exp",
+    "exp2",
+    "expm1",
+    "fill",
+    "floor",
+    "frac",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "logit",
+    "nan_to_num",
+    "neg",
+    "negative",
+    "rad2deg",
+    "reciprocal",
+    "round",
+    "rsqrt",
+    "sigmoid",
+    "sin",
+    "sinc",
+    "sinh",
+    "sqrt",
+    "square",
+    "tan",
+    "tanh",
+    "trunc",
+    "xlogy",
+    "zero",
+]
 VIEWS = ("squeeze", "unsqueeze", "transpose", "t", "swapaxes", "swapdims", "as_strided")
 OPERATORS = {
     "__iadd__": "add",

@@ -9,6 +9,7 @@ from collections import namedtuple
 import numpy as np
 
 from minigrad.autograd import Operation
+from minigrad.autograd.dtypes import TORCH_NAMES
 
 from .choice import where
 from .creation import tensor
@@ -64,6 +65,11 @@ def pinv(A, *, rtol=None, hermitian=False):
     tensor([[0.5000, 0.0000],
             [0.0000, 0.0000]])
     """
+    if A.ndim < 2 or A.dtype.kind != "f":
+        raise RuntimeError(
+            f"linalg.pinv({TORCH_NAMES[A.dtype]}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions of "
+            "float, double, cfloat or cdouble types"
+        )
     require_matrices("pinv", A, square=hermitian)
     return PseudoInverse.apply(A, _relative_limit(A, rtol))
 

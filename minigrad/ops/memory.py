@@ -3,6 +3,8 @@
 These are methods of PyTorch's early days that programs still call; nothing here is recorded for gradients.
 """
 
+import mmap
+
 import numpy as np
 
 from minigrad.autograd import HookHandle, Size, Tensor
@@ -160,14 +162,31 @@ Tensor._visit = _visit
 
 @method()
 def share_memory_(self):
-    """The tensor itself: processes started by `spawn` get copies of tensors (`torch.Tensor.share_memory_`)."""
+    """Move to memory that processes forked from this one share (`torch.Tensor.share_memory_`).
+
+    >>> import minigrad
+    >>> minigrad.ones(2).share_memory_().is_shared()
+    True
+    """
+    if not self.is_shared() and self.numel():
+        self.data = Tensor._wrap(in_shared_memory(self._array))
     return self
 
 
 @method()
 def is_shared(self):
-    """Whether other processes see the memory: never (`torch.Tensor.is_shared`)."""
-    return False
+    """Whether processes forked from this one share the memory (`torch.Tensor.is_shared`)."""
+    owner = self._array
+    while isinstance(owner, (np.ndarray, memoryview)):
+        owner = owner.base if isinstance(owner, np.ndarray) else owner.obj
+    return isinstance(owner, mmap.mmap)
+
+
+def in_shared_memory(array):
+    """A copy of an array in memory that processes forked from this one share."""
+    shared = np.frombuffer(mmap.mmap(-1, array.nbytes), array.dtype).reshape(array.shape)
+    shared[...] = array
+    return shared
 
 
 @method()

@@ -88,6 +88,7 @@ class Generator:
         """Another generator at the same place in the same stream (`torch.Generator.clone_state`)."""
         return Generator(self.device).set_state(self.get_state())
 
+
 _STATE_HINT = "hint: pass what get_state() returned, a uint8 tensor of 112 elements"
 
 

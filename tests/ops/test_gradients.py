@@ -4,8 +4,8 @@ Sizes, values and memory layouts are drawn; `MINIGRAD_EXAMPLES` sets how many of
 """
 
 import importlib
-import os
 import inspect
+import os
 import re
 from pathlib import Path
 

@@ -63,4 +63,4 @@ for iteration in range(60):
     distances.append((d_real - d_fake).item())
 with torch.no_grad():
     radius = generator(torch.randn(512, 4)).norm(dim=1).mean().item()
-print("OUTCOME", {"first": distances[4], "last": float(np.mean(distances[-10:])), "radius": radius})
+print("OUTCOME", {"first": float(np.mean(distances[5:15])), "last": float(np.mean(distances[-10:])), "radius": radius})
