@@ -51,8 +51,8 @@ def entr(input):
     """-x log x, 0 at 0 and -∞ below (`torch.special.entr`).
 
     >>> import minigrad
-    >>> entr(minigrad.tensor([0.0, 1.0, -1.0]))
-    tensor([0., 0., -inf])
+    >>> entr(minigrad.tensor([0.5, -1.0]))
+    tensor([0.3466,   -inf])
     """
     negative = input < 0
     return (-functions["xlogy"](input, input.masked_fill(negative, 1.0))).masked_fill(negative, -math.inf)

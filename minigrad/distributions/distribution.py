@@ -35,7 +35,7 @@ class Distribution:
     """
 
     has_rsample = False
-    arg_constraints: ClassVar = {}
+    arg_constraints: ClassVar[dict] = {}
     support: constraints.Constraint | None = None
     _validate_args = True
 

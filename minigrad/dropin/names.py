@@ -45,7 +45,7 @@ def counterpart(name):
     >>> counterpart("torch.nn.functional").__name__
     'minigrad.nn.functional'
     >>> counterpart("torch.optim.adam").__name__
-    'minigrad.optim'
+    'minigrad.optim.adam'
     >>> counterpart("torch.fx") is None
     True
     """
