@@ -28,6 +28,7 @@ MODULES = {
     "torch.types": "minigrad",
     "torchvision.transforms.transforms": "minigrad.vision.transforms",
 }
+ABSENT = ("torchvision.transforms.v2",)  # the same names there mean other functions
 # Modules whose parts are modules in PyTorch and not in minigrad: whatever the part, its names are the whole's.
 WHOLES = (
     "torch.nn.modules",
@@ -53,7 +54,7 @@ def counterpart(name):
         return importlib.import_module(MODULES[name])
     parent, _, last = name.rpartition(".")
     above = counterpart(parent) if parent else None
-    if above is None or last.startswith("__"):
+    if above is None or last.startswith("__") or name in ABSENT:
         return None
     member = getattr(above, last, None)
     if isinstance(member, (types.ModuleType, types.SimpleNamespace)):
