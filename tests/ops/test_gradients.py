@@ -137,6 +137,12 @@ WITHOUT_GRADIENT = [
     "is_signed",
     "is_same_size",
     "typename",
+    "fork_rng",
+    "unravel_index",
+    "conj",
+    "hann_window",
+    "hamming_window",
+    "blackman_window",
 ]  # integers, bools, random numbers and step functions
 
 
