@@ -251,6 +251,15 @@ _OUTER_FIELDS = len(OuterPlan._fields)
 
 
 @jit
+def _multiples(count, step):
+    """0, step, ..., (count - 1) · step; NumPy's expression takes a second longer to compile."""
+    result = np.empty(count, np.int64)
+    for number in range(count):
+        result[number] = number * step
+    return result
+
+
+@jit
 def _block_sums(task, a, x, table, sums, plan):
     """The sums of a range of panels of columns over one part of the pixels.
 
@@ -275,14 +284,14 @@ def _block_sums(task, a, x, table, sums, plan):
     tail[max(0, -behind) : plan.room] = x[max(0, behind) :]
     block = -(-plan.pixels // plan.blocks)
     starts = np.empty((plan.runs + 1) * block, np.int64)  # of each pixel's runs, and of zeros
-    a_starts = np.arange(block) * plan.a_row
+    a_starts = _multiples(block, plan.a_row)
     left_in_place = plan.rows % height == 0 and plan.a_row * a.itemsize <= _PIXEL_BYTES
     left_cells = np.zeros(0 if left_in_place else plan.tiles * block * height + lanes, x.dtype)
     left, left_row = (a, plan.a_row) if left_in_place else (left_cells, height)
     row = width if plan.run % lanes == 0 else width + lanes  # room for what a run that ends amid a vector overwrites
     panel_cells = np.zeros(0 if in_place else block * row + 2 * lanes, x.dtype)
     aligned = -panel_cells.ctypes.data % VECTOR_BYTES // x.itemsize
-    panel_starts = np.arange(block) * row
+    panel_starts = _multiples(block, row)
     places = np.zeros(2 * plan.vectors, np.int64)
     columns = plan.runs * plan.room
     total = plan.units * plan.blocks
