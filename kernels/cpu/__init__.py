@@ -1,5 +1,6 @@
 """The fast kernels: NumPy arrays in, NumPy arrays out, compiled by Numba for the CPU at hand."""
 
+from .average_pool import adaptive_avg_pool, adaptive_avg_pool_grad, avg_pool, avg_pool_grad
 from .choice import choose, select
 from .conv import channel_sum, conv_forward, conv_input_grad, conv_weight_grad
 from .copying import copy_into
@@ -14,11 +15,7 @@ from .matmul import matmul
 from .norm import batch_norm, batch_norm_grad, batch_norm_stats
 from .optim import adagrad_update, adam_update, rmsprop_update, sgd_update
 from .pool import (
-    adaptive_avg_pool,
-    adaptive_avg_pool_grad,
     adaptive_max_pool,
-    avg_pool,
-    avg_pool_grad,
     max_pool,
     max_pool_gather,
     max_pool_grad,

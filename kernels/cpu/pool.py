@@ -1,10 +1,9 @@
 """Pooling over channels-last memory, one row of output pixels at a time.
 
 Kernels see any input as (N, D, H, W, C), axes of size 1 standing for the missing ones, and learn the windows from small
-tables made once per geometry: for every output coordinate of an axis the input coordinates it covers. Average pooling,
-adaptive pooling and their gradients are one kernel with four pairs of tables. With many channels the inner loop runs
-over the channels of a pixel, with few over all pixels and channels of a row, through a table of positions.
-`kernels/reference/pool.py` is the definition.
+tables made once per geometry: for every output coordinate of an axis the input coordinates it covers. With many
+channels the inner loop runs over the channels of a pixel, with few over all pixels and channels of a row, through a
+table of positions. Averages are in `average_pool.py`; `kernels/reference/pool.py` is the definition.
 """
 
 from functools import lru_cache
@@ -16,25 +15,9 @@ from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .layout import channels_first, channels_last, dense, parts
+from .windows import FEW_CHANNELS, adaptive_windows, are_planes, planes, positions_of, volume
 
-LONG = 16  # pixels of a row that are worth the start of a loop
-FEW_CHANNELS = 16  # below, the loop over a pixel's channels is too short to be worth its start
 MANY_IMAGES = 8  # from here on, images alone keep the threads busy
-
-
-def _volume(sizes, unit):
-    """One value per spatial axis, with `unit` for the missing ones of three."""
-    return (unit,) * (3 - len(sizes)) + tuple(sizes)
-
-
-def _are_planes(x):
-    """Whether x, (N, C, *spatial), lies channels-first, so that its rows of pixels are contiguous, and long enough."""
-    return x.shape[1] > 1 and x.flags.c_contiguous and x.ndim > 2 and x.shape[-1] >= LONG
-
-
-def _planes(x):
-    """x, (N, C, *spatial), as images of one channel."""
-    return x.reshape(-1, 1, *x.shape[2:])
 
 
 @jit
@@ -162,10 +145,8 @@ def _lowest(dtype):
 
 def _max_pool_of_planes(x, kernel, stride, padding, dilation, output_size):
     """`max_pool` of an input that lies channels-first, and so do the results."""
-    spatial, stride, dilation = _volume(x.shape[2:], 1), _volume(stride, 1), _volume(dilation, 1)
-    tables = _max_plane_tables(
-        spatial, _volume(kernel, 1), stride, _volume(padding, 0), dilation, _volume(output_size, 1)
-    )
+    spatial, stride, dilation = volume(x.shape[2:], 1), volume(stride, 1), volume(dilation, 1)
+    tables = _max_plane_tables(spatial, volume(kernel, 1), stride, volume(padding, 0), dilation, volume(output_size, 1))
     x = dense(x)
     y = empty((*x.shape[:2], *output_size), x.dtype)
     indices = empty(y.shape, np.int64)
@@ -195,7 +176,7 @@ def _max_windows(spatial, kernel, stride, padding, dilation, output_size):
 @lru_cache(maxsize=256)
 def _adaptive_max_tables(spatial, channels, output_size):
     """What `_max_rows` asks for, from depths to pixels, for windows that divide the input evenly."""
-    return _max_taps(_adaptive_windows(spatial, output_size), channels, (1, 1, 1))
+    return _max_taps(adaptive_windows(spatial, output_size), channels, (1, 1, 1))
 
 
 def _max_taps(windows, channels, dilation):
@@ -206,13 +187,7 @@ def _max_taps(windows, channels, dilation):
     # a tap outside the input repeats its neighbour inside, which changes neither the maximum nor its index
     last = (stop - 1 - first) // dilation[2]
     taps = first + np.minimum(np.arange(last.max(initial=0) + 1)[:, None], last) * dilation[2]
-    return *windows, dilation, starts, _positions(taps, channels), np.repeat(taps, channels, axis=1).astype(np.int32)
-
-
-def _positions(pixels, channels):
-    """Positions in a row of memory of every channel of the given (taps, pixels)."""
-    positions = pixels[:, :, None] * channels + np.arange(channels)
-    return positions.reshape(len(pixels), pixels.shape[1] * channels).astype(np.uintp)
+    return *windows, dilation, starts, positions_of(taps, channels), np.repeat(taps, channels, axis=1).astype(np.int32)
 
 
 def max_pool(x, kernel, stride, padding, dilation, output_size):
@@ -227,11 +202,11 @@ def max_pool(x, kernel, stride, padding, dilation, output_size):
     >>> max_pool(x, (2,), (2,), (0,), (1,), (2,))
     (array([[[5., 5.]]]), array([[[1, 2]]]))
     """
-    if _are_planes(x):
+    if are_planes(x):
         return _max_pool_of_planes(x, kernel, stride, padding, dilation, output_size)
     tables = _max_tables(
-        _volume(x.shape[2:], 1), x.shape[1], _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0),
-        _volume(dilation, 1), _volume(output_size, 1),
+        volume(x.shape[2:], 1), x.shape[1], volume(kernel, 1), volume(stride, 1), volume(padding, 0),
+        volume(dilation, 1), volume(output_size, 1),
     )  # fmt: skip
     return _max_windows_of(x, tables, output_size)
 
@@ -244,7 +219,7 @@ def _max_windows_of(x, tables, output_size):
     if y.size:
         source, result, where = channels_last(x).reshape(-1), y.reshape(-1), indices.reshape(-1)
         count = parts(y.size // (channels * output_size[-1]), source.size)
-        _max_all(count, source, result, where, _lowest(dtype), *tables, (*_volume(x.shape[2:], 1), channels))
+        _max_all(count, source, result, where, _lowest(dtype), *tables, (*volume(x.shape[2:], 1), channels))
     return channels_first(y), channels_first(indices)
 
 
@@ -256,7 +231,7 @@ def adaptive_max_pool(x, output_size):
     >>> adaptive_max_pool(np.array([[[1.0, 5.0, 3.0]]]), (2,))
     (array([[[5., 5.]]]), array([[[1, 1]]]))
     """
-    tables = _adaptive_max_tables(_volume(x.shape[2:], 1), x.shape[1], _volume(output_size, 1))
+    tables = _adaptive_max_tables(volume(x.shape[2:], 1), x.shape[1], volume(output_size, 1))
     return _max_windows_of(x, tables, output_size)
 
 
@@ -307,12 +282,12 @@ def median_pool(x, kernel, stride, padding, output_size):
     >>> median_pool(np.array([[[4.0, 1.0, 3.0, 2.0]]]), (3,), (1,), (0,), (2,))
     (array([[[3., 2.]]]), array([[[2, 3]]]))
     """
-    channels, spatial = x.shape[1], _volume(x.shape[2:], 1)
+    channels, spatial = x.shape[1], volume(x.shape[2:], 1)
     y = empty((x.shape[0], *output_size, channels), x.dtype.newbyteorder("="))
     indices = empty(y.shape, np.int64)
     if y.size:
         windows = _max_windows(
-            spatial, _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0), (1, 1, 1), _volume(output_size, 1)
+            spatial, volume(kernel, 1), volume(stride, 1), volume(padding, 0), (1, 1, 1), volume(output_size, 1)
         )
         source, result, where = channels_last(x).reshape(-1), y.reshape(-1), indices.reshape(-1)
         most = prod(int((stop - start).max()) for start, stop in windows)
@@ -357,8 +332,8 @@ def max_pool_grad(dy, indices, input_shape):
     array([[[0., 5., 0., 0.]]])
     """
     images, channels, *spatial = input_shape
-    if _are_planes(indices) and dy.flags.c_contiguous:
-        dx = max_pool_grad(_planes(dy), _planes(indices), (images * channels, 1, *spatial))
+    if are_planes(indices) and dy.flags.c_contiguous:
+        dx = max_pool_grad(planes(dy), planes(indices), (images * channels, 1, *spatial))
         return dx.reshape(input_shape)
     dx = empty((images, *spatial, channels), dy.dtype.newbyteorder("="))
     if dx.size:
@@ -401,187 +376,3 @@ def max_pool_gather(x, indices):
         where = channels_last(indices).reshape(result.shape)
         _gather_all(parts(images, y.size), cells, where, result)
     return channels_first(y)
-
-
-@jit
-def _sum_rows(part, count, x, y, depths, heights, widths, divisors, across, columns, shape, gradient):
-    """Part `part` of `count` of the rows of y, flat: sums of x, flat of (N, *shape), over windows, divided.
-
-    depths, heights and widths hold the first and the stop coordinate in x of every coordinate of y. The divisor is
-    divisors[0, d] * divisors[1, h] * across[position in the row], of the cell of y, or of x if gradient. The rows under
-    a window are added to one line, then the line's pixels, of which one beyond the last holds zeros, for windows
-    without a cell: by columns, (taps, row of y) positions in the line, or, where columns is empty, pixel by pixel.
-    """
-    depth, height, width, channels = shape
-    pixels, source_row = widths.shape[1], width * channels
-    result_row, real = pixels * channels, x.dtype.type
-    line = np.zeros(source_row + channels, x.dtype)
-    sums = line[:source_row]
-    rows = len(y) // result_row
-    for row in range(rows * part // count, rows * (part + 1) // count):
-        plane, h_out = divmod(row, heights.shape[1])
-        image, d_out = divmod(plane, depths.shape[1])
-        fresh = True
-        for d in range(depths[0, d_out], depths[1, d_out]):
-            for h in range(heights[0, h_out], heights[1, h_out]):
-                start = ((image * depth + d) * height + h) * source_row
-                source = x[start : start + source_row]
-                divisor = real(divisors[0, d] * divisors[1, h]) if gradient else real(1)
-                for j in range(source_row):
-                    sums[j] = source[j] / divisor + (real(0) if fresh else sums[j])
-                fresh = False
-        if fresh:
-            sums[:] = 0
-        if gradient:
-            for j in range(source_row):
-                sums[j] /= real(across[j])
-        result = y[row * result_row : (row + 1) * result_row]
-        for tap in range(len(columns)):
-            at = columns[tap]
-            for j in range(result_row):
-                result[j] = line[at[j]] + (result[j] if tap else real(0))
-        if len(columns) == 0:
-            for pixel in range(pixels):
-                total = result[pixel * channels : (pixel + 1) * channels]
-                cells = line[widths[0, pixel] * channels : (widths[0, pixel] + 1) * channels]
-                for c in range(channels):
-                    total[c] = cells[c]
-                for w in range(widths[0, pixel] + 1, widths[1, pixel]):
-                    cells = line[w * channels : (w + 1) * channels]
-                    for c in range(channels):
-                        total[c] += cells[c]
-        if not gradient:
-            divisor = real(divisors[0, d_out] * divisors[1, h_out])
-            for j in range(result_row):
-                result[j] /= divisor * real(across[j])
-
-
-@pool_jit
-def _sum_all(count, x, y, depths, heights, widths, divisors, across, columns, shape, gradient):
-    arguments = count, x, y, depths, heights, widths, divisors, across, columns, shape, gradient
-    parallel_for(count, count > 1, _sum_rows, arguments)
-
-
-def _sum_windows(x, tables, output_size, gradient):
-    """(N, C, *spatial) to (N, C, *output_size) by `_sum_rows`, with the tables of `_sum_tables`."""
-    channels = x.shape[1]
-    y = empty((x.shape[0], *output_size, channels), x.dtype.newbyteorder("="))
-    if y.size:
-        source, result = channels_last(x).reshape(-1), y.reshape(-1)
-        count = parts(y.size // (channels * output_size[-1]), source.size + y.size)
-        _sum_all(count, source, result, *tables, (*_volume(x.shape[2:], 1), channels), gradient)
-    return channels_first(y)
-
-
-def _sum_tables(spatial, channels, windows, extents, gradient):
-    """What `_sum_rows` asks for, from (2, outputs) windows and (outputs,) divisors for each axis of the pooling."""
-    pad = max(map(len, extents[:2]))
-    divisors = np.array([np.pad(extent, (0, pad - len(extent)), constant_values=1) for extent in extents[:2]])
-    sizes = spatial
-    if gradient:  # the windows of x that cover an input coordinate follow each other, too
-        sizes = tuple(map(len, extents))
-        windows = [
-            np.stack([np.searchsorted(edge, np.arange(size), "right") for edge in (stop, start)])
-            for (start, stop), size in zip(windows, spatial)
-        ]
-    across = np.repeat(extents[2], channels).astype(np.int32)  # narrow, so that vectors of them become real
-    first, stop = windows[2]
-    windows[2] = np.where(first < stop, windows[2], [[sizes[2]], [sizes[2] + 1]])
-    if channels >= FEW_CHANNELS:
-        return *windows, divisors, across, np.empty((0, 0), np.uintp)
-    first, stop = windows[2]
-    taps = first + np.arange((stop - first).max(initial=0))[:, None]
-    return *windows, divisors, across, _positions(np.where(taps < stop, taps, sizes[2]), channels)
-
-
-@lru_cache(maxsize=256)
-def _average_tables(
-    spatial, channels, kernel, stride, padding, output_size, count_include_pad, divisor_override, gradient
-):
-    windows, extents = [], []
-    for size, k, s, p, outputs in zip(spatial, kernel, stride, padding, output_size):
-        start = np.arange(outputs) * s - p
-        stop = np.minimum(start + k, size + p)
-        windows.append(np.stack([np.maximum(start, 0), np.minimum(stop, size)]))
-        extents.append(stop - start if count_include_pad else windows[-1][1] - windows[-1][0])
-    if divisor_override is not None:
-        extents = [np.ones_like(extent) for extent in extents]
-        extents[0][:] = divisor_override
-    return _sum_tables(spatial, channels, windows, extents, gradient)
-
-
-@lru_cache(maxsize=256)
-def _adaptive_tables(spatial, channels, output_size, gradient):
-    windows = _adaptive_windows(spatial, output_size)
-    return _sum_tables(spatial, channels, windows, [stop - start for start, stop in windows], gradient)
-
-
-def _adaptive_windows(spatial, output_size):
-    """For each axis the (2, outputs) first and stop coordinates of windows that divide the input evenly."""
-    windows = []
-    for size, outputs in zip(spatial, output_size):
-        cuts = np.arange(outputs + 1) * size
-        windows.append(np.stack([cuts[:-1] // outputs, -(-cuts[1:] // outputs)]))
-    return windows
-
-
-def avg_pool(x, kernel, stride, padding, output_size, count_include_pad, divisor_override):
-    """Mean of every window: (N, C, *spatial) to (N, C, *output_size), float32 or float64.
-
-    kernel, stride, padding and output_size hold one int per spatial axis. Padding cells are zeros; they count in the
-    divisor if count_include_pad, while cells that a window of `ceil_mode` has beyond the padding never do.
-    divisor_override, an int or None, replaces the divisor. Rules: PyTorch's `torch.nn.AvgPool2d`.
-
-    >>> avg_pool(np.array([[[1.0, 3.0, 5.0]]]), (2,), (2,), (1,), (2,), True, None)
-    array([[[0.5, 4. ]]])
-    """
-    if _are_planes(x):
-        y = avg_pool(_planes(x), kernel, stride, padding, output_size, count_include_pad, divisor_override)
-        return y.reshape(*x.shape[:2], *output_size)
-    tables = _average_tables(
-        _volume(x.shape[2:], 1), x.shape[1], _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0),
-        _volume(output_size, 1), count_include_pad, divisor_override, False,
-    )  # fmt: skip
-    return _sum_windows(x, tables, output_size, False)
-
-
-def avg_pool_grad(dy, input_shape, kernel, stride, padding, count_include_pad, divisor_override):
-    """Gradient of `avg_pool`: every dy, over its divisor, is added to all cells of its window.
-
-    dy is (N, C, *output_size), dx is of input_shape and dy's dtype; the other arguments are those of `avg_pool`.
-
-    >>> avg_pool_grad(np.array([[[2.0, 4.0]]]), (1, 1, 3), (2,), (1,), (0,), True, None)
-    array([[[1., 3., 2.]]])
-    """
-    if _are_planes(dy):
-        images, channels, *spatial = input_shape
-        planes = (images * channels, 1, *spatial)
-        dx = avg_pool_grad(_planes(dy), planes, kernel, stride, padding, count_include_pad, divisor_override)
-        return dx.reshape(input_shape)
-    tables = _average_tables(
-        _volume(input_shape[2:], 1), dy.shape[1], _volume(kernel, 1), _volume(stride, 1), _volume(padding, 0),
-        _volume(dy.shape[2:], 1), count_include_pad, divisor_override, True,
-    )  # fmt: skip
-    return _sum_windows(dy, tables, input_shape[2:], True)
-
-
-def adaptive_avg_pool(x, output_size):
-    """Means over windows that divide the input evenly: (N, C, *spatial) to (N, C, *output_size), float32 or float64.
-
-    Rules: PyTorch's `torch.nn.AdaptiveAvgPool2d`.
-
-    >>> adaptive_avg_pool(np.array([[[1.0, 3.0, 5.0]]]), (2,))
-    array([[[2., 4.]]])
-    """
-    tables = _adaptive_tables(_volume(x.shape[2:], 1), x.shape[1], _volume(output_size, 1), False)
-    return _sum_windows(x, tables, output_size, False)
-
-
-def adaptive_avg_pool_grad(dy, input_shape):
-    """Gradient of `adaptive_avg_pool`: dy is (N, C, *output_size), dx is of input_shape and dy's dtype.
-
-    >>> adaptive_avg_pool_grad(np.array([[[2.0, 4.0]]]), (1, 1, 3))
-    array([[[1., 3., 2.]]])
-    """
-    tables = _adaptive_tables(_volume(input_shape[2:], 1), dy.shape[1], _volume(dy.shape[2:], 1), True)
-    return _sum_windows(dy, tables, input_shape[2:], True)

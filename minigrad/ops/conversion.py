@@ -163,17 +163,18 @@ def _conversion(name, dtype):
     setattr(Tensor, name, convert)
 
 
-for _name, _dtype in (
-    ("float", "float32"),
-    ("double", "float64"),
-    ("long", "int64"),
-    ("int", "int32"),
-    ("short", "int16"),
-    ("char", "int8"),
-    ("byte", "uint8"),
-    ("bool", "bool"),
-):
-    _conversion(_name, np.dtype(_dtype))
+CONVERSIONS = {  # methods that convert, by name
+    "float": np.dtype("float32"),
+    "double": np.dtype("float64"),
+    "long": np.dtype("int64"),
+    "int": np.dtype("int32"),
+    "short": np.dtype("int16"),
+    "char": np.dtype("int8"),
+    "byte": np.dtype("uint8"),
+    "bool": np.dtype("bool"),
+}
+for _name, _dtype in CONVERSIONS.items():
+    _conversion(_name, _dtype)
 
 
 @method()

@@ -12,6 +12,7 @@ import numpy as np
 from minigrad.autograd import Tensor
 from minigrad.autograd.dtypes import as_dtype
 from minigrad.ops import functions
+from minigrad.ops.conversion import CONVERSIONS
 
 __all__ = [
     "PackedSequence",
@@ -82,16 +83,9 @@ def _conversion(name, dtype):
     setattr(PackedSequence, name, convert)
 
 
-for _name, _dtype in (
-    ("float", "float32"),
-    ("double", "float64"),
-    ("long", "int64"),
-    ("int", "int32"),
-    ("short", "int16"),
-    ("char", "int8"),
-    ("byte", "uint8"),
-):
-    _conversion(_name, as_dtype(_dtype))
+for _name, _dtype in CONVERSIONS.items():
+    if _name != "bool":
+        _conversion(_name, _dtype)
 
 
 def invert_permutation(permutation):

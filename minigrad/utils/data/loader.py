@@ -200,7 +200,8 @@ class DataLoader(Generic[Sample]):
         """Where in its epoch the loader is: batches handed out, and what the epoch's order and random numbers grew of.
 
         A loader of the same arguments that is given this (`load_state_dict`) goes on with the next batch, bit for bit.
-        Between epochs it says so, and a new epoch begins. The name is torchdata's `StatefulDataLoader`'s.
+        Between epochs it says so, and a new epoch begins; a loop left early counts as interrupted, not as over. The
+        name is torchdata's `StatefulDataLoader`'s.
         """
         if self._seed is None:
             return {"seed": None, "position": 0, "order": None}

@@ -2,7 +2,8 @@
 
 `base.py` says what a transform is, `images.py` what an image is. The transforms are in `compose.py`, `tensors.py`,
 `geometry.py`, `crops.py`, `warps.py`, `colour.py`, `neighbours.py`; what they do to one image with given parameters is
-in `functional.py`. Random transforms draw from the default generator (see `manual_seed`).
+in the rooms of functions (`geometry_functions.py` and so on), which `functional.py` brings together. Random transforms
+draw from the default generator (see `manual_seed`).
 """
 
 from . import functional

@@ -5,7 +5,7 @@ import numbers
 from minigrad import randperm
 
 from .base import Transform, chance, each, uniform
-from .colours import (
+from .colour_functions import (
     adjust_brightness,
     adjust_contrast,
     adjust_hue,
@@ -17,8 +17,8 @@ from .colours import (
     rgb_to_grayscale,
     solarize,
 )
-from .filters import adjust_sharpness
 from .images import get_dimensions
+from .neighbour_functions import adjust_sharpness
 
 
 class ColorJitter(Transform):

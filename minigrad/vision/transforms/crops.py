@@ -10,8 +10,8 @@ from minigrad import from_numpy, randint
 
 from .base import Transform, each, two_sizes, uniform, whole
 from .geometry import Pad
+from .geometry_functions import center_crop, crop, five_crop, pad, resized_crop, ten_crop
 from .images import InterpolationMode, get_dimensions, interpolation_mode
-from .placing import center_crop, crop, five_crop, pad, resized_crop, ten_crop
 
 _TWO = "Please provide only two dimensions (h, w) for size."
 

@@ -3,7 +3,7 @@
 Each takes a PIL image, which Pillow works on, or a tensor (..., C, H, W).
 """
 
-from .colours import (
+from .colour_functions import (
     adjust_brightness,
     adjust_contrast,
     adjust_gamma,
@@ -17,11 +17,11 @@ from .colours import (
     solarize,
     to_grayscale,
 )
-from .conversion import convert_image_dtype, normalize, pil_to_tensor, to_pil_image, to_tensor
-from .filters import adjust_sharpness, erase, gaussian_blur
+from .geometry_functions import center_crop, crop, five_crop, hflip, pad, resize, resized_crop, ten_crop, vflip
 from .images import InterpolationMode, get_dimensions, get_image_num_channels, get_image_size
-from .placing import center_crop, crop, five_crop, hflip, pad, resize, resized_crop, ten_crop, vflip
-from .warping import affine, elastic_transform, perspective, rotate
+from .neighbour_functions import adjust_sharpness, erase, gaussian_blur
+from .tensor_functions import convert_image_dtype, normalize, pil_to_tensor, to_pil_image, to_tensor
+from .warp_functions import affine, elastic_transform, perspective, rotate
 
 __all__ = [
     "InterpolationMode",

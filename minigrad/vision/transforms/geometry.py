@@ -7,8 +7,8 @@ import numpy as np
 from minigrad import from_numpy, rand
 
 from .base import Transform, chance, each
+from .geometry_functions import check_padding, hflip, pad, resize, sides, vflip
 from .images import InterpolationMode, interpolation_mode
-from .placing import check_padding, hflip, pad, resize, sides, vflip
 
 
 class Pad(Transform):

@@ -8,7 +8,7 @@ from minigrad import Tensor, randn, tensor
 
 from .base import Transform, chance, two_sizes, uniform, whole
 from .crops import check_ranges, random_part
-from .filters import erase, gaussian_blur
+from .neighbour_functions import erase, gaussian_blur
 
 
 class GaussianBlur(Transform):

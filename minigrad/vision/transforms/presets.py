@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from .base import Transform
-from .conversion import convert_image_dtype, normalize, pil_to_tensor
+from .geometry_functions import center_crop, resize
 from .images import InterpolationMode, is_picture
-from .placing import center_crop, resize
+from .tensor_functions import convert_image_dtype, normalize, pil_to_tensor
 
 
 class ImageClassification(Transform):

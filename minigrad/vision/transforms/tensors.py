@@ -7,7 +7,7 @@ import numpy as np
 from minigrad import Tensor, from_numpy, zeros
 
 from .base import Transform
-from .conversion import convert_image_dtype, normalize, pil_to_tensor, scaled_planes, to_pil_image, to_tensor
+from .tensor_functions import convert_image_dtype, normalize, pil_to_tensor, scaled_planes, to_pil_image, to_tensor
 
 
 class ToTensor(Transform):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from minigrad import Tensor, cat, rand
 
 from .base import Transform, angles, chance, check_fill, check_sequence, uniform, whole
-from .filters import gaussian_blur
 from .images import InterpolationMode, get_dimensions, interpolation_mode
-from .warping import affine, elastic_transform, perspective, rotate
+from .neighbour_functions import gaussian_blur
+from .warp_functions import affine, elastic_transform, perspective, rotate
 
 
 def _fill_for(img, fill):

@@ -13,9 +13,9 @@ from PIL import Image
 from minigrad import Size, Tensor, cat, ones, tensor, where
 from minigrad.nn import functional as F
 
-from .conversion import pil_to_tensor, to_pil_image
+from .geometry_functions import fill_of
 from .images import RESAMPLING, InterpolationMode, as_pixels, get_dimensions, interpolation_mode, is_picture, picture
-from .placing import fill_of
+from .tensor_functions import pil_to_tensor, to_pil_image
 
 
 def sample(img, places, interpolation, fill):

@@ -5,9 +5,9 @@ from PIL import ImageEnhance
 
 from minigrad import Tensor, from_numpy
 
-from .colours import blend
-from .conversion import pil_to_tensor, to_pil_image
+from .colour_functions import blend
 from .images import as_pixels, check_channels, get_dimensions, is_picture, picture
+from .tensor_functions import pil_to_tensor, to_pil_image
 
 
 def gaussian_blur(img, kernel_size, sigma=None):

@@ -5,8 +5,8 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from minigrad import Tensor, from_numpy, isfinite, where
 
-from .conversion import convert_image_dtype, highest
 from .images import check_channels, get_dimensions, is_picture, picture
+from .tensor_functions import convert_image_dtype, highest
 
 
 def blend(first, second, ratio):
