@@ -16,9 +16,9 @@ import minigrad
 from minigrad.nn import functional as F
 from minigrad.utils.data import DataLoader
 from minigrad.vision import datasets, transforms
-from minigrad.vision.models import resnet20
 
-from .bench_training import THREADS, TorchResNet20
+from .bench_training import THREADS
+from .networks import resnet20
 from .timing import machine
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -40,7 +40,7 @@ class Minigrad:
     name = "minigrad"
 
     def __init__(self, epochs):
-        self.model = resnet20()
+        self.model = resnet20(minigrad)
         self.optimizer = minigrad.optim.SGD(self.model.parameters(), **SETTINGS)
         milestones = [round(epochs * 0.5), round(epochs * 0.8)]
         self.schedule = minigrad.optim.lr_scheduler.MultiStepLR(self.optimizer, milestones, gamma=0.1)
@@ -61,7 +61,7 @@ class Torch:
     name = "torch, channels-last"
 
     def __init__(self, epochs, weights):
-        self.model = TorchResNet20()
+        self.model = resnet20(torch)
         self.model.load_state_dict({name: torch.from_numpy(t.numpy().copy()) for name, t in weights.items()})
         self.model.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(self.model.parameters(), **SETTINGS)
