@@ -5,6 +5,8 @@ find the nodes that can be reached, sort them by falling number, and visit each 
 arrived. The gradients under way live in a dict of the pass. Nothing here recurses, and nothing here knows an operation.
 """
 
+import warnings
+
 import numpy as np
 
 from minigrad.kernels.buffers import references, unshared
@@ -295,7 +297,7 @@ def grad(
     """The gradients of `outputs` with respect to `inputs`, as a tuple; no `.grad` is touched (`torch.autograd.grad`).
 
     `create_graph=True` makes them differentiable again. An input that the outputs do not depend on is an error unless
-    `allow_unused` (None is returned for it) or `materialize_grads` (zeros are). `only_inputs` may only be True.
+    `allow_unused` (None is returned for it) or `materialize_grads` (zeros are). `only_inputs` is ignored.
 
     >>> import minigrad
     >>> x = minigrad.tensor(2.0, requires_grad=True)
@@ -305,7 +307,12 @@ def grad(
     tensor(12.)
     """
     if not only_inputs:
-        raise ValueError("only_inputs=False is no longer possible\nhint: backward(inputs=None) reaches all leaves")
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other "
+            "parts of the graph, please use torch.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
+        )
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."

@@ -511,3 +511,33 @@ def test_a_retained_input_gets_its_gradient_once():
         return y.grad, x.grad
 
     same_program(run)
+
+
+def test_only_inputs_is_ignored_with_a_warning():
+    def run(m):
+        x = leaf(m)
+        y = leaf(m)
+        with pytest.warns(FutureWarning, match="only_inputs argument is deprecated and is ignored"):
+            (dx,) = m.autograd.grad((x * y).sum(), x, only_inputs=False)
+        assert x.grad is None and y.grad is None
+        return dx
+
+    same_program(run)
+
+
+def test_variable_is_a_tensor_without_history_on_the_same_memory():
+    def run(m):
+        x = leaf(m)
+        product = x * 2
+        plain = m.autograd.Variable(product)
+        assert plain.is_leaf and not plain.requires_grad and plain.grad_fn is None
+        start = m.autograd.Variable(product, requires_grad=True)
+        assert start.is_leaf and isinstance(x, m.autograd.Variable)
+        start.pow(2).sum().backward()
+        data = m.zeros(2)
+        shared = m.autograd.Variable(data)
+        data[0] = 5
+        assert x.grad is None
+        return start.grad, shared
+
+    same_program(run)

@@ -51,9 +51,18 @@ def test_every_way_to_import(torch, statement):
 
 
 def test_what_a_program_sets_reaches_minigrad(torch):
-    torch.backends.cudnn.deterministic = False
-    assert minigrad.backends.cudnn.deterministic is False
-    torch.backends.cudnn.deterministic = True
+    before = minigrad.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = not before
+    assert minigrad.backends.cudnn.deterministic is (not before)
+    torch.backends.cudnn.deterministic = before
+
+
+def test_importing_submodules_leaves_minigrads_own_in_place(torch):
+    before = {name: getattr(minigrad, name) for name in ("nn", "optim", "autograd", "utils", "cuda")}
+    exec("import torch.nn, torch.optim, torch.autograd, torch.utils.data, torch.cuda, torch.fx, torchvision.ops", {})
+    for name, module in before.items():
+        assert vars(minigrad)[name] is module and module.__name__ == f"minigrad.{name}"
+    assert not hasattr(minigrad, "fx") and not hasattr(minigrad.vision, "ops")
 
 
 def test_a_missing_name_is_an_error_where_it_is_used(torch):
