@@ -231,3 +231,15 @@ def test_view_after_a_convolution_is_an_error_while_other_views_share_the_memory
 def test_view_of_a_transposed_tensor_is_an_error():
     with pytest.raises(RuntimeError, match="view size is not compatible with input tensor's size and stride"):
         mg.arange(6).reshape(2, 3).t().view(6)
+
+
+@pytest.mark.parametrize("sci_mode", [True, False, None])
+def test_scientific_notation_can_be_asked_for(sci_mode):
+    for m in (mg, torch):
+        m.set_printoptions(sci_mode=sci_mode)
+    try:
+        for values in ([1.0, 20.0], [1e-9, 20.0], [3.0, 4.0]):
+            assert repr(mg.tensor(values)) == repr(torch.tensor(values))
+    finally:
+        for m in (mg, torch):
+            m.set_printoptions(profile="default")
