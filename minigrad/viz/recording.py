@@ -106,10 +106,15 @@ class Recording:
         return self
 
     def __exit__(self, kind, error, traceback):
-        self._replaced.restore()
-        watch.observer = self._before
-        if error is not None:
+        self.stop()
+        if isinstance(error, Exception):
             self._fail(error, traceback)
+
+    def stop(self):
+        """Record no more."""
+        self._replaced.restore()
+        if watch.observer is self:
+            watch.observer = self._before
 
     @contextmanager
     def quiet(self):
@@ -123,7 +128,7 @@ class Recording:
     # the observer of operations ---------------------------------------------------------------------------------------
 
     def _elsewhere(self):
-        return self._quiet or threading.get_ident() != self._thread
+        return self._quiet or watch.observer is not self or threading.get_ident() != self._thread
 
     def enters(self, ctx):
         """A user's Function begins; the operations inside are its own."""
