@@ -48,7 +48,23 @@ class training_steps(record):
 
     def __exit__(self, kind, error, traceback):
         super().__exit__(kind, error, traceback)
+        self._drop_rehearsals()
         return isinstance(error, Enough)
+
+    def _drop_rehearsals(self):
+        """Take out what ran before the graph began and is no part of it: an evaluation before the training."""
+        first = next((place for place, node in enumerate(self.nodes) if node.recorded), 0)
+        needed, waiting = set(), self.nodes[first:]
+        while waiting:
+            node = waiting.pop()
+            if node not in needed:
+                needed.add(node)
+                waiting += [tensor.node for tensor in node.inputs if tensor is not None and tensor.node is not None]
+        dropped = set(self.nodes[:first]) - needed
+        self.nodes = [node for node in self.nodes if node not in dropped]
+        self.events = [event for event in self.events if event not in dropped]
+        for tensor in self.tensors:
+            tensor.users = [(node, place) for node, place in tensor.users if node not in dropped]
 
     def ran(self, ctx, args, tensors):
         """The operation `ctx` has made `tensors` of `args`."""

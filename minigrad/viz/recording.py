@@ -200,8 +200,11 @@ class Recording:
         value = self.find(result, result._edge)
         if value is None or value.node is None:
             return
-        if not value.node.recorded and (isinstance(tensor, Parameter) or self.calls.parameter_name(tensor)[1]):
-            self._forget(value.node)  # a network's state changes: its parts do not compute with it
+        written = value.node.inputs[0]
+        fresh = written is not None and written.node is None and written.users == [(value.node, 0)]
+        state_of_network = isinstance(tensor, Parameter) or self.calls.parameter_name(tensor)[1]
+        if not value.node.recorded and (fresh or state_of_network):
+            self._forget(value.node)  # initialized or updated: no part of what the network computes
             return
         value.node.flags.append("inplace")
         if value.dtype != tensor._array.dtype:
