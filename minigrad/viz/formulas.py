@@ -135,7 +135,7 @@ def _annotated(text, shapes):
     known = "|".join(sorted(map(re.escape, shapes), key=len, reverse=True))
     if not known:
         return text
-    pattern = re.compile(rf"(?<![\w'])({known})([{_SUBSCRIPTS}]*)([{_SUPERSCRIPTS}]*)(?![\w'(])")
+    pattern = re.compile(rf"(?<![\w'])({known})([{_SUBSCRIPTS}]*)([{_SUPERSCRIPTS}]*)(?![\w'(\u0302])")
     seen = set()
 
     def annotate(match):
@@ -189,7 +189,7 @@ def _cotangents(operation):
 def _means(symbol, name):
     """Whether a formula's symbol stands for an argument: its name, in any case, or the first letter of a longer one."""
     return symbol.lower() == name.lower() or (
-        name.startswith(symbol) and (len(symbol) > 2 or len(name) > 2) and not name.startswith("d")
+        name.startswith(symbol.lower()) and (len(symbol) > 2 or len(name) > 2) and not name.startswith("d")
     )
 
 

@@ -11,18 +11,20 @@ from . import formulas
 from .checks import FULL, jacobian
 from .replay import ERRORS, Replay
 
+MOST = 64  # numbers of a Jacobian that is not diagonal
+
 
 def local(operation, args, sources):
     """The derivatives of the results of `operation.apply(*args)` by the arguments at the places `sources`.
 
-    Returns {"jacobians": [...], "texts": [...]}, ready for JSON, or None if a tensor has more than 36 elements or the
-    operation cannot be computed again. A Jacobian is {"input": place, "name": its name, "output": number of the result,
-    "diagonal": nested list in the argument's shape} or, if it is not diagonal, {..., "rows": one list for each element
-    of the result}. A text says the same of a diagonal, and which argument or result it equals: "dz/dx = y = 3".
+    Returns a list ready for JSON, or None if the tensors are too large or the operation cannot be computed again. An
+    entry is {"input": place, "output": number of the result, "name", "text", "diagonal": whether only the diagonal is
+    not zero, "numbers": that diagonal in the argument's shape, or else the Jacobian, one row for each element of the
+    result}. The text names the argument or the result that a diagonal equals: "dz/dx = y = 3".
 
     >>> import minigrad
     >>> from minigrad.ops.arithmetic import Mul
-    >>> local(Mul, (minigrad.tensor(2.0), minigrad.tensor(3.0)), [0, 1])["texts"]
+    >>> [entry["text"] for entry in local(Mul, (minigrad.tensor(2.0), minigrad.tensor(3.0)), [0, 1])]
     ['dz/dx = y = 3', 'dz/dy = x = 2']
     """
     sources = [i for i in sources if args[i].dtype.kind == "f"]
@@ -33,31 +35,46 @@ def local(operation, args, sources):
             replay = Replay(operation, args, sources)
             if not replay.results or sum(y.size for y in replay.results) > FULL:
                 return None
-            rows = jacobian(replay)
+            matrices = jacobian(replay)
     except ERRORS:
         return None
     named = formulas.arguments(operation, args)
-    result = formulas.result_name(operation)
-    results = [result] if len(replay.results) == 1 else [f"{result}{i}" for i in range(len(replay.results))]
+    results = result_names(operation, len(replay.results))
     known = [(name, a._array) for (name, _), a in zip(named, replay.args) if hasattr(a, "_array")]
     known += zip(results, replay.results)
-    jacobians, texts = [], []
-    for source, x, matrix in zip(sources, replay.points, rows):
-        name, start = named[source][0], 0
-        for output, y in enumerate(replay.results):
-            block = matrix[start : start + y.size]
-            start += y.size
-            entry = {"input": source, "name": name, "output": replay.outputs[output]}
-            if x.shape == y.shape and not (block - np.diag(np.diagonal(block))).any():
-                diagonal = np.diagonal(block).reshape(x.shape)
-                same = [other for other, value in known if np.array_equal(value, diagonal)]
-                entry["diagonal"] = diagonal.tolist()
-                equals = "".join(f"{other} = " for other in same[:1])
-                texts.append(f"d{results[output]}/d{name} = {equals}{_numbers(diagonal)}")
-            else:
-                entry["rows"] = block.tolist()
-            jacobians.append(entry)
-    return {"jacobians": jacobians, "texts": texts}
+    entries = []
+    for source, x, matrix in zip(sources, replay.points, matrices):
+        starts = np.cumsum([0, *[y.size for y in replay.results]])
+        for start, number, name, y in zip(starts, replay.outputs, results, replay.results):
+            entry = {"input": source, "output": number, "name": named[source][0]}
+            entry |= _described(f"d{name}/d{entry['name']}", x, y, matrix[start : start + y.size], known)
+            entries.append(entry)
+    return entries
+
+
+def _described(fraction, x, y, block, known):
+    """The text and the numbers of one Jacobian."""
+    if x.shape != y.shape or np.count_nonzero(block) != np.count_nonzero(np.diagonal(block)):
+        numbers = _rounded(block) if block.size <= MOST else None
+        return {"text": f"{fraction}: {y.size} × {x.size} numbers", "diagonal": False, "numbers": numbers}
+    diagonal = np.diagonal(block).reshape(x.shape)
+    same = next((f"{name} = " for name, value in known if np.array_equal(value, diagonal)), "")
+    return {"text": f"{fraction} = {same}{_numbers(diagonal)}", "diagonal": True, "numbers": _rounded(diagonal)}
+
+
+def result_names(operation, count):
+    """What the results are called: the formula's name, numbered if there are several.
+
+    >>> from minigrad.ops.decompositions import Qr
+    >>> result_names(Qr, 2)
+    ['Q0', 'Q1']
+    """
+    name = formulas.result_name(operation)
+    return [name] if count == 1 else [f"{name}{i}" for i in range(count)]
+
+
+def _rounded(array):
+    return float(f"{float(array):.9g}") if array.ndim == 0 else [_rounded(part) for part in array]
 
 
 def _numbers(array):
@@ -79,9 +96,8 @@ def uses(node, args, outputs):
     """
     operation = type(node)
     named = [(name, getattr(value, "_array", value)) for name, value in formulas.arguments(operation, args)]
-    result = formulas.result_name(operation)
-    several = len(outputs) > 1
-    named += [(f"{result}{i}" if several else result, getattr(y, "_array", y)) for i, y in enumerate(outputs)]
+    names = result_names(operation, len(outputs))
+    named += [(name, getattr(y, "_array", y)) for name, y in zip(names, outputs)]
     found = []
     for item in node._saved or ():
         if isinstance(item, tuple) and isinstance(array := item[0], np.ndarray):

@@ -51,7 +51,7 @@ class Replay:
     def moved(self, source, values):
         """The results with other values of one source."""
         tensors = [Tensor._wrap(point.copy(order="K")) for point in self.points]
-        tensors[source] = Tensor._wrap(values)
+        tensors[source] = Tensor._wrap(np.asarray(values))
         with no_grad():
             again = _AGAIN.get(self.operation, self.operation.apply)
             results = _several(again(*self._with(tensors)))
@@ -84,7 +84,7 @@ def _double(value):
 def _batch_norm(x, weight, bias, mean, invstd, eps):
     """Batch normalisation with the statistics of x as it is now."""
     mean, var = kernels_for(x._array).batch_norm_stats(x._array)
-    return BatchNorm.apply(x, weight, bias, mean, 1 / np.sqrt(var + eps), eps)
+    return BatchNorm.apply(x, weight, bias, mean, np.asarray(1 / np.sqrt(var + eps)), eps)
 
 
 def _copy_slices(base, value, view):
