@@ -128,7 +128,9 @@ class Trail:
             text = f"No recorded way leads from {name} to {self._loss()}; it ends{at(node)}: {words}."
             return Cause("none", key, text, node, [*_path(came, reached), node])
         if not value.users:
-            return Cause("none", "unused", f"No recorded operation used {name}, so {self._loss()} does not depend on it.")
+            return Cause(
+                "none", "unused", f"No recorded operation used {name}, so {self._loss()} does not depend on it."
+            )
         last = max((node for tensor in came for node, _ in tensor.users), key=lambda node: node.sequence)
         text = (
             f"{_capital(name)} was used, but nothing computed from it is part of {self._loss()}: the trail ends with "
@@ -270,7 +272,19 @@ def _cut(node):
 
 
 _DEAD = {"ReLU": "relu", "PReLU": "prelu", "Threshold": "the threshold", "Hardshrink": "hardshrink"}
-_FLAT_ENDS = "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "SafeSoftmax", "GELU", "TanhGELU", "SiLU", "Mish", "ELU", "Softplus"
+_FLAT_ENDS = (
+    "Sigmoid",
+    "Tanh",
+    "Softmax",
+    "LogSoftmax",
+    "SafeSoftmax",
+    "GELU",
+    "TanhGELU",
+    "SiLU",
+    "Mish",
+    "ELU",
+    "Softplus",
+)
 _LIMITED = "Clamp", "Hardtanh", "Hardsigmoid", "Hardswish", "NanToNum"
 _CHOOSING = {
     "MaxPool": "none of its elements is the largest of a window",
@@ -294,7 +308,18 @@ _OVERWRITTEN = "CopySlices", "Overwrite", "PutAt", "Replace", "Scatter"
 _STEPS = "Step", "Rounded", "Sample", "Heaviside"
 _LINEAR = "Softmax", "LogSoftmax", "BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm"
 
-STOPPING = {*_DEAD, *_FLAT_ENDS, *_LIMITED, *_CHOOSING, *_OVERWRITTEN, *_STEPS, "Dropout", "AlphaDropout", "Mul", "MatMul"}
+STOPPING = {
+    *_DEAD,
+    *_FLAT_ENDS,
+    *_LIMITED,
+    *_CHOOSING,
+    *_OVERWRITTEN,
+    *_STEPS,
+    "Dropout",
+    "AlphaDropout",
+    "Mul",
+    "MatMul",
+}
 
 
 def _why_zero(step, leaving):
@@ -303,7 +328,10 @@ def _why_zero(step, leaving):
     arrived = [array for _, array in step.arriving if array is not None]
     count = sum(int(np.count_nonzero(array)) for array in arrived)
     if name in _DEAD:
-        return "dead_relu", f"none of the {count:,} results that a gradient arrived at is positive (a dead {_DEAD[name]})"
+        return (
+            "dead_relu",
+            f"none of the {count:,} results that a gradient arrived at is positive (a dead {_DEAD[name]})",
+        )
     if name == "Dropout" or name == "AlphaDropout":
         return "dropout", "dropout had switched off every element that a gradient arrived at"
     if name in _LIMITED:
@@ -314,9 +342,7 @@ def _why_zero(step, leaving):
         return "overwritten", "what a gradient arrived at had been overwritten with other values"
     if name in _STEPS:
         return "flat", f"its derivative is 0 everywhere (“{node.operation.formula}”)"
-    others = [
-        value for place, value in enumerate(node.inputs) if value is not None and place != leaving.input
-    ]
+    others = [value for place, value in enumerate(node.inputs) if value is not None and place != leaving.input]
     for other in others:
         array = contents(node, other)
         if array is not None and array.size and not np.any(array):
@@ -325,7 +351,10 @@ def _why_zero(step, leaving):
     if name in ("Mul", "MatMul", "WeightedSum") and number is not None:
         return "multiplied_by_zero", "it is multiplied by 0"
     if name in _LINEAR and all(np.ptp(array) <= 1e-6 * np.abs(array).max() for array in arrived if array.size):
-        return "invariant", "the same gradient arrived everywhere, and it does not change when all its inputs move alike"
+        return (
+            "invariant",
+            "the same gradient arrived everywhere, and it does not change when all its inputs move alike",
+        )
     if name in _FLAT_ENDS:
         return "saturated", "its results are so close to where it is flat that the derivative is 0 in this dtype"
     if name in ("Mul", "Div"):

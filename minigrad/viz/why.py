@@ -289,7 +289,9 @@ def _of_graph(tensor, loss):
 def _of_freed(tensor, value, root, freed):
     """What a graph that a backward pass has freed still shows: the ways."""
     ways, names = _structure(value, root)
-    route = f"{ways:,} way{'s' * (ways != 1)} through {len(names):,} operation{'s' * (len(names) != 1)} lead from the loss"
+    route = (
+        f"{ways:,} way{'s' * (ways != 1)} through {len(names):,} operation{'s' * (len(names) != 1)} lead from the loss"
+    )
     gone = (
         f"What came along them is gone: backward() has freed the graph ({freed} has nothing left). Call explain_grad "
         "before backward(), keep the graph with retain_graph=True, or run the step inside viz.record()."
