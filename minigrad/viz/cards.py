@@ -87,7 +87,7 @@ def _derivative(node, affordable):
         reason = "it was found on the graph, which has not kept its settings; run the step inside viz.record()"
         return Check("not checked", None, f"not checked: {reason}").to_dict(), None
     if not affordable:
-        return Check("not checked", None, "not checked: the larger operations before it took all the time").to_dict(), None
+        return Check("not checked", None, "not checked: the operations before it took the budget").to_dict(), None
     found = check(node.operation, args, sources, outputs).to_dict()
     if found["worst"] is not None:
         found["worst"] = number(found["worst"])

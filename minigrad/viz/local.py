@@ -43,7 +43,9 @@ def local(operation, args, sources):
     named = formulas.arguments(operation, args)
     results = result_names(operation, len(replay.results))
     known = [
-        (formulas.symbol(operation, name), a._array) for (name, _), a in zip(named, replay.args) if isinstance(a, Tensor)
+        (formulas.symbol(operation, name), a._array)
+        for (name, _), a in zip(named, replay.args)
+        if isinstance(a, Tensor)
     ]
     known += zip(results, replay.results)
     entries = []
@@ -89,7 +91,7 @@ def _numbers(array):
 
 
 def uses(node, args, outputs):
-    """What a node of the graph kept for its derivative: [{"name", "shape", "bytes"}, ...], arguments and results by name.
+    """What a node of the graph kept for its derivative: [{"name", "shape", "bytes"}, ...], by the names in its formula.
 
     `args` are what its operation was applied to and `outputs` its results, tensors or arrays. Empty once it is freed.
 

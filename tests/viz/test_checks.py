@@ -1,4 +1,4 @@
-"""Derivatives against finite differences: right ones agree, planted errors are found, and kinks and chance are known."""
+"""Derivatives against finite differences: right ones agree, planted errors are found, kinks and chance are known."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def _not_divided(ctx, dy):
 
 
 def _first_only(ctx, dz):
-    x, y = ctx.saved_tensors
+    _, y = ctx.saved_tensors
     return dz * y, None
 
 
@@ -176,7 +176,9 @@ def _residual():
         def forward(self, x):
             return (x + self.b(self.a(x))).relu()
 
-    model = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(3, 2, 1), Block(), Block())
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(3, 2, 1), Block(), Block()
+    )
     (model(mg.randn(3, 3, 16, 16)).mean((2, 3)) @ mg.randn(4, 2)).log_softmax(1)[:, 0].sum().backward()
 
 
@@ -187,7 +189,10 @@ def _lstm():
 
 
 def _attention():
-    layer, table = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.2, batch_first=True), nn.Embedding(9, 8, padding_idx=0)
+    layer, table = (
+        nn.TransformerEncoderLayer(8, 2, 16, dropout=0.2, batch_first=True),
+        nn.Embedding(9, 8, padding_idx=0),
+    )
     mask = mg.ones(4, 4).tril() == 0
     layer(table(mg.tensor([[1, 2, 0, 0], [3, 3, 4, 8]])), src_mask=mask).square().mean().backward()
 
@@ -350,7 +355,14 @@ def test_a_straight_through_estimator_is_told_that_it_is_one():
 def test_a_local_derivative_of_scalars_names_what_it_equals():
     entries = local(Mul, (mg.tensor(2.0), mg.tensor(3.0)), [0, 1])
     assert [entry["text"] for entry in entries] == ["dz/dx = y = 3", "dz/dy = x = 2"]
-    assert entries[0] == {"input": 0, "output": 0, "name": "x", "text": "dz/dx = y = 3", "diagonal": True, "numbers": 3.0}
+    assert entries[0] == {
+        "input": 0,
+        "output": 0,
+        "name": "x",
+        "text": "dz/dx = y = 3",
+        "diagonal": True,
+        "numbers": 3.0,
+    }
 
 
 def test_a_local_derivative_element_by_element():
@@ -394,7 +406,11 @@ def test_what_was_saved_is_named():
     assert uses(z.grad_fn, (y,), (z,)) == []
 
 
-@given(shape=st.lists(st.sampled_from([1, 2, 3]), max_size=4), more=st.lists(st.sampled_from([1, 2]), max_size=2), data=st.data())
+@given(
+    shape=st.lists(st.sampled_from([1, 2, 3]), max_size=4),
+    more=st.lists(st.sampled_from([1, 2]), max_size=2),
+    data=st.data(),
+)
 def test_summed_axes_bring_a_gradient_to_its_shape(shape, more, data):
     broadcast = [*more, *[data.draw(st.sampled_from([n, 3])) if n == 1 else n for n in shape]]
     gradient = np.random.default_rng(0).random(broadcast)
