@@ -3,6 +3,7 @@
 const svg = document.getElementById("drawing");
 let drawn = null;  // {level, boxes: [{element, box, chips}], edges: [{element, edge}]}
 let view = null;   // what the reader sees: {x, y, scale}, in the drawing's pixels; null until it is chosen
+let pane = { width: 0, height: 0, left: 0, top: 0 };  // the window for the drawing, measured when it changes
 let handled = false;  // whether the reader moved the view by hand since the last step
 
 function drawLevel(level) {
@@ -41,6 +42,8 @@ function drawBox(box, place, level) {
   if (box.tensor !== undefined) names["data-tensor"] = box.tensor;
   if (box.level !== undefined) names["data-level"] = box.level;
   const element = draw("g", names);
+  const shown = box.tensor ?? (box.kind === "operation" && nodes[box.node].outputs.length === 1 ? nodes[box.node].outputs[0] : undefined);
+  const scalar = shown !== undefined && box.detail === "scalar" ? shown : undefined;
   if (box.kind === "row") element.append(draw("rect", { class: "under", x: x + 5, y: y + 5, width: w, height: h, rx: 6 }));
   const round = box.tensor === undefined ? 6 : h / 2;
   element.append(draw("rect", { class: "body", x, y, width: w, height: h, rx: round }));
@@ -49,7 +52,7 @@ function drawBox(box, place, level) {
   let left = x + (w - chips.reduce((sum, { chip }) => sum + chip.w + 6, -6)) / 2;
   for (const part of chips) {
     const { chip } = part;
-    part.element = draw("g", { class: "chip", "data-tensor": chip.tensor, tabindex: 0, role: "button", "aria-label": `parameter ${nameOfTensor(chip.tensor)}` },
+    part.element = draw("g", { class: `chip ${tensors[chip.tensor].role}`, "data-tensor": chip.tensor, tabindex: 0, role: "button", "aria-label": `${tensors[chip.tensor].role} ${nameOfTensor(chip.tensor)}` },
       draw("rect", { x: left, y: y + 28, width: chip.w, height: 17, rx: 8.5 }), draw("text", { x: left + chip.w / 2, y: y + 40.5 }, chip.text),
       draw("title", {}, `${nameOfTensor(chip.tensor)}  ${shapeOf(tensors[chip.tensor])}`));
     element.append(part.element);
@@ -63,7 +66,7 @@ function drawBox(box, place, level) {
     element.append(draw("g", { class: "badge" }, draw("circle", { cx: x + w - 3, cy: y + 3, r: 9 }), draw("text", { x: x + w - 3, y: y + 6.5 }, "!"), draw("title", {}, text)));
     if (mark === "nonfinite") element.setAttribute("data-first-nonfinite", "");
   }
-  return { element, box, chips };
+  return { element, box, chips, scalar };
 }
 
 function tipOf(box) {
@@ -134,7 +137,7 @@ function paintState() {
   const place = boxOfEvent(drawn.level, event);
   svg.setAttribute("class", `${event === null ? "still" : event.phase} ${state.health ? "healthy" : ""}`);
   const cut = cutOf(state.selected);
-  drawn.boxes.forEach(({ element, box, chips }, i) => {
+  drawn.boxes.forEach(({ element, box, chips, scalar }, i) => {
     const when = boxes[i];
     const now = i === place;
     setStatus(element, event === null ? "" : now ? "now" : when === null ? "idle" : state.position >= when[1] ? "done" : state.position < when[0] ? "coming" : "part");
@@ -148,6 +151,7 @@ function paintState() {
       pill.classList.toggle("none", tensors[chip.tensor].why !== null && tensors[chip.tensor].why !== undefined);
       pill.classList.toggle("selected", state.selected?.kind === "tensor" && state.selected.id === chip.tensor);
     }
+    if (scalar !== undefined) element.querySelector("text.detail").textContent = valueAndGradient(scalar, event);
     tint(element, box, i);
   });
   drawn.edges.forEach(({ element, edge }, i) => {
@@ -156,6 +160,17 @@ function paintState() {
     element.classList.toggle("cut", Boolean(cut) && crossesCut(edge, cut));
   });
   if (!handled) look();
+}
+
+// What a box of a single number says instead of its shape: "value | gradient", as far as they are known by now.
+function valueAndGradient(id, event) {
+  const { node, stats } = tensors[id];
+  if (event === null || !stats || (node !== null && ranAt[node] > state.position)) return "scalar";
+  const pass = passAt(state.position), value = written(stats.min, 4);
+  if (event.phase === "forward" || !tensors[id].requires_grad) return value;
+  const step = node === null ? stepOfLeaf[pass].get(id) : stepOfNode[pass].get(node);
+  const known = step && stepAt[pass][step.index] <= state.position ? totalOf(pass, id)?.stats : null;
+  return `${value} | ${known ? written(known.min, 4) : "∅"}`;
 }
 
 const STATUSES = ["now", "done", "part", "coming", "idle"];
@@ -181,10 +196,13 @@ function crossesCut(edge, cut) {
     (id === cut.tensor || cut.path.includes(tensors[id].node)));
 }
 
+function measure() {
+  pane = svg.getBoundingClientRect();
+}
+
 // The view: all of the level if that can be read, else the part around what happens.
 function look() {
   const { width, height } = levels[drawn.level];
-  const pane = svg.getBoundingClientRect();
   const fit = Math.min(pane.width / (width + 60), pane.height / (height + 76));
   const scale = Math.min(1.25, Math.max(fit, 0.8));
   const place = boxOfEvent(drawn.level, eventAt(state.position)) ?? selectedBox();
@@ -205,12 +223,10 @@ function selectedBox() {
 }
 
 function applyView() {
-  const pane = svg.getBoundingClientRect();
   svg.setAttribute("viewBox", [view.x, view.y, pane.width / view.scale, pane.height / view.scale].map((number) => number.toFixed(2)).join(" "));
 }
 
 function zoom(factor, clientX, clientY) {
-  const pane = svg.getBoundingClientRect();
   const [px, py] = clientX === undefined ? [pane.width / 2, pane.height / 2] : [clientX - pane.left, clientY - pane.top];
   const scale = Math.max(0.05, Math.min(4, view.scale * factor));
   view = { scale, x: view.x + px / view.scale - px / scale, y: view.y + py / view.scale - py / scale };
@@ -220,7 +236,6 @@ function zoom(factor, clientX, clientY) {
 
 function fitAll() {
   const { width, height } = levels[drawn.level];
-  const pane = svg.getBoundingClientRect();
   const scale = Math.min(2, pane.width / (width + 60), pane.height / (height + 60));
   view = { scale, x: (width - pane.width / scale) / 2, y: (height - pane.height / scale) / 2 };
   handled = true;
@@ -229,7 +244,6 @@ function fitAll() {
 
 function showBox(place) {
   const box = levels[drawn.level].boxes[place];
-  const pane = svg.getBoundingClientRect();
   const seen = { w: pane.width / view.scale, h: pane.height / view.scale };
   if (box.x >= view.x && box.y >= view.y && box.x + box.w <= view.x + seen.w && box.y + box.h <= view.y + seen.h) return;
   view = { ...view, x: box.x + box.w / 2 - seen.w / 2, y: box.y + box.h / 2 - seen.h / 2 };

@@ -107,7 +107,7 @@ function colour(value, most) {
   const { positive, negative } = PALETTES[state.palette];
   const end = value >= 0 ? positive : negative;
   const share = most > 0 && Number.isFinite(value) ? (Math.abs(value) / most) ** 0.7 : value === 0 || most === 0 ? 0 : 1;
-  return end.map((part) => Math.round(255 + (part - 255) * share));
+  return [255 + (end[0] - 255) * share, 255 + (end[1] - 255) * share, 255 + (end[2] - 255) * share].map(Math.round);
 }
 
 function paintPlane(canvas, planes, plane, most) {
@@ -116,8 +116,13 @@ function paintPlane(canvas, planes, plane, most) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(canvas.width, canvas.height);
   const start = plane * planes.rows * planes.cols;
-  for (let place = 0; place < planes.rows * planes.cols; place++) {
-    image.data.set([...colour(planes.values[start + place], most), 255], 4 * place);
+  const pixels = image.data;
+  for (let place = 0, pixel = 0; place < planes.rows * planes.cols; place++) {
+    const [red, green, blue] = colour(planes.values[start + place], most);
+    pixels[pixel++] = red;
+    pixels[pixel++] = green;
+    pixels[pixel++] = blue;
+    pixels[pixel++] = 255;
   }
   context.putImageData(image, 0, 0);
 }
@@ -207,7 +212,7 @@ function picture(index, shape, tensor, what) {
     };
     add(0, FIRST_PLANES);
     element.append(row, ramp(largest(planes)));
-    if (!planes.whole) element.append(make("p", { class: "soft small" }, `every ${planes.step[0]}th row and ${planes.step[1]}th column is shown`));
+    if (!planes.whole) element.append(make("p", { class: "soft small" }, `shown: ${["row", "column"].map((axis, i) => `every ${{ 1: "", 2: "second ", 3: "third " }[planes.step[i]] ?? `${planes.step[i]}th `}${axis}`).join(", ")}`));
   }
   if (planes.small && planes.values.length <= 16 && planes.values.length > 1) element.append(numbersTable(planes));
   return element;
