@@ -19,7 +19,7 @@ from minigrad.ops.pooling import MaxPool
 from minigrad.ops.reduction import Mean, Sum
 from minigrad.ops.rounding import Step
 from minigrad.ops.softmax import Softmax
-from minigrad.viz.checks import MOST, check
+from minigrad.viz.checks import MOST, TOLERANCE, check
 from minigrad.viz.local import local
 
 F = nn.functional
@@ -119,7 +119,7 @@ def test_a_planted_error_is_found(name, monkeypatch):
     monkeypatch.setattr(operation, "backward", staticmethod(backward))
     found = check(operation, args, _sources(args))
     assert found.state == "disagrees", found
-    assert found.worst is None or found.worst > 1e-4
+    assert found.worst is None or found.worst > TOLERANCE
 
 
 def test_the_wrong_gradient_is_named(monkeypatch):
@@ -225,6 +225,15 @@ def test_the_scale_of_the_numbers_does_not_matter(name, scale):
     operation, make = OPERATIONS[name]
     args = tuple([arg * scale if isinstance(arg, mg.Tensor) else arg for arg in make()])
     assert check(operation, args, _sources(args)).state == "agrees"
+
+
+@pytest.mark.parametrize("count", [2, 3, 20])
+def test_batch_normalisation_moves_its_statistics_with_its_input(count):
+    """Of two samples the results are always 1 and -1, whatever the samples: a derivative of next to nothing."""
+    x = _randn(count, 3, 4).requires_grad_()
+    with viz.record() as recording:
+        F.batch_norm(x[..., 0], None, None, training=True).pow(3).sum().backward()
+    assert {step["check"]["state"] for step in _steps(recording.document())} == {"agrees"}
 
 
 def test_the_same_comparison_gives_the_same_numbers():
