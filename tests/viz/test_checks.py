@@ -20,7 +20,7 @@ from minigrad.ops.reduction import Mean, Sum
 from minigrad.ops.rounding import Step
 from minigrad.ops.softmax import Softmax
 from minigrad.viz.checks import MOST, TOLERANCE, check
-from minigrad.viz.local import local
+from minigrad.viz.local import local, summed_axes
 
 F = nn.functional
 GEOMETRY = Geometry((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
@@ -412,6 +412,18 @@ def test_what_was_saved_is_named():
     assert linear["saved_names"] == ["X", "W"] and linear["saved"] == linear["inputs"][:2]
     assert tanh["saved_names"] == ["y"] and tanh["saved"] == tanh["outputs"]
     assert norm["saved_names"] == ["x", "", ""], "mean and invstd are its own"
+
+
+SIZES = st.lists(st.sampled_from([1, 2, 3]), max_size=4)
+
+
+@given(shape=SIZES, more=SIZES, data=st.data())
+def test_summed_axes_bring_a_gradient_to_its_shape(shape, more, data):
+    broadcast = [*more, *[data.draw(st.sampled_from([n, 3])) if n == 1 else n for n in shape]]
+    gradient = np.random.default_rng(0).random(broadcast)
+    summed = gradient.sum(summed_axes(tuple(shape), tuple(broadcast))).reshape(shape)
+    expected = mg.from_numpy(gradient).sum_to_size(*shape) if shape else mg.from_numpy(gradient).sum()
+    np.testing.assert_allclose(summed, expected.numpy())
 
 
 def test_a_document_carries_derivatives_and_comparisons():
