@@ -1,6 +1,8 @@
 // The inspector: what the current step, or what the reader chose, is and does, section by section.
 
 const card = document.getElementById("card");
+let scrolled = 0;  // kept here, because asking the card makes the browser lay the page out
+card.addEventListener("scroll", () => { scrolled = card.scrollTop; }, { passive: true });
 
 function section(name, title, ...content) {
   const parts = content.filter((part) => part !== null && part !== undefined && part !== false);
@@ -8,8 +10,9 @@ function section(name, title, ...content) {
 }
 
 function paintCard() {
-  const top = card.scrollTop;
   readout(null);
+  unpainted = [];
+  document.body.dataset.unpainted = 0;
   const event = eventAt(state.position);
   const chosen = state.selected;
   let parts;
@@ -18,7 +21,7 @@ function paintCard() {
   else parts = tensorCard(chosen.id);
   card.replaceChildren(...parts.filter(Boolean));
   const shown = JSON.stringify([chosen, chosen === null ? event?.node : null]);
-  card.scrollTop = card.dataset.shown === shown ? top : 0;
+  if (scrolled) card.scrollTop = card.dataset.shown === shown ? scrolled : 0;
   card.dataset.shown = shown;
 }
 
