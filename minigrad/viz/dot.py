@@ -6,6 +6,8 @@ inputs, greys for the rest. Names come from users and are shown literally, whate
 
 import html
 import math
+import re
+import textwrap
 
 import graphviz
 
@@ -16,6 +18,8 @@ PARAMETER, PARAMETER_LINE = "#FDEFD2", "#E69F00"
 RESULT, RESULT_LINE = "#D3E8F6", "#0072B2"
 INPUT, INPUT_LINE = "#D5F0E6", "#009E73"
 LONGEST = 60  # characters of a name; the tooltip holds all of it
+WIDEST, MOST_LINES = 48, 4  # of a module's settings
+MOST_SIZES = 4  # in a row of modules whose sizes differ
 CHIPS_A_ROW = 3
 MANY_BOXES = 800  # from here on the layout is the quick one
 
@@ -74,8 +78,7 @@ def to_dot(drawing, values=False):
 
     fill(dot, None)
     for arrow in drawing.arrows:
-        label = {"label": f" {_shape(arrow.port)}"} if arrow.label else {}
-        dot.edge(arrow.tail.key, arrow.head.key, tooltip=_tooltip(_shape(arrow.port)), **label)
+        dot.edge(arrow.tail.key, arrow.head.key, label=f" {_shape(arrow.port)}", tooltip=_tooltip(_shape(arrow.port)))
     return dot.source
 
 
@@ -85,7 +88,8 @@ def _legend(drawing):
     signs = ["↑ order of the backward pass"] if any(node.kind == "operation" for node in nodes) else []
     if any(node.kind == "leaf" and not node.has_grad for node in nodes):
         signs.append("∅ gradient not computed yet")
-    return f"<{_font('     '.join(signs), FAINT, 8)}>" if signs else ""
+    signs.append("float32 where no dtype is written")
+    return f"<{_font('     ', FAINT, 8).join(_font(sign, FAINT, 8) for sign in signs)}>"
 
 
 def _box(dot, box, path, values):
@@ -113,11 +117,11 @@ def _operation_rows(box, path, values):
     node, group = box.node, box.group
     title = _font(f"{group.name}: ", FAINT) if group is not None and group.name else ""
     title += _font(f"{node.label} = {node.name}" if node.label else node.name, bold=True)
-    yield _head(title, box.ports, node.saved_bytes, f"↑{node.order}")
+    yield _head(title, node.saved_bytes, f"↑{node.order}")
     if group is not None and group.kind != node.name:
-        yield _row(_font(_call(group), FAINT, 9))
+        yield _row(_text(_call(group)))
     elif group is not None and group.settings:
-        yield _row(_font(group.settings, FAINT, 9))
+        yield _row(_text(group.settings))
     if values and node.data is not None:
         yield _row(_font(_data_and_grad(node), size=10))
     yield from _chip_rows([_chip(chip, path, values) for chip in box.chips])
@@ -126,13 +130,18 @@ def _operation_rows(box, path, values):
 def _module_rows(box, path, values):
     group = box.group
     steps = [node.order for node in box.members]
-    name = group.name if box.last is None or box.last.name == group.name else f"{group.name} … {box.last.name}"
+    row = [box, *box.folded]
+    last = row[-1].group
+    name = group.name if last.name == group.name else f"{group.name} … {last.name}"
     title = _font(f"{name}: ", FAINT) if name else ""
-    title += _font(f"{group.kind} ×{box.repeat}" if box.repeat > 1 else group.kind, bold=True)
-    yield _head(title, box.ports, sum(node.saved_bytes for node in box.members), f"↑{min(steps)}–{max(steps)}")
-    if group.settings:
-        yield _row(_font(group.settings, FAINT, 9))
-    if box.repeat == 1 and len(box.chips) <= CHIPS_A_ROW:
+    title += _font(f"{group.kind} ×{len(row)}" if box.folded else group.kind, bold=True)
+    yield _head(title, sum(node.saved_bytes for node in box.members), f"↑{min(steps)}–{max(steps)}")
+    sizes = [_shape(other.ports[0]) for other in row if other.ports]
+    if len(set(sizes)) > 1:
+        yield _row(_font(_range(sizes), FAINT, 9))
+    elif group.settings:
+        yield _row(_text(group.settings))
+    if not box.folded and len(box.chips) <= CHIPS_A_ROW:
         yield from _chip_rows([_chip(chip, path, values) for chip in box.chips])
     elif box.chips:
         yield from _chip_rows([_chip_of_many([chip.node for chip in box.chips])])
@@ -141,7 +150,7 @@ def _module_rows(box, path, values):
 def _tensor_rows(node, path, values):
     """A leaf or a result."""
     pending = _font(" ∅", FAINT, 10) if node.kind == "leaf" and not node.has_grad and not values else ""
-    yield _row(_font(_name(node, path), bold=True) + _font(f"   {_shape(node.ports[0])}", size=10) + pending)
+    yield _row(_font(_name(node, path), bold=True) + pending)
     if values:
         yield _row(_font(_data_and_grad(node), size=10))
 
@@ -182,14 +191,10 @@ def _chip_rows(texts):
         yield _row(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="1"><TR>{cells}</TR></TABLE>')
 
 
-def _head(title, ports, saved_bytes, order):
-    """The first row: what, the shape that leaves, and small at the right what is saved and when backward comes by."""
-    shape = _shape(ports[0]) if len(ports) == 1 else f"{len(ports)} results"
+def _head(title, saved_bytes, order):
+    """The first row: what, and small at the right what is saved and when backward comes by."""
     saved = f"saved {_count(saved_bytes)}B   " if saved_bytes else ""
-    return (
-        f'<TR><TD ALIGN="LEFT">{title}{_font("   " + shape, size=10)}</TD>'
-        f'<TD ALIGN="RIGHT">{_font("   " + saved + order, FAINT, 8)}</TD></TR>'
-    )
+    return f'<TR><TD ALIGN="LEFT">{title}</TD><TD ALIGN="RIGHT">{_font("   " + saved + order, FAINT, 8)}</TD></TR>'
 
 
 def _row(content):
@@ -212,6 +217,11 @@ def _shape(port):
     return sizes if port.dtype == "float32" else f"{sizes} {port.dtype}"
 
 
+def _range(sizes):
+    """What leaves the modules of a row, one after the other."""
+    return " → ".join(sizes if len(sizes) <= MOST_SIZES else [*sizes[: MOST_SIZES - 2], "…", sizes[-1]])
+
+
 def _count(number):
     """A count in three digits: 512, 9.46 k, 11.2 M; a unit such as B may follow."""
     for unit in ("", "k", "M", "G"):
@@ -225,6 +235,16 @@ def _font(text, color=INK, size=11, bold=False):
     text = _escape(_short(_visible(text)))
     inner = f"<B>{text}</B>" if bold else text
     return f'<FONT COLOR="{color}" POINT-SIZE="{size}">{inner}</FONT>' if text else ""
+
+
+def _text(text):
+    """Literal text that may be long, in lines broken before `name=`; what is beyond `MOST_LINES` is left out."""
+    whole = re.sub(r" (?!\w+=)", "\N{NO-BREAK SPACE}", _visible(text))
+    lines = textwrap.wrap(whole, WIDEST)
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES - 1 :] = ["…"]
+    end = '<BR ALIGN="LEFT"/>' if len(lines) > 1 else ""
+    return "".join(_font(line.replace("\N{NO-BREAK SPACE}", " "), FAINT, 9) + end for line in lines)
 
 
 def _visible(text):

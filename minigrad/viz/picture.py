@@ -108,4 +108,5 @@ def _draw_in_process(dot, form):
 
 
 def _settings(form):
-    return [f"-Gdpi={PIXELS_PER_INCH}"] if form == "png" else []
+    """`-q`: without warnings, such as that a large graph may take long."""
+    return ["-q", f"-Gdpi={PIXELS_PER_INCH}"] if form == "png" else ["-q"]

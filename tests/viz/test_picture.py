@@ -60,9 +60,9 @@ def test_svg_is_well_formed_and_complete(picture, without_program, tmp_path):
 
 def test_program_is_preferred(picture, program, tmp_path):
     program()
-    assert picture.render(tmp_path / "a.pdf").read_bytes() == b"drawn by program: -Tpdf True"
-    assert picture.render(tmp_path / "a.png").read_bytes() == b"drawn by program: -Tpng -Gdpi=160 True"
-    assert picture._repr_mimebundle_()["image/svg+xml"] == "drawn by program: -Tsvg True"
+    assert picture.render(tmp_path / "a.pdf").read_bytes() == b"drawn by program: -Tpdf -q True"
+    assert picture.render(tmp_path / "a.png").read_bytes() == b"drawn by program: -Tpng -q -Gdpi=160 True"
+    assert picture._repr_mimebundle_()["image/svg+xml"] == "drawn by program: -Tsvg -q True"
 
 
 def test_program_that_fails_is_an_error_with_its_words(picture, program, tmp_path):
