@@ -20,8 +20,8 @@ def graph(outputs, params=None, depth=None, values=False):
 
     `params` names tensors: a dict name -> tensor, pairs such as `model.named_parameters()`, or a module; parameters
     of the modules that were called are named without it. `depth` draws module calls deeper than so many levels as one
-    box each (0: each outermost one), and alike ones in a row or side by side as one ("BasicBlock ×2"). `values=True` writes `data | grad` of named tensors, leaves and results: their
-    numbers, or the Euclidean norm of more than four.
+    box each (0: each outermost one), and alike ones in a row or side by side as one ("BasicBlock ×2"). `values=True`
+    writes `data | grad` of named tensors, leaves and results: their numbers, or the Euclidean norm of more than four.
 
     Raises TypeError for what is no tensor and ValueError for a tensor without a graph or a negative `depth`.
 
