@@ -4,10 +4,11 @@
 draws.
 """
 
+from .explorer import explore, record
 from .extract import Edge, Graph, Group, Node, Port, extract
 from .picture import Picture, RenderError
 
-__all__ = ["Edge", "Graph", "Group", "Node", "Picture", "Port", "RenderError", "extract", "graph"]
+__all__ = ["Edge", "Graph", "Group", "Node", "Picture", "Port", "RenderError", "explore", "extract", "graph", "record"]
 
 
 def graph(outputs, params=None, depth=None, values=False):
