@@ -1,7 +1,8 @@
 """How a drawing looks: boxes, chips, arrows and clusters as text in Graphviz' DOT language.
 
 Colours are Okabe and Ito's, which colour-blind readers tell apart: orange for parameters, blue for results, green for
-inputs, greys for the rest. Names come from users and are shown literally, whatever they contain.
+inputs, vermilion for what failed, greys for the rest. Names come from users and are shown literally, whatever they
+contain.
 """
 
 import html
@@ -17,6 +18,7 @@ OPERATION, MODULE = "#F5F7FA", "#E4E7EB"
 PARAMETER, PARAMETER_LINE = "#FDEFD2", "#E69F00"
 RESULT, RESULT_LINE = "#D3E8F6", "#0072B2"
 INPUT, INPUT_LINE = "#D5F0E6", "#009E73"
+FAILED, FAILED_LINE = "#F9DDD2", "#D55E00"
 LONGEST = 60  # characters of a name; the tooltip holds all of it
 WIDEST, MOST_LINES = 48, 4  # of a module's settings
 MOST_SIZES = 4  # in a row of modules whose sizes differ
@@ -85,9 +87,11 @@ def to_dot(drawing, values=False):
 def _legend(drawing):
     """What the small signs mean, as far as they occur."""
     nodes = [node for box in drawing.boxes for node in [*box.members, *(chip.node for chip in box.chips)]]
-    signs = ["↑ order of the backward pass"] if any(node.kind == "operation" for node in nodes) else []
-    if any(node.kind == "leaf" and not node.has_grad for node in nodes):
+    signs = ["↑ order of the backward pass"] if any(node.order is not None for node in nodes) else []
+    if any(_awaits(node) for node in nodes):
         signs.append("∅ gradient not computed yet")
+    if any(not node.recorded for node in nodes):
+        signs.append("dashed boxes: no gradient passes")
     signs.append("float32 where no dtype is written")
     return f"<{_font('     ', FAINT, 8).join(_font(sign, FAINT, 8) for sign in signs)}>"
 
@@ -97,9 +101,13 @@ def _box(dot, box, path, values):
     if box.node is None:
         rows, tip, look = _module_rows(box, path, values), box.group.path or box.group.kind, {"fillcolor": MODULE}
     elif box.node.kind == "operation":
-        rows, tip, look = _operation_rows(box, path, values), box.node.formula, {}
+        rows, tip, look = _operation_rows(box, path, values), box.node.error or box.node.formula, {}
     else:
         rows, tip, look = _tensor_rows(box.node, path, values), box.node.label, _look_of(box.node)
+    if any(node.error for node in box.members):
+        look = {"fillcolor": FAILED, "color": FAILED_LINE, "penwidth": "1.4"}
+    elif box.members and not any(node.recorded for node in box.members):
+        look |= {"style": "rounded,filled,dashed"}
     tip = " · ".join([tip, *(chip.node.label for chip in box.chips if chip.node.label)])
     label = f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{"".join(rows)}</TABLE>>'
     dot.node(box.key, label, tooltip=_tooltip(tip), **look)
@@ -117,7 +125,9 @@ def _operation_rows(box, path, values):
     node, group = box.node, box.group
     title = _font(f"{group.name}: ", FAINT) if group is not None and group.name else ""
     title += _font(f"{node.label} = {node.name}" if node.label else node.name, bold=True)
-    yield _head(title, node.saved_bytes, f"↑{node.order}")
+    yield _head(title, node.saved_bytes, [node])
+    if node.error:
+        yield _row(_text(node.error, FAILED_LINE))
     if group is not None and group.kind != node.name:
         yield _row(_text(_call(group)))
     elif group is not None and group.settings:
@@ -129,13 +139,15 @@ def _operation_rows(box, path, values):
 
 def _module_rows(box, path, values):
     group = box.group
-    steps = [node.order for node in box.members]
     row = [box, *box.folded]
     last = row[-1].group
     name = group.name if last.name == group.name else f"{group.name} … {last.name}"
     title = _font(f"{name}: ", FAINT) if name else ""
     title += _font(f"{group.kind} ×{len(row)}" if box.folded else group.kind, bold=True)
-    yield _head(title, sum(node.saved_bytes for node in box.members), f"↑{min(steps)}–{max(steps)}")
+    yield _head(title, sum(node.saved_bytes for node in box.members), box.members)
+    for node in box.members:
+        if node.error:
+            yield _row(_text(f"{node.name}: {node.error}", FAILED_LINE))
     sizes = [_shape(other.ports[0]) for other in row if other.ports]
     if len(set(sizes)) > 1:
         yield _row(_font(_range(sizes), FAINT, 9))
@@ -149,10 +161,15 @@ def _module_rows(box, path, values):
 
 def _tensor_rows(node, path, values):
     """A leaf or a result."""
-    pending = _font(" ∅", FAINT, 10) if node.kind == "leaf" and not node.has_grad and not values else ""
+    pending = _font(" ∅", FAINT, 10) if _awaits(node) and not values else ""
     yield _row(_font(_name(node, path), bold=True) + pending)
     if values:
         yield _row(_font(_data_and_grad(node), size=10))
+
+
+def _awaits(node):
+    """Whether a leaf's gradient has not been computed yet."""
+    return node.kind == "leaf" and node.recorded and not node.has_grad
 
 
 def _name(node, path):
@@ -169,12 +186,12 @@ def _chip(chip, path, values):
     text = _font(name + times, size=9) + _font(f"  {_shape(node.ports[0])}", FAINT, 9)
     if values:
         return text + "<BR/>" + _font(_data_and_grad(node), size=9)
-    return text if node.has_grad else text + _font(" ∅", FAINT, 9)
+    return text + _font(" ∅", FAINT, 9) if _awaits(node) else text
 
 
 def _chip_of_many(nodes):
     """The parameters of a whole module: how many, and how many numbers they hold."""
-    pending = sum(not node.has_grad for node in nodes)
+    pending = sum(map(_awaits, nodes))
     empty = "" if not pending else " ∅" if pending == len(nodes) else f" ∅ in {pending}"
     numbers = sum(math.prod(node.ports[0].shape) for node in nodes)
     return _font(f"{len(nodes)} parameters", size=9) + _font(f"  {_count(numbers).strip()}{empty}", FAINT, 9)
@@ -191,9 +208,11 @@ def _chip_rows(texts):
         yield _row(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="1"><TR>{cells}</TR></TABLE>')
 
 
-def _head(title, saved_bytes, order):
+def _head(title, saved_bytes, nodes):
     """The first row: what, and small at the right what is saved and when backward comes by."""
     saved = f"saved {_count(saved_bytes)}B   " if saved_bytes else ""
+    steps = [node.order for node in nodes if node.order is not None]
+    order = "" if not steps else f"↑{min(steps)}" if len(steps) == 1 else f"↑{min(steps)}–{max(steps)}"
     return f'<TR><TD ALIGN="LEFT">{title}</TD><TD ALIGN="RIGHT">{_font("   " + saved + order, FAINT, 8)}</TD></TR>'
 
 
@@ -209,7 +228,7 @@ def _call(group):
 def _data_and_grad(node):
     if node.kind == "result":
         return node.data
-    return f"{node.data} | {'∅' if node.grad is None else node.grad}"
+    return f"{node.data} | {'∅' if node.grad is None else node.grad}" if node.recorded else node.data
 
 
 def _shape(port):
@@ -237,14 +256,14 @@ def _font(text, color=INK, size=11, bold=False):
     return f'<FONT COLOR="{color}" POINT-SIZE="{size}">{inner}</FONT>' if text else ""
 
 
-def _text(text):
+def _text(text, color=FAINT):
     """Literal text that may be long, in lines broken before `name=`; what is beyond `MOST_LINES` is left out."""
     whole = re.sub(r" (?!\w+=)", "\N{NO-BREAK SPACE}", _visible(text))
     lines = textwrap.wrap(whole, WIDEST)
     if len(lines) > MOST_LINES:
         lines[MOST_LINES - 1 :] = ["…"]
     end = '<BR ALIGN="LEFT"/>' if len(lines) > 1 else ""
-    return "".join(_font(line.replace("\N{NO-BREAK SPACE}", " "), FAINT, 9) + end for line in lines)
+    return "".join(_font(line.replace("\N{NO-BREAK SPACE}", " "), color, 9) + end for line in lines)
 
 
 def _visible(text):
