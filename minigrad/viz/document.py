@@ -12,6 +12,7 @@ import numpy as np
 from minigrad import __version__
 from minigrad.autograd import Function
 
+from .passes import Pass
 from .recording import RecordedNode, RecordedTensor
 from .values import Store, stats
 
@@ -29,7 +30,7 @@ class _Writer:
         self.recording = recording
         self.store = Store(budget)
         self.nodes = sorted(recording.nodes, key=attrgetter("sequence"))
-        self.tensors = list(dict.fromkeys(_tensors(self.nodes, recording)))
+        self.tensors = list(dict.fromkeys(_tensors(self.nodes, recording.passes)))
         self.calls = list(dict.fromkeys(call for node in self.nodes for call in _callers(node.call)))
         for things in (self.nodes, self.tensors, self.calls):
             for place, thing in enumerate(things):
@@ -49,7 +50,7 @@ class _Writer:
             "nodes": nodes,
             "passes": [self._pass(place, walk) for place, walk in enumerate(self.recording.passes)],
             "timeline": self._timeline(),
-            "error": self.recording.error,
+            "error": self._error(self.recording.error),
             "data": self.store.written(),
         }
 
@@ -83,10 +84,10 @@ class _Writer:
     def _node(self, node):
         return {
             "id": node.id,
-            "operation": node.operation.__name__,
+            "operation": node.title,
             "name": node.name(),
-            "formula": node.operation.formula,
-            "forward_formula": _first_line(node.operation),
+            "formula": "" if node.operation is None else node.operation.formula,
+            "forward_formula": "" if node.operation is None else _first_line(node.operation),
             "call": None if node.call is None else node.call.id,
             "inputs": [None if tensor is None else tensor.id for tensor in node.inputs],
             "outputs": [None if tensor is None else tensor.id for tensor in node.outputs],
@@ -97,7 +98,29 @@ class _Writer:
             "line": None if node.line is None else str(node.line),
             "source": None if node.line is None else node.line.code,
             "flags": node.flags,
-            "within": node.within.id if isinstance(node.within, RecordedNode) else None,
+            "within": self._within(node.within),
+        }
+
+    def _within(self, around):
+        """The id of the user's Function, or ["pass", id], in which a node ran."""
+        if around is None:
+            return None
+        if isinstance(around, Pass):
+            return ["pass", self.recording.passes.index(around)]
+        function = self.recording.function(around)
+        return None if function is None else function.id
+
+    def _error(self, failure):
+        if failure is None:
+            return None
+        return {
+            "node": None if failure.node is None else failure.node.id,
+            "call": None if failure.call is None else failure.call.id,
+            "pass": None if failure.walk is None else self.recording.passes.index(failure.walk),
+            "type": type(failure.error).__name__,
+            "message": str(failure.error),
+            "line": None if failure.line is None else str(failure.line),
+            "source": None if failure.line is None else failure.line.code,
         }
 
     def _saved(self, item):
@@ -158,11 +181,13 @@ class _Writer:
         return timeline + [["forward", node.id] for node in adopted[next_one:]]
 
 
-def _tensors(nodes, recording):
+def _tensors(nodes, passes):
     for node in nodes:
         yield from (tensor for tensor in node.inputs if tensor is not None)
         yield from (tensor for tensor in node.outputs if tensor is not None)
-    yield from recording.tensors
+    for walk in passes:
+        for step in walk.steps:
+            yield from (tensor for tensor, _ in step.arriving)
 
 
 def _callers(call):
@@ -224,6 +249,8 @@ def _parameters(operation):
 
 def _arguments(node):
     """[[name, text]] of an operation's settings."""
+    if node.operation is None:
+        return [["", text(value)] for tensor, value in zip(node.inputs, node.arguments) if tensor is None]
     names, others = _parameters(node.operation)
     shown = []
     for place, (tensor, value) in enumerate(zip(node.inputs, node.arguments)):

@@ -65,7 +65,7 @@ def save(made, path):
 
 
 def explore(loss, path=None, title="", budget=BUDGET):
-    """The document of a loss (or any tensor, or list of tensors): its graph and its backward pass, as the engine walks it.
+    """The document of a loss (any tensor, or a list of tensors): its graph and its backward pass, as the engine walks.
 
     If the loss was computed in a `record` block, that recording is shown, with the backward pass added unless it has
     one; otherwise the graph that the loss has left is walked, with the numbers that it still holds. No `.grad` is
@@ -124,7 +124,11 @@ def _walk(recording, tensors, edges):
     try:
         seeds = [(edge, functions["ones_like"](tensor.detach())) for edge, tensor in zip(edges, tensors)]
         run(seeds, retain_graph=True, create_graph=False, targets=leaves)
-        recording.passes[-1].kind = "backward"
+        walk = recording.passes[-1]
+        walk.kind = "backward"
+        for tensor, root in zip(tensors, walk.roots):
+            if root.array is None:
+                root.array = tensor.detach().numpy().copy()
     finally:
         watch.observer = before
         for tensor, grad in zip(retained, kept):

@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from minigrad.autograd import Tensor
+
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 
@@ -51,8 +53,17 @@ def user_frame():
 
 def variable_name(frame, thing):
     """The name by which `frame` calls `thing`, "" if by none: a local variable, else a global one."""
-    for names in (frame.f_locals, frame.f_globals):
+    for names in () if frame is None else (frame.f_locals, frame.f_globals):
         for name, value in names.items():
             if value is thing and not name.startswith("_"):
+                return name
+    return ""
+
+
+def tensor_name(frame, edge):
+    """The name by which `frame` calls the tensor whose gradient flows to `edge`, "" if by none."""
+    for names in () if frame is None else (frame.f_locals, frame.f_globals):
+        for name, value in names.items():
+            if isinstance(value, Tensor) and value._edge == edge and not name.startswith("_"):
                 return name
     return ""

@@ -8,16 +8,21 @@ knows nothing of files; `minigrad.viz.document` makes plain data of it.
 
 import threading
 import weakref
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 import numpy as np
 
-from minigrad.autograd import AccumulateGrad, Function, Tensor, state, watch
+from minigrad.autograd import AccumulateGrad, Function, Node, Tensor, state, watch
 from minigrad.autograd.node import sequence
 from minigrad.nn import Parameter
+from minigrad.ops.inplace import CopySlices
 
 from .calls import Calls
-from .lines import Line, user_frame, variable_name
+from .failures import Failure, place_of
+from .lines import Line, tensor_name, user_frame, variable_name
+from .outside import NUMBERS, Replaced
 from .passes import Pass
 
 
@@ -44,13 +49,14 @@ class RecordedTensor:
 class RecordedNode:
     """An operation that ran: on what, in which module, by which line; `live` is the graph's node."""
 
-    operation: type  # the class
-    live: object  # its instance: `ctx` of forward and backward
     sequence: int  # nodes are numbered in the order in which they ran
     inputs: list  # by argument: a RecordedTensor, or None for a setting
     arguments: tuple  # the arguments that are no tensors, None in a tensor's place
-    outputs: list  # RecordedTensors
-    recorded: bool  # whether it is on the graph
+    outputs: list = field(default_factory=list)  # RecordedTensors
+    operation: type | None = None  # the class; None for a function outside the graph, such as `detach`
+    live: object = None  # the class's instance: `ctx` of forward and backward; None where there is none
+    function: str = ""  # the name of a function outside the graph
+    recorded: bool = False  # whether it is on the graph
     saved: list = field(default_factory=list)  # RecordedTensors, arrays of the operation's own, numbers
     saved_bytes: int = 0
     call: object = None  # the module's call
@@ -60,8 +66,15 @@ class RecordedNode:
     adopted: bool = False  # found on the graph, not seen when it ran
     id: int = -1
 
+    @property
+    def title(self):
+        """The operation's or function's name."""
+        return self.function if self.operation is None else self.operation.__name__
+
     def name(self):
         """PyTorch's name of the operation: that of its `grad_fn` without "Backward0"."""
+        if self.live is None:
+            return self.title
         return self.live.name().removesuffix("0").removesuffix("Backward")
 
 
@@ -78,20 +91,33 @@ class Recording:
         self._at = {}  # (node of the graph, output index) -> RecordedTensor
         self._made = {}  # node of the graph -> RecordedNode
         self._objects = {}  # id of a tensor outside the graph, or of an array -> (weak reference to it, RecordedTensor)
-        self._writers = {}  # id of a storage -> (weak reference, RecordedNode that wrote into it last)
+        self._writers = {}  # id of a storage -> (weak reference to it, its version, RecordedNode that wrote last)
         self._inside = []  # the Functions and passes that are running
         self._quiet = 0  # passes under way whose own operations are of no interest
-        self._thread = self._outer = None
+        self._functions = {}  # a user's Function -> RecordedNode
+        self._thread = self._before = None
+        self._replaced = Replaced(self.called, self.quiet)
 
     def __enter__(self):
-        if watch.observer is not None:
-            raise RuntimeError("a recording is running already\nhint: one viz.record() at a time")
+        self._before, watch.observer = watch.observer, self
         self._thread = threading.get_ident()
-        watch.observer = self
+        self._replaced.put()
         return self
 
     def __exit__(self, kind, error, traceback):
-        watch.observer = None
+        self._replaced.restore()
+        watch.observer = self._before
+        if error is not None:
+            self._fail(error, traceback)
+
+    @contextmanager
+    def quiet(self):
+        """What runs in the block is not recorded."""
+        self._quiet += 1
+        try:
+            yield
+        finally:
+            self._quiet -= 1
 
     # the observer of operations ---------------------------------------------------------------------------------------
 
@@ -107,52 +133,109 @@ class Recording:
         """The operation `ctx` has made `tensors` of `args`."""
         if self._elsewhere():
             return
-        if self._inside and self._inside[-1] is ctx:
-            self._inside.pop()
-        frame = user_frame()
+        function = isinstance(ctx, Function)
+        if function:
+            del self._inside[self._inside.index(ctx) :]  # what an error has left behind, too
         recorded = any(tensor._edge is not None and tensor._edge[0] is ctx for tensor in tensors)
-        edges = ctx.edges if len(ctx.edges) == len(args) else (None,) * len(args)
-        call = self.calls.enter(state.scope)  # first: it knows parameters by name
-        node = RecordedNode(
-            type(ctx),
-            ctx,
-            ctx.sequence if recorded else next(sequence),
-            [self._argument(arg, edge, frame) if isinstance(arg, Tensor) else None for arg, edge in zip(args, edges)],
-            tuple([None if isinstance(arg, Tensor) else arg for arg in args]),
-            [],
-            recorded,
-            call=call,
-            line=Line.of(frame),
-            within=self._inside[-1] if self._inside else None,
-        )
+        node = self._node(args, ctx.edges, operation=type(ctx), live=ctx, recorded=recorded)
+        if recorded:
+            node.sequence = ctx.sequence
         if type(ctx).is_view:
             node.flags.append("view")
-        if isinstance(ctx, Function):
+        if function:
             node.flags.append("function")
-        for place, value in enumerate(node.inputs):
-            if value is not None:
-                value.users.append((node, place))
+            self._functions[ctx] = node
         for index, tensor in enumerate(tensors):
             node.outputs.append(self._result(tensor, node, index) if isinstance(tensor, Tensor) else None)
         if recorded:
             self._made[ctx] = node
             node.saved_bytes = ctx.saved_bytes
             node.saved = self._kept(ctx, args, tensors, node)
+        self._append(node)
+
+    def _node(self, args, edges=(), **fields):
+        """A RecordedNode, without results, of what is being done with `args`, some of which may be tensors."""
+        frame = user_frame()
+        call = self.calls.enter(state.scope, frame)  # first: it knows parameters by name
+        before = fields.get("operation") is CopySlices  # its first argument is what was in the memory before
+        return RecordedNode(
+            inputs=[
+                self._argument(arg, edge, frame, now=not before or place > 0) if isinstance(arg, Tensor) else None
+                for place, (arg, edge) in enumerate(zip_longest(args, edges))
+            ],
+            arguments=tuple([None if isinstance(arg, Tensor) else arg for arg in args]),
+            sequence=next(sequence),
+            call=call,
+            line=Line.of(frame),
+            within=self._inside[-1] if self._inside else None,
+            **fields,
+        )
+
+    def _append(self, node):
+        """Note a node that has just run."""
+        for place, value in enumerate(node.inputs):
+            if value is not None:
+                value.users.append((node, place))
         self.nodes.append(node)
         self.events.append(node)
+
+    def stands_for(self, before, tensor):
+        """`before` is `tensor` as it is before a write, for the operation to read."""
+        if not self._elsewhere():
+            value = self._known(tensor, tensor._edge)
+            if value is not None:
+                self._note_object(before, value)
 
     def wrote(self, tensor, result):
         """The values of `result`, the last operation's, have been written into `tensor`."""
         if self._elsewhere():
             return
         value = self._known(result, result._edge)
-        if value is None:
+        if value is None or value.node is None:
+            return
+        if not value.node.recorded and (isinstance(tensor, Parameter) or self.calls.parameter_name(tensor)):
+            self._forget(value.node)  # a network's state changes: its parts do not compute with it
             return
         value.node.flags.append("inplace")
         if value.dtype != tensor._array.dtype:
             value.array, value.dtype = tensor._array.copy(order="K"), tensor._array.dtype
         value.seen = tensor._version
         self._note_object(tensor, value)
+        storage = tensor.storage
+        self._writers[id(storage)] = weakref.ref(storage), storage.version, value.node
+
+    def _forget(self, node):
+        """Take back that `node`, the last one, has run."""
+        self.nodes.remove(node)
+        self.events.remove(node)
+        for place, value in enumerate(node.inputs):
+            if value is not None:
+                value.users.remove((node, place))
+                if not value.users and value.node is None:
+                    value.array = None  # nobody has seen it: when it is used, that is its first value
+        for value in node.outputs:
+            self.tensors.remove(value)
+
+    def called(self, name, args, kwargs, result):
+        """A public function was called; what it made of tensors outside the graph is noted."""
+        if self._elsewhere():
+            return
+        given = [*args, *kwargs.values()]
+        results = result if isinstance(result, tuple) else (result,)
+        made = [
+            tensor
+            for tensor in results
+            if isinstance(tensor, Tensor)
+            and tensor._edge is None
+            and self._object(tensor) is None
+            and not any(tensor is other for other in given)
+        ]
+        known = any(isinstance(arg, Tensor) and self._known(arg, arg._edge) is not None for arg in given)
+        if not known or not (made or name in NUMBERS):
+            return
+        node = self._node(given, function=name)
+        node.outputs += [self._result(tensor, node, index) for index, tensor in enumerate(made)]
+        self._append(node)
 
     # tensors ----------------------------------------------------------------------------------------------------------
 
@@ -160,32 +243,39 @@ class Recording:
         """What is known of a tensor by its place in the graph, itself or its array; or None."""
         if edge is not None and edge in self._at:
             return self._at[edge]
-        for thing in (tensor, tensor._array):
-            reference, value = self._objects.get(id(thing), (None, None))
-            if reference is not None and reference() is thing:
-                return value
-        return None
+        return self._object(tensor) or self._object(tensor._array)
+
+    def _object(self, thing):
+        """The RecordedTensor of a tensor outside the graph, or of an array; or None."""
+        reference, value = self._objects.get(id(thing), (None, None))
+        return value if reference is not None and reference() is thing else None
 
     def _note_object(self, tensor, value):
         for thing in (tensor, tensor._array):
             self._objects[id(thing)] = weakref.ref(thing), value
 
-    def _argument(self, tensor, edge, frame):
-        """The RecordedTensor of an operation's argument, whose numbers may have changed since it was last seen."""
+    def _argument(self, tensor, edge, frame, now=True):
+        """The RecordedTensor of an operation's argument, whose numbers may have changed since it was last seen.
+
+        `now` is False for one whose memory has been written already, but which is read as it was before.
+        """
         edge = tensor._edge if edge is None else edge
         value = self._known(tensor, edge)
         if value is None:
             value = self._add(tensor, edge)
             value.role = _role(tensor)
-            value.name = self.calls.parameter_name(tensor)
         elif value.array is None:
             value.array = tensor._array.copy(order="K")
-        elif (value.node is None or value.seen != tensor._version) and not _same(value.array, tensor._array):
+        elif now and (value.node is None or value.seen != tensor._version) and not _same(value.array, tensor._array):
             old = value
             value = self._add(tensor, edge)
             value.role, value.name, value.version = old.role, old.name, old.version + 1
-        if not value.name and frame is not None:
-            value.name = variable_name(frame, tensor)
+            reference, version, writer = self._writers.get(id(tensor._storage), (None, None, None))
+            if writer is not None and reference() is tensor._storage and version == tensor._version:
+                value.node, value.output = writer, len(writer.outputs)  # it has been written through a view
+                writer.outputs.append(value)
+        if not value.name:
+            value.name = self.calls.parameter_name(tensor) or variable_name(frame, tensor)
         return value
 
     def _add(self, tensor, edge):
@@ -226,24 +316,33 @@ class Recording:
             kept.append(value)
         return kept
 
-    # the observer of backward passes ------------------------------------------------------------------------------------
+    # the observer of backward passes ----------------------------------------------------------------------------------
 
     def starts(self, roots, nodes, create_graph, targets):
         """A backward pass from `roots` over `nodes` (latest first) begins; returns its observer."""
         if threading.get_ident() != self._thread:
             return None
+        frame = user_frame()
         for node in reversed(nodes):
-            self._adopt(node)
+            self.calls.enter(node.scope, frame)  # first: they know parameters by name
+        for node in reversed(nodes):
+            self._adopt(node, frame)
         walk = Pass(self, roots, create_graph, targets)
+        for (edge, _), tensor in zip(roots, walk.roots):
+            tensor.name = tensor.name or tensor_name(frame, edge)
         self.passes.append(walk)
-        self._inside.append(walk)
-        self._quiet += not create_graph
+        if create_graph:
+            self._inside.append(walk)
+        else:
+            self._quiet += 1
         return walk
 
     def finished(self, walk):
         """The pass `walk` is over."""
-        self._inside.remove(walk)
-        self._quiet -= not walk.create_graph
+        if walk.create_graph:
+            del self._inside[self._inside.index(walk) :]
+        else:
+            self._quiet -= 1
 
     def at(self, edge):
         """The RecordedTensor whose gradient flows to `edge`, a (node of the graph, output index)."""
@@ -253,24 +352,27 @@ class Recording:
         """The RecordedNode of a node of the graph."""
         return self._made[node]
 
-    def _adopt(self, live):
+    def function(self, ctx):
+        """The RecordedNode of a user's Function that has run to its end; or None."""
+        return self._functions.get(ctx)
+
+    def _adopt(self, live, frame):
         """Note a node of the graph that was not seen when it ran, with what the graph still holds of it."""
         if isinstance(live, AccumulateGrad):
             if (live, 0) not in self._at:
-                self._adopt_leaf(live)
+                self._adopt_leaf(live, frame)
             return
         if live in self._made:
             return
         node = RecordedNode(
-            type(live),
-            live,
             live.sequence,
             [None if edge is None else self._at[edge] for edge in live.edges],
             (None,) * len(live.edges),
-            [],
-            True,
+            operation=type(live),
+            live=live,
+            recorded=True,
             saved_bytes=live.saved_bytes,
-            call=self.calls.enter(live.scope),
+            call=self.calls.enter(live.scope, frame),
             adopted=True,
         )
         self._made[live] = node
@@ -283,16 +385,66 @@ class Recording:
             self._at[live, index] = value
             self.tensors.append(value)
             node.outputs.append(value)
+        self._take_saved(node)
 
-    def _adopt_leaf(self, live):
+    def _take_saved(self, node):
+        """Take over the numbers that a node of the graph still holds: of its arguments, its results and its own."""
+        plain = [place for place, value in enumerate(node.inputs) if value is None]  # what needs no gradient
+        for item in node.live._saved or ():
+            if type(item) is not tuple or not isinstance(item[0], np.ndarray):
+                node.saved.append(item)
+                continue
+            array, storage, version, source = item
+            value = None
+            if source is not None:
+                value = self._at.get(source) if isinstance(source[0], Node) else node.outputs[source[1]]
+            elif storage is not None and plain:  # arguments are saved in their order, and settings come last
+                place = plain.pop(0)
+                value = self._object(array) or self._found(array)
+                node.inputs[place] = value
+                value.users.append((node, place))
+            if storage is not None and storage.version != version:
+                array = None  # it has been written meanwhile
+            if value is None:
+                node.saved.append(None if array is None else array.copy(order="K"))
+                continue
+            if value.array is None and array is not None:
+                value.array = array.copy(order="K")
+            node.saved.append(value)
+
+    def _found(self, array):
+        """A new RecordedTensor of an array that takes part without a gradient."""
+        value = RecordedTensor(array.shape, array.dtype, False, True, array.copy(order="K"), role="input")
+        self.tensors.append(value)
+        self._objects[id(array)] = weakref.ref(array), value
+        return value
+
+    def _adopt_leaf(self, live, frame):
         variable = live.variable
         if variable is not None:
             value = self._add(variable, (live, 0))
-            value.role, value.name = _role(variable), self.calls.parameter_name(variable)
+            value.role = _role(variable)
+            value.name = self.calls.parameter_name(variable) or variable_name(frame, variable)
         else:
             value = RecordedTensor(*live.outputs[0], True, True, role="input")
             self.tensors.append(value)
             self._at[live, 0] = value
+
+    # errors -----------------------------------------------------------------------------------------------------------
+
+    def _fail(self, error, traceback):
+        """Note the error that has ended the block, with what failed."""
+        place = place_of(traceback)
+        self.error = failure = Failure(error, place.line)
+        if self.passes and not self.passes[-1].complete and place.backward:
+            failure.walk = self.passes[-1]
+            failure.node = failure.walk.steps[-1].node if failure.walk.steps else None
+        failure.call = self.calls.find(place.scope)
+        if failure.node is None and place.name:
+            failure.node = node = self._node(place.arguments, operation=place.operation, function=place.name)
+            node.call, node.line = failure.call, place.line
+            node.flags.append("failed")
+            self._append(node)
 
 
 def _role(tensor):
