@@ -41,16 +41,16 @@ function drawBox(box, place, level) {
   if (box.tensor !== undefined) names["data-tensor"] = box.tensor;
   if (box.level !== undefined) names["data-level"] = box.level;
   const element = draw("g", names);
-  if (box.kind === "row") element.append(draw("rect", { class: "under", x: x + 5, y: y + 5, width: w, height: h, rx: 7 }));
-  const round = box.tensor === undefined ? 7 : h / 2;
+  if (box.kind === "row") element.append(draw("rect", { class: "under", x: x + 5, y: y + 5, width: w, height: h, rx: 6 }));
+  const round = box.tensor === undefined ? 6 : h / 2;
   element.append(draw("rect", { class: "body", x, y, width: w, height: h, rx: round }));
-  element.append(draw("text", { class: "title", x: x + w / 2, y: y + 20 }, box.title), draw("text", { class: "detail", x: x + w / 2, y: y + 37 }, box.detail));
+  element.append(draw("text", { class: "title", x: x + 12, y: y + 19.5 }, box.title), draw("text", { class: "detail", x: x + w - 12, y: y + 19.5 }, box.detail));
   const chips = (box.chips ?? []).map((chip) => ({ chip, element: null }));
   let left = x + (w - chips.reduce((sum, { chip }) => sum + chip.w + 6, -6)) / 2;
   for (const part of chips) {
     const { chip } = part;
     part.element = draw("g", { class: "chip", "data-tensor": chip.tensor, tabindex: 0, role: "button", "aria-label": `parameter ${nameOfTensor(chip.tensor)}` },
-      draw("rect", { x: left, y: y + 46, width: chip.w, height: 17, rx: 8.5 }), draw("text", { x: left + chip.w / 2, y: y + 58.5 }, chip.text),
+      draw("rect", { x: left, y: y + 28, width: chip.w, height: 17, rx: 8.5 }), draw("text", { x: left + chip.w / 2, y: y + 40.5 }, chip.text),
       draw("title", {}, `${nameOfTensor(chip.tensor)}  ${shapeOf(tensors[chip.tensor])}`));
     element.append(part.element);
     left += chip.w + 6;
@@ -186,7 +186,7 @@ function look() {
   const { width, height } = levels[drawn.level];
   const pane = svg.getBoundingClientRect();
   const fit = Math.min(pane.width / (width + 60), pane.height / (height + 76));
-  const scale = Math.min(1.25, Math.max(fit, 0.72));
+  const scale = Math.min(1.25, Math.max(fit, 0.8));
   const place = boxOfEvent(drawn.level, eventAt(state.position)) ?? selectedBox();
   const target = place === undefined ? null : levels[drawn.level].boxes[place];
   const along = (size, shown, start, middle) => size + 40 <= shown ? (size - shown) / 2 : Math.max(-20, Math.min(size + 20 - shown, middle === null ? start : middle - shown / 2));

@@ -14,10 +14,10 @@ try:
 except ImportError:
     pygraphviz = None
 
-TITLE, DETAIL, CHIP = 7.4, 6.3, 6.2  # pixels of a character
-NARROWEST, EDGE = 92, 26  # of a box, and what its text leaves free at both sides
-LINE, CHIP_LINE, CHIP_GAP = 18, 22, 6
-BELOW, BESIDE = 30, 26  # between boxes
+TITLE, DETAIL, CHIP = 8.4, 6.9, 6.6  # pixels of a character
+NARROWEST, EDGE, GAP = 84, 24, 14  # of a box; what its text leaves free at both sides, and between its two parts
+LINE, CHIP_LINE, CHIP_GAP = 30, 22, 6
+BELOW, BESIDE = 26, 24  # between boxes
 MANY_BOXES = 500  # from here on Graphviz takes longer than a reader waits
 LONGEST_BEND = 12  # layers; an arrow across more of them goes straight
 
@@ -41,9 +41,9 @@ def _measure(box):
     for chip in chips:
         chip["w"] = round(len(chip["text"]) * CHIP + 14)
     row = sum(chip["w"] + CHIP_GAP for chip in chips) - CHIP_GAP
-    widest = max(len(box["title"]) * TITLE, len(box["detail"]) * DETAIL, row)
-    box["w"] = max(NARROWEST, round(widest) + EDGE)
-    box["h"] = 12 + 2 * LINE + (CHIP_LINE if chips else 0)
+    texts = len(box["title"]) * TITLE + (len(box["detail"]) * DETAIL + GAP if box["detail"] else 0)
+    box["w"] = max(NARROWEST, round(max(texts, row)) + EDGE)
+    box["h"] = LINE + (CHIP_LINE if chips else 0)
 
 
 def _dot(level):

@@ -73,7 +73,7 @@ function paintCrumbs() {
   document.getElementById("crumbs").replaceChildren(...path.flatMap((level, place) => {
     const here = place === path.length - 1;
     const button = make("button", { type: "button", "data-level": level.id, "data-call": level.key.startsWith("call-") ? level.call : level.parent === null ? "" : undefined, "aria-current": here ? "true" : undefined, onclick: () => !here && enter(level.id) },
-      level.parent === null ? "top" : level.title);
+      level.parent === null ? "Program" : level.title);
     return place ? [make("span", { "aria-hidden": "true" }, "›"), button] : [button];
   }));
 }

@@ -123,8 +123,11 @@ function paintPlane(canvas, planes, plane, most) {
 }
 
 function sizeOnScreen(planes, wanted) {
-  const factor = planes.rows === 1 ? Math.min(16, 300 / planes.cols) : Math.min(18, Math.max(wanted / Math.max(planes.rows, planes.cols), 1));
-  return [Math.max(3, planes.cols * factor), Math.max(planes.rows === 1 ? 14 : 3, planes.rows * factor)];
+  if (planes.rows === 1) return [planes.cols * Math.min(16, 300 / planes.cols), 16];
+  const room = planes.count === 1 ? 3 * wanted : wanted;  // a single picture may be large, and a sliver longer
+  const factor = Math.min(18, room / Math.max(planes.rows, planes.cols, 1));
+  const sliver = Math.max(1, Math.min(10 / (factor * Math.min(planes.rows, planes.cols)), 280 / (factor * Math.max(planes.rows, planes.cols))));
+  return [Math.max(2, planes.cols * factor * sliver), Math.max(2, planes.rows * factor * sliver)];
 }
 
 // One plane as a picture; `more(row, col)` may add lines to what the pointer reads.

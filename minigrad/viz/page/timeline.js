@@ -57,12 +57,15 @@ function setUpTimeline() {
   });
   const phases = document.getElementById("phases");
   phases.setAttribute("viewBox", `0 0 ${Math.max(timeline.length, 1)} 1`);
-  phases.append(...stripes.map(({ phase, start, count }) => draw("rect", { class: phase, x: start, y: 0, width: count, height: 1 })));
+  phases.append(...stripes.map(({ phase, start, count }) => draw("rect", { class: phase, x: start, y: 0, width: count, height: 1 })), draw("rect", { class: "rest", y: 0, height: 1 }));
 }
 
 function paintTimeline() {
   const event = eventAt(state.position);
   scrub.value = state.position;
+  const rest = document.querySelector("#phases .rest");
+  rest.setAttribute("x", state.position);
+  rest.setAttribute("width", timeline.length - state.position);
   const moment = document.getElementById("moment");
   const what = event === null ? "before the first operation" : event.node !== null ? nameOfNode(nodes[event.node]) : nameOfTensor(event.leaf);
   const phase = event === null ? "" : event.phase === "forward" ? "forward " : passes.length > 1 ? `backward ${event.pass + 1} ` : "backward ";
