@@ -127,7 +127,7 @@ def _operation_rows(box, path, values):
     title += _font(f"{node.label} = {node.name}" if node.label else node.name, bold=True)
     yield _head(title, node.saved_bytes, [node])
     if node.error:
-        yield _row(_text(node.error, FAILED_LINE))
+        yield _row(_lines(node.error.splitlines(), FAILED_LINE))
     if group is not None and group.kind != node.name:
         yield _row(_text(_call(group)))
     elif group is not None and group.settings:
@@ -147,7 +147,7 @@ def _module_rows(box, path, values):
     yield _head(title, sum(node.saved_bytes for node in box.members), box.members)
     for node in box.members:
         if node.error:
-            yield _row(_text(f"{node.name}: {node.error}", FAILED_LINE))
+            yield _row(_lines(f"{node.name}: {node.error}".splitlines(), FAILED_LINE))
     sizes = [_shape(other.ports[0]) for other in row if other.ports]
     if len(set(sizes)) > 1:
         yield _row(_font(_range(sizes), FAINT, 9))
@@ -256,10 +256,14 @@ def _font(text, color=INK, size=11, bold=False):
     return f'<FONT COLOR="{color}" POINT-SIZE="{size}">{inner}</FONT>' if text else ""
 
 
-def _text(text, color=FAINT):
-    """Literal text that may be long, in lines broken before `name=`; what is beyond `MOST_LINES` is left out."""
-    whole = re.sub(r" (?!\w+=)", "\N{NO-BREAK SPACE}", _visible(text))
-    lines = textwrap.wrap(whole, WIDEST)
+def _text(text):
+    """Settings, which are broken before `name=` where they are long."""
+    return _lines([re.sub(r" (?!\w+=)", "\N{NO-BREAK SPACE}", _visible(text))])
+
+
+def _lines(paragraphs, color=FAINT):
+    """Literal text that may be long, in lines; what is beyond `MOST_LINES` is left out."""
+    lines = [line for paragraph in paragraphs for line in textwrap.wrap(paragraph, WIDEST)]
     if len(lines) > MOST_LINES:
         lines[MOST_LINES - 1 :] = ["…"]
     end = '<BR ALIGN="LEFT"/>' if len(lines) > 1 else ""

@@ -1,4 +1,4 @@
-"""Where Chromium is, and how it comes onto this machine: `python tests/browser/chromium.py` makes sure that it is there.
+"""Where Chromium is, and how it comes onto this machine: `python tests/browser/chromium.py` sees to it.
 
 The browser is the distribution's own, or the one that MINIGRAD_CHROMIUM names; playwright only drives it.
 """
