@@ -63,8 +63,11 @@ class Calls:
         self._roots[root] = variable_name(frame, root)
         self._paths[root] = {module: name for name, module in root.named_modules()}
         for name, tensor in [*root.named_parameters(), *root.named_buffers()]:
-            self._parameters.setdefault(tensor, name)
+            self._parameters.setdefault(tensor, (self._roots[root], name))
 
     def parameter_name(self, tensor):
-        """The name of a parameter or buffer of a module that was called, "" for other tensors."""
-        return self._parameters.get(tensor, "")
+        """(the user's name of the outermost module, name in it) of a parameter or buffer of a module that was called.
+
+        Two empty strings for other tensors.
+        """
+        return self._parameters.get(tensor, ("", ""))

@@ -35,6 +35,7 @@ class _Writer:
         for things in (self.nodes, self.tensors, self.calls):
             for place, thing in enumerate(things):
                 thing.id = place
+        self.owners = {tensor.owner for tensor in self.tensors if tensor.role == "parameter"}
         self.totals = _totals(recording.passes)
 
     def write(self, title):
@@ -66,7 +67,7 @@ class _Writer:
         total = self.totals.get(tensor)
         return {
             "id": tensor.id,
-            "name": tensor.name,
+            "name": f"{tensor.owner}.{tensor.name}" if tensor.owner and len(self.owners) > 1 else tensor.name,
             "role": tensor.role,
             "version": tensor.version,
             "shape": list(tensor.shape),

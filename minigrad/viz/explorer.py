@@ -10,9 +10,16 @@ from minigrad.autograd.engine import run
 from minigrad.ops import functions
 
 from .document import BUDGET, document
+from .page import html, levels
 from .recording import Recording
 
-_recordings: "weakref.WeakSet[record]" = weakref.WeakSet()
+_recordings: "list[weakref.ref[record]]" = []
+
+
+def recordings():
+    """The recordings that somebody still holds, the latest first."""
+    _recordings[:] = [reference for reference in _recordings if reference() is not None]
+    return [recording for reference in reversed(_recordings) if (recording := reference()) is not None]
 
 
 class record(Recording):
@@ -20,7 +27,8 @@ class record(Recording):
 
     Afterwards `explore("step.html")` writes the explorer of it, `save` that or the document as JSON, and `document()`
     returns it. The numbers of every tensor are copied when it is used, so record one step of a training with a small
-    batch. What the thread that entered the block does is recorded; one block at a time.
+    batch. What the thread that entered the block does is recorded, but for the loading of data; of blocks inside each
+    other, the innermost records. An error that ends the block goes on, and what failed is marked.
 
     >>> import minigrad
     >>> layer = minigrad.nn.Linear(3, 1)
@@ -33,7 +41,7 @@ class record(Recording):
     def __init__(self, title=""):
         super().__init__()
         self.title = title
-        _recordings.add(self)
+        _recordings.append(weakref.ref(self))
 
     def document(self, budget=BUDGET):
         """The document: a dict ready for JSON, described in docs/explorer-format.md.
@@ -57,10 +65,15 @@ class record(Recording):
 def save(made, path):
     """Write a document into a file whose name ends in .html (the explorer's page) or .json; returns the path."""
     path = Path(path)
-    if path.suffix.lower() != ".json":
+    form = path.suffix.lower()
+    if form not in (".html", ".json"):
         raise ValueError(f"cannot write {path.name!r}: the name must end in .html or .json")
+    if form == ".html":
+        text = html(made)
+    else:
+        text = json.dumps({**made, "levels": levels(made)}, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(made, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -69,7 +82,11 @@ def explore(loss, path=None, title="", budget=BUDGET):
 
     If the loss was computed in a `record` block, that recording is shown, with the backward pass added unless it has
     one; otherwise the graph that the loss has left is walked, with the numbers that it still holds. No `.grad` is
-    touched and the graph is kept. `path` (.html or .json) is where to write it.
+    touched and the graph is kept. `path` (.html or .json) is where to write it, `title` what the page is called, and
+    `budget` how many characters the numbers of arrays may take in JSON, nearly.
+
+    Raises TypeError for what is no tensor, ValueError for a tensor without a graph and RuntimeError for a graph that
+    a backward pass has freed.
 
     >>> import minigrad
     >>> x = minigrad.tensor([1.0, 2.0], requires_grad=True)
@@ -79,10 +96,10 @@ def explore(loss, path=None, title="", budget=BUDGET):
     """
     tensors = list(loss) if isinstance(loss, list | tuple) else [loss]
     edges = [_edge(tensor) for tensor in tensors]
-    recording = next((r for r in _recordings if all(edge in r._at for edge in edges)), None) or record(title)
-    walked = {tensor for walk in recording.passes for tensor in walk.roots}
-    if not all(edge in recording._at and recording._at[edge] in walked for edge in edges):
-        _walk(recording, tensors, edges)
+    recording = next((r for r in recordings() if all(r.knows(edge) for edge in edges)), None) or record(title)
+    walked = {tensor for made in recording.passes for tensor in made.roots}
+    if not all(recording.knows(edge) and recording.at(edge) in walked for edge in edges):
+        walk(recording, tensors, edges)
     return recording.explore(path, budget)
 
 
@@ -98,9 +115,13 @@ def _edge(tensor):
     return edge
 
 
-def _walk(recording, tensors, edges):
-    """Let the engine walk backward from `tensors` for the recording, with no effect but on that."""
-    leaves, retained, seen, stack = set(), [], set(), [node for node, _ in edges]
+def walk(recording, tensors, edges):
+    """Let the engine walk backward from `tensors`, at `edges`, for the recording, with no effect but on that.
+
+    Raises RuntimeError if what the graph had saved is gone.
+    """
+    leaves, retained = set(), []
+    seen, stack = set(), [node for node, _ in edges]
     while stack:
         node = stack.pop()
         if node in seen:
@@ -108,7 +129,7 @@ def _walk(recording, tensors, edges):
         seen.add(node)
         if isinstance(node, AccumulateGrad):
             leaves.add((node, 0))
-        if getattr(node, "_saved", ()) is None:
+        elif node._saved is None:
             raise RuntimeError(
                 f"the graph has been used up: what {node.operation} saved for backward was freed\nhint: explore before "
                 "backward(), call backward(retain_graph=True), or run the step inside `with viz.record():`"
@@ -124,12 +145,12 @@ def _walk(recording, tensors, edges):
     try:
         seeds = [(edge, functions["ones_like"](tensor.detach())) for edge, tensor in zip(edges, tensors)]
         run(seeds, retain_graph=True, create_graph=False, targets=leaves)
-        walk = recording.passes[-1]
-        walk.kind = "backward"
-        for tensor, root in zip(tensors, walk.roots):
-            if root.array is None:
-                root.array = tensor.detach().numpy().copy()
     finally:
         watch.observer = before
         for tensor, grad in zip(retained, kept):
             tensor.grad = grad
+    made = recording.passes[-1]
+    made.kind, made.inputs = "backward", None
+    for tensor, root in zip(tensors, made.roots):
+        if root.array is None:
+            root.array = tensor.detach().numpy().copy()

@@ -57,13 +57,15 @@ class Pass:
         """All gradients of the results of `node` are there; it is its turn."""
         if node.accumulates:
             step = Step(leaf=self._tensor((node, 0)))
+            results = [step.leaf]
         else:
             step = Step(node=self._recording.made(node))
-        for index, grad in enumerate(grads):
+            results = [self._tensor((node, index), result) for index, result in enumerate(step.node.outputs)]
+        for index, (grad, result) in enumerate(zip(grads, results)):
             array = None if grad is None else grad._array
             if array is not None and self.targets is not None and (node, index) in self.targets:
                 array = array.copy(order="K")  # the caller gets it, and may write into it
-            step.arriving.append((self._tensor((node, index)), array))
+            step.arriving.append((result, array))
         self._recording.events.append((self, len(self.steps)))
         step.done = node.accumulates
         self.steps.append(step)

@@ -37,6 +37,7 @@ class RecordedTensor:
     array: np.ndarray | None = None  # a copy of the numbers; None where only the graph told of the tensor
     role: str = "result"  # "parameter", "input", "constant" or "result"
     name: str = ""
+    owner: str = ""  # the user's name of the outermost module that a parameter belongs to
     version: int = 0
     node: "RecordedNode | None" = None  # what made it
     output: int = 0  # which of that node's results it is
@@ -168,6 +169,7 @@ class Recording:
             call=call,
             line=Line.of(frame),
             within=self._inside[-1] if self._inside else None,
+            flags=[] if state.grad_enabled else ["no_grad"],
             **fields,
         )
 
@@ -182,7 +184,7 @@ class Recording:
     def stands_for(self, before, tensor):
         """`before` is `tensor` as it is before a write, for the operation to read."""
         if not self._elsewhere():
-            value = self._known(tensor, tensor._edge)
+            value = self.find(tensor, tensor._edge)
             if value is not None:
                 self._note_object(before, value)
 
@@ -190,10 +192,10 @@ class Recording:
         """The values of `result`, the last operation's, have been written into `tensor`."""
         if self._elsewhere():
             return
-        value = self._known(result, result._edge)
+        value = self.find(result, result._edge)
         if value is None or value.node is None:
             return
-        if not value.node.recorded and (isinstance(tensor, Parameter) or self.calls.parameter_name(tensor)):
+        if not value.node.recorded and (isinstance(tensor, Parameter) or self.calls.parameter_name(tensor)[1]):
             self._forget(value.node)  # a network's state changes: its parts do not compute with it
             return
         value.node.flags.append("inplace")
@@ -230,7 +232,7 @@ class Recording:
             and self._object(tensor) is None
             and not any(tensor is other for other in given)
         ]
-        known = any(isinstance(arg, Tensor) and self._known(arg, arg._edge) is not None for arg in given)
+        known = any(isinstance(arg, Tensor) and self.find(arg, arg._edge) is not None for arg in given)
         if not known or not (made or name in NUMBERS):
             return
         node = self._node(given, function=name)
@@ -239,7 +241,7 @@ class Recording:
 
     # tensors ----------------------------------------------------------------------------------------------------------
 
-    def _known(self, tensor, edge):
+    def find(self, tensor, edge):
         """What is known of a tensor by its place in the graph, itself or its array; or None."""
         if edge is not None and edge in self._at:
             return self._at[edge]
@@ -260,7 +262,7 @@ class Recording:
         `now` is False for one whose memory has been written already, but which is read as it was before.
         """
         edge = tensor._edge if edge is None else edge
-        value = self._known(tensor, edge)
+        value = self.find(tensor, edge)
         if value is None:
             value = self._add(tensor, edge)
             value.role = _role(tensor)
@@ -269,14 +271,21 @@ class Recording:
         elif now and (value.node is None or value.seen != tensor._version) and not _same(value.array, tensor._array):
             old = value
             value = self._add(tensor, edge)
-            value.role, value.name, value.version = old.role, old.name, old.version + 1
+            value.role, value.version = old.role, old.version + 1
+            value.name, value.owner = old.name, old.owner
             reference, version, writer = self._writers.get(id(tensor._storage), (None, None, None))
             if writer is not None and reference() is tensor._storage and version == tensor._version:
                 value.node, value.output = writer, len(writer.outputs)  # it has been written through a view
                 writer.outputs.append(value)
-        if not value.name:
-            value.name = self.calls.parameter_name(tensor) or variable_name(frame, tensor)
+        self._name(value, tensor, frame)
         return value
+
+    def _name(self, value, tensor, frame):
+        """Give a tensor without one a name: that of a parameter, or the user's."""
+        if not value.name:
+            value.owner, value.name = self.calls.parameter_name(tensor)
+        if not value.name:
+            value.name = variable_name(frame, tensor)
 
     def _add(self, tensor, edge):
         array = tensor._array
@@ -347,6 +356,10 @@ class Recording:
     def at(self, edge):
         """The RecordedTensor whose gradient flows to `edge`, a (node of the graph, output index)."""
         return self._at[edge]
+
+    def knows(self, edge):
+        """Whether what flows to `edge` is known."""
+        return edge in self._at
 
     def made(self, node):
         """The RecordedNode of a node of the graph."""
@@ -424,7 +437,7 @@ class Recording:
         if variable is not None:
             value = self._add(variable, (live, 0))
             value.role = _role(variable)
-            value.name = self.calls.parameter_name(variable) or variable_name(frame, variable)
+            self._name(value, variable, frame)
         else:
             value = RecordedTensor(*live.outputs[0], True, True, role="input")
             self.tensors.append(value)
