@@ -49,7 +49,7 @@ function drawBox(box, place, level) {
   let left = x + (w - chips.reduce((sum, { chip }) => sum + chip.w + 6, -6)) / 2;
   for (const part of chips) {
     const { chip } = part;
-    part.element = draw("g", { class: "chip", "data-tensor": chip.tensor, tabindex: 0, role: "button", "aria-label": `parameter ${nameOfTensor(chip.tensor)}` },
+    part.element = draw("g", { class: `chip ${tensors[chip.tensor].role}`, "data-tensor": chip.tensor, tabindex: 0, role: "button", "aria-label": `${tensors[chip.tensor].role} ${nameOfTensor(chip.tensor)}` },
       draw("rect", { x: left, y: y + 28, width: chip.w, height: 17, rx: 8.5 }), draw("text", { x: left + chip.w / 2, y: y + 40.5 }, chip.text),
       draw("title", {}, `${nameOfTensor(chip.tensor)}  ${shapeOf(tensors[chip.tensor])}`));
     element.append(part.element);

@@ -18,7 +18,7 @@ TITLE, DETAIL, CHIP = 8.4, 6.9, 6.6  # pixels of a character
 NARROWEST, EDGE, GAP = 84, 24, 14  # of a box; what its text leaves free at both sides, and between its two parts
 LINE, CHIP_LINE, CHIP_GAP = 30, 22, 6
 BELOW, BESIDE = 26, 24  # between boxes
-MANY_BOXES = 500  # from here on Graphviz takes longer than a reader waits
+MOST_BENDS = 600  # boxes, and layers that arrows cross; from here on Graphviz takes longer than a reader waits
 LONGEST_BEND = 12  # layers; an arrow across more of them goes straight
 
 
@@ -27,7 +27,7 @@ def place(levels):
     for level in levels:
         for box in level["boxes"]:
             _measure(box)
-    texts = [_dot(level) if len(level["boxes"]) <= MANY_BOXES else None for level in levels]
+    texts = [_dot(level) if _bends(level) <= MOST_BENDS else None for level in levels]
     drawn = _graphviz(list(dict.fromkeys(text for text in texts if text is not None)))
     for level, text in zip(levels, texts):
         if text in drawn:
@@ -101,20 +101,39 @@ def _apply(level, plain):
         edge["path"] = paths[edge["tail"], edge["head"]]
 
 
-def _layers(level):
-    """Every box one layer below the lowest that feeds it; in a layer, boxes stand below what feeds them."""
-    boxes, edges = level["boxes"], level["edges"]
-    before, after = [[] for _ in boxes], [[] for _ in boxes]
-    for edge in edges:
-        before[edge["head"]].append(edge["tail"])
-        after[edge["tail"]].append(edge["head"])
+def _bends(level):
+    """How many places Graphviz would have to find for boxes and for arrows in every layer that they cross."""
+    layer, _ = _layer_of_boxes(level)
+    return len(layer) + sum(layer[edge["head"]] - layer[edge["tail"]] - 1 for edge in level["edges"])
+
+
+def _layer_of_boxes(level):
+    """(the layer of every box, boxes in an order along the arrows)."""
+    before, after = _neighbours(level)
     order = _topological(before, after)
-    layer = [0] * len(boxes)
+    layer = [0] * len(order)
     for box in order:
         layer[box] = max((layer[tail] + 1 for tail in before[box]), default=0)
     for box in reversed(order):  # what is fed by nothing stands just above its first user
         if not before[box] and after[box]:
             layer[box] = min(layer[head] for head in after[box]) - 1
+    return layer, order
+
+
+def _neighbours(level):
+    """(the tails of the arrows to every box, the heads of the arrows from it)."""
+    before, after = [[] for _ in level["boxes"]], [[] for _ in level["boxes"]]
+    for edge in level["edges"]:
+        before[edge["head"]].append(edge["tail"])
+        after[edge["tail"]].append(edge["head"])
+    return before, after
+
+
+def _layers(level):
+    """Every box one layer below the lowest that feeds it; in a layer, boxes stand below what feeds them."""
+    boxes, edges = level["boxes"], level["edges"]
+    before, _ = _neighbours(level)
+    layer, order = _layer_of_boxes(level)
     rows = [[] for _ in range(max(layer, default=0) + 1)]
     for box in order:
         rows[layer[box]].append(box)

@@ -14,7 +14,7 @@ FEW = 24  # so many items are shown as they are
 LEAST_REPEATS = 4
 LONGEST_PERIOD = 64  # operations of one repetition
 LONGEST_TITLE = 34
-CHIPS_A_ROW = 2
+MOST_ARROWS = 4  # a tensor from outside that more boxes use is a chip in each of them
 
 
 @dataclass(slots=True)
@@ -104,20 +104,23 @@ class _Levels:
         boxes = [self._box(item) for item in items]
         box_of = {node: place for place, item in enumerate(items) for node in item.nodes}
         arrows = {}  # (tail, head) -> tensors that go that way
-        sources = {}  # tensor from outside -> its box
+        entering = {}  # tensor from outside -> the boxes that use it
         for place, item in enumerate(items):
-            for node in item.nodes:
-                for tensor in self.nodes[node]["inputs"]:
-                    if tensor is None or self._is_chip(tensor):
-                        continue
-                    tail = box_of.get(self.tensors[tensor]["node"])
-                    if tail is None:
-                        tail = sources.get(tensor)
-                    if tail is None:
-                        tail = sources[tensor] = len(boxes)
-                        boxes.append(self._tensor_box(tensor, "in"))
-                    if tail != place and tensor not in (carried := arrows.setdefault((tail, place), [])):
-                        carried.append(tensor)
+            for tensor in (tensor for node in item.nodes for tensor in self.nodes[node]["inputs"]):
+                if tensor is None or self._is_chip(tensor):
+                    continue
+                tail = box_of.get(self.tensors[tensor]["node"])
+                if tail is None:
+                    entering.setdefault(tensor, {})[place] = None
+                elif tail != place and tensor not in (carried := arrows.setdefault((tail, place), [])):
+                    carried.append(tensor)
+        for tensor, heads in entering.items():
+            if len(heads) > MOST_ARROWS:
+                for place in heads:
+                    boxes[place].setdefault("chips", []).append(self._chip(tensor, None))
+            else:
+                arrows.update({(len(boxes), place): [tensor] for place in heads})
+                boxes.append(self._tensor_box(tensor, "in"))
         for place, item in enumerate(items):
             for tensor in (tensor for node in item.nodes for tensor in self.nodes[node]["outputs"]):
                 leaves = not outermost and any(user not in box_of for user, _ in self.tensors[tensor]["users"])
@@ -166,11 +169,12 @@ class _Levels:
         box["title"] = node["name"] if call is None else _title(self.calls[call]["name"], node["name"])
         box["detail"] = _shape(outputs[0]) if len(outputs) == 1 else f"{len(outputs)} results"
         where = None if node["call"] is None else self.calls[node["call"]]["path"]
-        box["chips"] = [
-            {"tensor": tensor, "text": _shortened(_within(self.tensors[tensor]["name"], where) or "parameter", 22)}
-            for tensor in self._parameters(node)
-        ]
+        box["chips"] = [self._chip(tensor, where) for tensor in self._parameters(node)]
         return box
+
+    def _chip(self, tensor, path):
+        """A tensor that is shown inside the box that uses it, named as seen from the call `path`."""
+        return {"tensor": tensor, "text": _shortened(_within(self._name(tensor), path), 22)}
 
     def _parameters(self, node):
         """The parameters among the arguments of an operation, each once."""
@@ -178,19 +182,20 @@ class _Levels:
 
     def _tensor_box(self, tensor, side):
         about = self.tensors[tensor]
-        given = side == "in" and about["node"] is None
-        name = about["name"] or ("input" if given else "result" if side == "result" else "")
         return {
-            "kind": "tensor" if given or side == "result" else "port",
+            "kind": "tensor" if about["node"] is None or side == "result" else "port",
             "tensor": tensor,
             "side": side,
-            "title": _shortened(name or self._maker(about), LONGEST_TITLE),
+            "title": _shortened(about["name"] or ("result" if side == "result" else self._name(tensor)), LONGEST_TITLE),
             "detail": _shape(about),
         }
 
-    def _maker(self, tensor):
-        """What made a tensor, in a word or two: the name of the module, else of the operation."""
-        node = self.nodes[tensor["node"]]
+    def _name(self, tensor):
+        """A tensor's name, else what it is, else what made it: the module or the operation."""
+        about = self.tensors[tensor]
+        if about["name"] or about["node"] is None:
+            return about["name"] or about["role"]
+        node = self.nodes[about["node"]]
         path = None if node["call"] is None else self.calls[node["call"]]["path"]
         return path or node["name"]
 
