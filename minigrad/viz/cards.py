@@ -7,10 +7,10 @@ numbers and its comparison with finite differences; and of every tensor without 
 from minigrad.autograd import Tensor
 
 from . import formulas
+from .causes import reasons
 from .checks import Check, check
 from .local import local
 from .values import number
-from .why import reasons
 
 BUDGET = 1 << 26  # elements, times how often they are computed again, that all comparisons of a document may take
 

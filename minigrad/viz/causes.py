@@ -80,23 +80,25 @@ class Trail:
         if (cut := _cut(node)) is None:
             text = f"{_capital(name)} was computed{at(node)} from tensors none of which requires grad."
             return Cause("none", "requires_grad_false", text, node)
-        return Cause("none", cut[0], f"{_capital(name)} is outside the graph: {cut[1]}{at(node)}.", node, [node])
+        return Cause("none", cut[0], f"{_capital(name)} is outside the graph since{at(node)}: {cut[1]}.", node, [node])
 
     def _stopped(self, value, name):
         """Why the passes there were did not reach a tensor that requires grad."""
-        came, cuts, exits, swallowed, queue = {value: None}, [], [], None, deque([value])
+        came, lost, queue = {value: None}, set(), deque([value])
+        cuts, exits, swallowed = [], [], None
         while queue:
             reached = queue.popleft()
             for node, place in reached.users:
-                linked = node.recorded and node.live.edges[place] is not None
+                linked = node.recorded and node.live.edges[place] is not None and reached not in lost
                 outputs = [output for output in node.outputs if output is not None]
                 for output in outputs:
-                    if linked and output.requires_grad:
-                        if output not in came:
-                            came[output] = node, reached
-                            queue.append(output)
-                    elif self._leads_on(output):
+                    on = linked and output.requires_grad
+                    if not on and reached not in lost and self._leads_on(output):
                         cuts.append((node, reached))
+                    if output not in came:
+                        came[output] = node, reached
+                        queue.append(output)
+                        lost.update([] if on else [output])
                 if not outputs:
                     exits.append((node, reached))
                 step = self._steps.get(node)
@@ -106,7 +108,7 @@ class Trail:
             node, reached = min(cuts, key=lambda cut: cut[0].sequence)
             key, words = _cut(node) or ("unrecorded", f"{node.name()} is not on the graph")
             more = f" It is cut in {len(cuts) - 1} more places." if len(cuts) > 1 else ""
-            words = f"The way from {name} to {self._loss()} is cut: {words}{at(node)}.{more}"
+            words = f"The way from {name} to {self._loss()} is cut{at(node)}: {words}.{more}"
             return Cause("none", key, words, node, [*_path(came, reached), node])
         if swallowed is not None and not self._restricted():
             node, reached = swallowed
@@ -115,7 +117,7 @@ class Trail:
                 f"its derivative is “{node.operation.formula}”."
             )
             return Cause("none", "no_derivative", text, node, [*_path(came, reached), node])
-        if self._restricted() and any(root in came for root in self.roots):
+        if self._restricted() and any(root in came and root not in lost for root in self.roots):
             text = f"{_capital(name)} is on the graph of {self._loss()}, but the pass was run for other inputs only."
             return Cause("none", "inputs", text)
         if any(not walk.complete for walk in self.passes):
@@ -123,7 +125,7 @@ class Trail:
         if exits:
             node, reached = max(exits, key=lambda found: found[0].sequence)
             key, words = _cut(node)
-            text = f"No recorded way leads from {name} to {self._loss()}: {words}{at(node)}."
+            text = f"No recorded way leads from {name} to {self._loss()}; it ends{at(node)}: {words}."
             return Cause("none", key, text, node, [*_path(came, reached), node])
         if not value.users:
             return Cause("none", "unused", f"No recorded operation used {name}, so {self._loss()} does not depend on it.")
@@ -139,7 +141,7 @@ class Trail:
 
     def _loss(self):
         names = [root.name for root in self.roots if root.name]
-        return names[0] if len(self.roots) == 1 and names else "the loss"
+        return names[0] if len(self.roots) == 1 and names and names[0] != "loss" else "the loss"
 
     def _leads_on(self, value):
         """Whether a root of the passes was computed from `value`, by recorded operations of any kind."""
@@ -197,6 +199,18 @@ class Trail:
 
     def _cancels(self, value):
         return any(np.any(leaving.array) for _, leaving in self.given.get(value, []))
+
+
+def reasons(recording, values):
+    """{RecordedTensor: Cause} of those of `values` whose gradient is missing or zero in a recording."""
+    trail, found = Trail(recording, recording.passes), {}
+    for value in values:
+        total = trail.totals.get(value)
+        if total is None:
+            found[value] = trail.missing(value)
+        elif not np.any(total):
+            found[value] = trail.zero(value)
+    return found
 
 
 def _path(came, value):
@@ -279,6 +293,8 @@ _CHOOSING = {
 _OVERWRITTEN = "CopySlices", "Overwrite", "PutAt", "Replace", "Scatter"
 _STEPS = "Step", "Rounded", "Sample", "Heaviside"
 _LINEAR = "Softmax", "LogSoftmax", "BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm"
+
+STOPPING = {*_DEAD, *_FLAT_ENDS, *_LIMITED, *_CHOOSING, *_OVERWRITTEN, *_STEPS, "Dropout", "AlphaDropout", "Mul", "MatMul"}
 
 
 def _why_zero(step, leaving):

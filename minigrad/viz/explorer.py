@@ -9,6 +9,7 @@ from minigrad.autograd import AccumulateGrad, Tensor, gradient_edge, watch
 from minigrad.autograd.engine import run
 from minigrad.ops import functions
 
+from .cards import fill
 from .document import BUDGET, document
 from .page import html, levels
 from .recording import Recording
@@ -48,7 +49,9 @@ class record(Recording):
 
         `budget` is how many characters the numbers of arrays may take in JSON, nearly.
         """
-        return document(self, self.title, budget)
+        made = document(self, self.title, budget)
+        fill(self, made)
+        return made
 
     def explore(self, path=None, budget=BUDGET):
         """The document, written into `path` (.html or .json) if one is given."""

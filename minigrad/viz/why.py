@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.autograd import Tensor, gradient_edge
 from minigrad.autograd.engine import _reachable
 
-from .causes import Cause, Trail, at, named
+from .causes import STOPPING, Trail, at, named
 from .explorer import _recordings, _walk
 from .recording import RecordedNode, Recording
 
@@ -75,15 +75,25 @@ def explain_grad(tensor, loss=None, recording=None):
     for what, value in (("tensor", tensor), ("loss", loss)):
         if not isinstance(value, Tensor) and not (what == "loss" and value is None):
             raise TypeError(f"explain_grad needs a tensor as {what}, got a {type(value).__name__}")
-    for known in [recording] if recording is not None else list(_recordings):
-        value = known._known(tensor, tensor._edge)
-        root = None if loss is None else known._known(loss, loss._edge)
+    for known in [recording] if recording is not None else _latest_first():
+        value = _find(known, tensor)
+        root = None if loss is None else _find(known, loss)
         if value is not None and (loss is None or root is not None):
             passes = [p for p in known.passes if root is None or root in p.roots]
             return _of_recording(tensor, value, Trail(known, passes))
     if recording is not None:
         return Explanation("none", "not_recorded", f"{_itself(tensor)} took part in nothing that was recorded.")
     return _of_tensor(tensor) if loss is None else _of_graph(tensor, loss)
+
+
+def _latest_first():
+    return sorted([r for r in _recordings if r.nodes], key=lambda r: r.nodes[-1].sequence, reverse=True)
+
+
+def _find(recording, tensor):
+    """The RecordedTensor that stands for a tensor; None if it was not recorded."""
+    edge = gradient_edge(tensor)
+    return recording._object(tensor) if edge is None else recording._at.get(edge)
 
 
 # with a recording -----------------------------------------------------------------------------------------------------
@@ -257,8 +267,8 @@ def _of_graph(tensor, loss):
         _walk(recording, [loss], [edge])
     else:
         for node in reversed(_reachable({edge[0]})):
-            recording._adopt(node)
-    value = recording._known(tensor, tensor._edge)
+            recording._adopt(node, None)
+    value = _find(recording, tensor)
     if value is None:
         text = (
             f"The graph of the loss does not lead to {_itself(tensor).lower()}: the loss does not depend on it, or the "
@@ -266,43 +276,54 @@ def _of_graph(tensor, loss):
             f"not know. {_RECORD}"
         )
         return Explanation("none", "not_reached", text)
-    if freed is None:
-        found = _of_recording(tensor, value, Trail(recording, recording.passes))
-        if found.cause == "cleared" and tensor.grad is None:
-            start, _, rest = found.text.partition("\n")
-            found.cause = "not_run"
-            found.text = f".grad is None: backward() was not called yet, or zero_grad() cleared it since.\n{rest}"
-        return found
+    if freed is not None:
+        return _of_freed(tensor, value, recording.at(edge), freed)
+    found = _of_recording(tensor, value, Trail(recording, recording.passes))
+    if found.cause == "cleared" and tensor.grad is None:
+        _, _, rest = found.text.partition("\n")
+        found.cause = "not_run"
+        found.text = f".grad is None: backward() was not called yet, or zero_grad() cleared it since.\n{rest}"
+    return found
+
+
+def _of_freed(tensor, value, root, freed):
+    """What a graph that a backward pass has freed still shows: the ways."""
+    ways, names = _structure(value, root)
+    route = f"{ways:,} way{'s' * (ways != 1)} through {len(names):,} operation{'s' * (len(names) != 1)} lead from the loss"
+    gone = (
+        f"What came along them is gone: backward() has freed the graph ({freed} has nothing left). Call explain_grad "
+        "before backward(), keep the graph with retain_graph=True, or run the step inside viz.record()."
+    )
     if tensor.grad is None and (tensor.is_leaf or tensor.retains_grad):
         text = (
-            f"{named(value)} is on the graph of the loss, and a backward pass has freed that graph ({freed} has nothing "
-            "left), so .grad was filled and cleared since, or the pass was autograd.grad() or had inputs=."
+            f"{_itself(tensor)} has no gradient now, but a backward pass did run: zero_grad() or `.grad = None` cleared "
+            "it since, or the pass was autograd.grad() or had inputs=."
         )
-        return Explanation("none", "freed", text)
+        return Explanation("none", "cleared", f"{text}\n{route} to it. {gone}", paths=ways)
     found = _of_tensor(tensor)
-    found.cause = found.cause or "freed"
-    found.text += f"\nThe numbers on its way are gone: a backward pass has freed the graph ({freed} has nothing left)."
+    found.paths = ways
+    start = found.text.partition(";")[0].rstrip(".")
+    found.text = f"{start}. {route} to it: {', '.join(dict.fromkeys(names))}. {gone}"
+    if found.state == "zero" and (stops := [name for name in dict.fromkeys(names) if name in STOPPING]):
+        found.text += f" Of these operations a gradient can end in {', '.join(stops)}."
     return found
+
+
+def _structure(value, root):
+    """(how many ways lead from `root` to `value`, the names of the operations on them, the latest first)."""
+    counts, names, order = {value: 1}, [], [value]
+    for reached in order:  # grows
+        for node, _ in reached.users:
+            order += [output for output in node.outputs if output not in counts and not counts.setdefault(output, 0)]
+    nodes = {node for reached in counts for node, _ in reached.users}
+    for node in sorted(nodes, key=lambda node: node.sequence):
+        ways = sum(counts.get(source, 0) for source in node.inputs if source is not None)
+        for output in node.outputs:
+            counts[output] = ways
+        names.append(node.name())
+    return counts.get(root, 0), names[::-1]
 
 
 def _freed(node):
     """The name of an operation behind `node` whose saved tensors are gone; None if none are."""
     return next((n.operation for n in _reachable({node}) if not n.accumulates and n._saved is None), None)
-
-
-# for the document -----------------------------------------------------------------------------------------------------
-
-
-def reasons(recording, values):
-    """{RecordedTensor: Cause} of those of `values` whose gradient is missing or zero in a recording."""
-    trail, found = Trail(recording, recording.passes), {}
-    for value in values:
-        total = trail.totals.get(value)
-        if total is None:
-            found[value] = trail.missing(value)
-        elif not np.any(total):
-            found[value] = trail.zero(value)
-    return found
-
-
-__all__ = ["Cause", "Contribution", "Explanation", "explain_grad", "reasons"]
