@@ -8,6 +8,9 @@ import os
 
 import chromium
 import pytest
+from explorer_page import Explorer
+
+from minigrad.viz.page import html
 
 SIZE = {"width": 1280, "height": 800}
 # Without a sandbox where root runs (it refuses one); colours as written; letters the same on every run.
@@ -85,3 +88,31 @@ def visit(watched):
     """`visit(path, fragment="", **options)` opens a page that may do nothing wrong until the end of the test."""
     yield watched.open
     assert watched.complaints == []
+
+
+@pytest.fixture(scope="session")
+def pages(browser, tmp_path_factory):
+    """`pages(program)` records a program of `programs` once and writes its page: (path, what the program told)."""
+    folder = tmp_path_factory.mktemp("pages")
+    made = {}
+
+    def page_of(program):
+        if program not in made:
+            path = folder / f"{program.__name__}.html"
+            facts = program()
+            path.write_text(html(facts.recording.document()), encoding="utf-8")
+            made[program] = path, facts
+        return made[program]
+
+    return page_of
+
+
+@pytest.fixture
+def explore(pages, visit):
+    """`explore(program, fragment="", **options)` opens the explorer of a recorded program: an `Explorer`."""
+
+    def open_explorer(program, fragment="", **options):
+        path, facts = pages(program)
+        return Explorer(visit(path, fragment, **options), path, facts)
+
+    return open_explorer

@@ -1,0 +1,88 @@
+"""The explorer's page as a reader uses it: where to click, what to read, and how exact what is written must be."""
+
+import json
+import re
+
+
+class Explorer:
+    """An open page; `facts` are what the recorded program told."""
+
+    def __init__(self, page, path, facts):
+        page.wait_for_selector("html[data-ready=true]")
+        self.page, self.path, self.facts = page, path, facts
+
+    def press(self, *keys):
+        """Press keys one after the other."""
+        for key in keys:
+            self.page.keyboard.press(key)
+        return self
+
+    def go(self, fragment):
+        """Go to another address of the page, such as "#position=3&node=2"."""
+        self.page.evaluate("fragment => { location.hash = fragment }", fragment)
+        self.page.wait_for_function("() => true")
+        return self
+
+    @property
+    def position(self):
+        """How many events have happened."""
+        return int(self.page.get_attribute("body", "data-position"))
+
+    @property
+    def last(self):
+        """The position after everything."""
+        return int(self.page.get_attribute("#scrub", "max"))
+
+    @property
+    def moment(self):
+        """What the bar says of the current event: ("forward", "c1: Convolution"), say."""
+        text = self.page.inner_text("#moment")
+        _, _, phase = text.partition("·")
+        return phase.split()[0], self.page.inner_text("#moment b")
+
+    def section(self, name):
+        """A section of the card."""
+        return self.page.locator(f"#card [data-section={name}]")
+
+    def text(self, name):
+        """All text of a section of the card; "" if it is not there."""
+        found = self.section(name)
+        return "\n".join(found.all_inner_texts())
+
+    def seen(self):
+        """All that a reader sees: the text of the page, its elements and its pixels."""
+        elements = self.page.evaluate(
+            "() => [...document.body.children].filter(e => e.tagName !== 'SCRIPT').map(e => e.outerHTML).join('')"
+        )
+        pixels = self.page.screenshot(animations="disabled")
+        return self.page.inner_text("body"), elements, pixels
+
+    def document(self):
+        """The data inside the file."""
+        text = self.path.read_text(encoding="utf-8")
+        found = re.search(r'<script type="application/json" id="document">(.*?)</script>', text, re.DOTALL)
+        return json.loads(found[1])
+
+
+def number(text):
+    """A number as the page writes it, with a true minus sign."""
+    return float(text.strip().replace("−", "-").replace("∞", "inf").replace("+", ""))
+
+
+def unit(text):
+    """What one step of the last digit of a written number is worth."""
+    digits, _, power = text.strip().replace("−", "-").lower().partition("e")
+    decimals = len(digits.partition(".")[2])
+    return 10.0 ** (int(power or 0) - decimals)
+
+
+def agrees(text, exact, digits=5, tolerance=2e-6):
+    """Whether a written number is `exact` to the digits shown, but for the rounding errors of float32.
+
+    The page leaves out zeros at the end, so a short number must be as good as one of `digits` digits.
+    """
+    value = number(text)
+    if exact == 0 or value == 0:
+        return value == exact
+    finest = 10.0 ** (len(f"{abs(exact):.0f}") - digits) if abs(exact) >= 1 else abs(exact) * 10.0 ** (1 - digits)
+    return abs(value - exact) <= 0.51 * min(unit(text), finest) + tolerance * abs(exact)
