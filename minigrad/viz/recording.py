@@ -232,7 +232,8 @@ class Recording:
             and self._object(tensor) is None
             and not any(tensor is other for other in given)
         ]
-        known = any(isinstance(arg, Tensor) and self.find(arg, arg._edge) is not None for arg in given)
+        tensors = [arg for arg in given if isinstance(arg, Tensor)]
+        known = any(tensor._edge is not None or self._object(tensor) is not None for tensor in tensors)
         if not known or not (made or name in NUMBERS):
             return
         node = self._node(given, function=name)

@@ -311,17 +311,16 @@ def _of_freed(tensor, value, root, freed):
 
 def _structure(value, root):
     """(how many ways lead from `root` to `value`, the names of the operations on them, the latest first)."""
-    counts, names, order = {value: 1}, [], [value]
-    for reached in order:  # grows
-        for node, _ in reached.users:
-            order += [output for output in node.outputs if output not in counts and not counts.setdefault(output, 0)]
-    nodes = {node for reached in counts for node, _ in reached.users}
-    for node in sorted(nodes, key=lambda node: node.sequence):
-        ways = sum(counts.get(source, 0) for source in node.inputs if source is not None)
-        for output in node.outputs:
-            counts[output] = ways
-        names.append(node.name())
-    return counts.get(root, 0), names[::-1]
+    nodes, stack = set(), [value]
+    while stack:
+        new = {node for node, _ in stack.pop().users} - nodes
+        nodes |= new
+        stack += [output for node in new for output in node.outputs]
+    counts, ordered = {value: 1}, sorted(nodes, key=lambda node: node.sequence)
+    for node in ordered:
+        ways = sum(counts.get(source, 0) for source in node.inputs)
+        counts |= dict.fromkeys(node.outputs, ways)
+    return counts.get(root, 0), [node.name() for node in reversed(ordered)]
 
 
 def _freed(node):

@@ -96,7 +96,7 @@ function formulaSection(node, backward) {
 
 function settingsSection(node) {
   const shown = (node.arguments ?? []).filter(([, text]) => text !== "" && text !== null);
-  const flags = [...(node.flags ?? []), ...(node.recorded ? [] : ["not recorded: no gradient flows here"])];
+  const flags = [...(node.flags ?? []).map((flag) => flag.replaceAll("_", " ")), ...(node.recorded || node.flags?.includes("failed") ? [] : ["not recorded: no gradient flows here"])];
   if (!shown.length && !flags.length) return null;
   return section("arguments", "Settings", shown.length ? make("table", { class: "facts" }, ...shown.map(([name, text]) => make("tr", {}, make("th", {}, name), make("td", { class: "mono" }, text)))) : null,
     flags.length ? make("div", {}, ...flags.map((flag) => tag(flag, flag.startsWith("not") ? "bad" : ""))) : null);

@@ -41,6 +41,8 @@ function drawBox(box, place, level) {
   if (box.tensor !== undefined) names["data-tensor"] = box.tensor;
   if (box.level !== undefined) names["data-level"] = box.level;
   const element = draw("g", names);
+  const shown = box.tensor ?? (box.kind === "operation" && nodes[box.node].outputs.length === 1 ? nodes[box.node].outputs[0] : undefined);
+  const scalar = shown !== undefined && box.detail === "scalar" ? shown : undefined;
   if (box.kind === "row") element.append(draw("rect", { class: "under", x: x + 5, y: y + 5, width: w, height: h, rx: 6 }));
   const round = box.tensor === undefined ? 6 : h / 2;
   element.append(draw("rect", { class: "body", x, y, width: w, height: h, rx: round }));
@@ -63,7 +65,7 @@ function drawBox(box, place, level) {
     element.append(draw("g", { class: "badge" }, draw("circle", { cx: x + w - 3, cy: y + 3, r: 9 }), draw("text", { x: x + w - 3, y: y + 6.5 }, "!"), draw("title", {}, text)));
     if (mark === "nonfinite") element.setAttribute("data-first-nonfinite", "");
   }
-  return { element, box, chips };
+  return { element, box, chips, scalar };
 }
 
 function tipOf(box) {
@@ -134,7 +136,7 @@ function paintState() {
   const place = boxOfEvent(drawn.level, event);
   svg.setAttribute("class", `${event === null ? "still" : event.phase} ${state.health ? "healthy" : ""}`);
   const cut = cutOf(state.selected);
-  drawn.boxes.forEach(({ element, box, chips }, i) => {
+  drawn.boxes.forEach(({ element, box, chips, scalar }, i) => {
     const when = boxes[i];
     const now = i === place;
     setStatus(element, event === null ? "" : now ? "now" : when === null ? "idle" : state.position >= when[1] ? "done" : state.position < when[0] ? "coming" : "part");
@@ -148,6 +150,7 @@ function paintState() {
       pill.classList.toggle("none", tensors[chip.tensor].why !== null && tensors[chip.tensor].why !== undefined);
       pill.classList.toggle("selected", state.selected?.kind === "tensor" && state.selected.id === chip.tensor);
     }
+    if (scalar !== undefined) element.querySelector("text.detail").textContent = valueAndGradient(scalar, event);
     tint(element, box, i);
   });
   drawn.edges.forEach(({ element, edge }, i) => {
@@ -156,6 +159,17 @@ function paintState() {
     element.classList.toggle("cut", Boolean(cut) && crossesCut(edge, cut));
   });
   if (!handled) look();
+}
+
+// What a box of a single number says instead of its shape: "value | gradient", as far as they are known by now.
+function valueAndGradient(id, event) {
+  const { node, stats } = tensors[id];
+  if (event === null || !stats || (node !== null && ranAt[node] > state.position)) return "scalar";
+  const pass = passAt(state.position), value = written(stats.min, 4);
+  if (event.phase === "forward" || !tensors[id].requires_grad) return value;
+  const step = node === null ? stepOfLeaf[pass].get(id) : stepOfNode[pass].get(node);
+  const known = step && stepAt[pass][step.index] <= state.position ? totalOf(pass, id)?.stats : null;
+  return `${value} | ${known ? written(known.min, 4) : "∅"}`;
 }
 
 const STATUSES = ["now", "done", "part", "coming", "idle"];

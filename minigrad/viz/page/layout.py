@@ -17,6 +17,7 @@ except ImportError:
 TITLE, DETAIL, CHIP = 8.4, 6.9, 6.6  # pixels of a character
 NARROWEST, EDGE, GAP = 84, 24, 14  # of a box; what its text leaves free at both sides, and between its two parts
 LINE, CHIP_LINE, CHIP_GAP = 30, 22, 6
+VALUES = 16  # characters: a scalar's value and gradient take the place of its shape
 BELOW, BESIDE = 26, 24  # between boxes
 MOST_BENDS = 600  # boxes, and layers that arrows cross; from here on Graphviz takes longer than a reader waits
 LONGEST_BEND = 12  # layers; an arrow across more of them goes straight
@@ -38,10 +39,11 @@ def place(levels):
 
 def _measure(box):
     chips = box.get("chips", ())
+    detail = max(len(box["detail"]), VALUES) if box["detail"] == "scalar" else len(box["detail"])
     for chip in chips:
         chip["w"] = round(len(chip["text"]) * CHIP + 14)
     row = sum(chip["w"] + CHIP_GAP for chip in chips) - CHIP_GAP
-    texts = len(box["title"]) * TITLE + (len(box["detail"]) * DETAIL + GAP if box["detail"] else 0)
+    texts = len(box["title"]) * TITLE + (detail * DETAIL + GAP if detail else 0)
     box["w"] = max(NARROWEST, round(max(texts, row)) + EDGE)
     box["h"] = LINE + (CHIP_LINE if chips else 0)
 

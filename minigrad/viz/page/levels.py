@@ -21,14 +21,15 @@ MOST_ARROWS = 4  # a tensor from outside that more boxes use is a chip in each o
 class Item:
     """What becomes a box: operations that ran in a row, in order, and what they are a part of.
 
-    `kind` is "operation", "module" (a call), "row" (what repeats) or "repetition" (one of a row); `parts` are the
-    items inside a row or a repetition.
+    `kind` is "operation", "module" (a call), "row" (what repeats) or "repetition" (one of a row, the `place`-th);
+    `parts` are the items inside a row or a repetition.
     """
 
     kind: str
     nodes: list
     call: int | None = None
     parts: list = field(default_factory=list)
+    place: int = 0
 
 
 def levels(document):
@@ -144,10 +145,10 @@ class _Levels:
         elif item.kind == "row":
             box["title"] = self._row_title(item)
         else:
-            box["title"] = f"{len(item.nodes)} operations"
+            box["title"] = f"{item.place} · {len(item.nodes)} operations"
         numbers = sum(math.prod(self.tensors[tensor]["shape"]) for tensor in parameters)
-        shape = _shape(self.tensors[self.nodes[item.nodes[-1]]["outputs"][0]])
-        box["detail"] = f"{shape} · {_count(numbers)} parameters" if parameters else shape
+        texts = [self._shapes(self.nodes[item.nodes[-1]]), f"{_count(numbers)} parameters" if parameters else ""]
+        box["detail"] = " · ".join(text for text in texts if text)
         box["parameters"] = parameters
         return box
 
@@ -162,12 +163,11 @@ class _Levels:
         return _title(names, f"{one['kind']} ×{times}")
 
     def _operation_box(self, node, call):
-        outputs = [self.tensors[tensor] for tensor in node["outputs"]]
         box = {"kind": "operation", "node": node["id"]}
         if call is not None:
             box["call"] = call
         box["title"] = node["name"] if call is None else _title(self.calls[call]["name"], node["name"])
-        box["detail"] = _shape(outputs[0]) if len(outputs) == 1 else f"{len(outputs)} results"
+        box["detail"] = self._shapes(node)
         where = None if node["call"] is None else self.calls[node["call"]]["path"]
         box["chips"] = [self._chip(tensor, where) for tensor in self._parameters(node)]
         return box
@@ -175,6 +175,11 @@ class _Levels:
     def _chip(self, tensor, path):
         """A tensor that is shown inside the box that uses it, named as seen from the call `path`."""
         return {"tensor": tensor, "text": _shortened(_within(self._name(tensor), path), 22)}
+
+    def _shapes(self, node):
+        """What leaves an operation."""
+        outputs = node["outputs"]
+        return _shape(self.tensors[outputs[0]]) if len(outputs) == 1 else f"{len(outputs)} results" if outputs else ""
 
     def _parameters(self, node):
         """The parameters among the arguments of an operation, each once."""
@@ -214,6 +219,8 @@ def _fold(items, signatures):
         parts = items[start:end]
         if period > 1:
             parts = [_together("repetition", items[at : at + period]) for at in range(start, end, period)]
+            for place, part in enumerate(parts, 1):
+                part.place = place
         folded.append(_together("row", parts))
         start = end
     return folded

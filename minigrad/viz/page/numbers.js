@@ -207,7 +207,7 @@ function picture(index, shape, tensor, what) {
     };
     add(0, FIRST_PLANES);
     element.append(row, ramp(largest(planes)));
-    if (!planes.whole) element.append(make("p", { class: "soft small" }, `every ${planes.step[0]}th row and ${planes.step[1]}th column is shown`));
+    if (!planes.whole) element.append(make("p", { class: "soft small" }, `shown: ${["row", "column"].map((axis, i) => `every ${{ 1: "", 2: "second ", 3: "third " }[planes.step[i]] ?? `${planes.step[i]}th `}${axis}`).join(", ")}`));
   }
   if (planes.small && planes.values.length <= 16 && planes.values.length > 1) element.append(numbersTable(planes));
   return element;
