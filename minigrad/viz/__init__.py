@@ -8,8 +8,22 @@ from .explorer import explore, record
 from .extract import Edge, Graph, Group, Node, Port, extract
 from .picture import Picture, RenderError
 from .recorded import recorded_graph
+from .why import explain_grad
 
-__all__ = ["Edge", "Graph", "Group", "Node", "Picture", "Port", "RenderError", "explore", "extract", "graph", "record"]
+__all__ = [
+    "Edge",
+    "Graph",
+    "Group",
+    "Node",
+    "Picture",
+    "Port",
+    "RenderError",
+    "explain_grad",
+    "explore",
+    "extract",
+    "graph",
+    "record",
+]
 
 
 def graph(outputs, params=None, depth=None, values=False):

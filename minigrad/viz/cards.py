@@ -8,11 +8,11 @@ from minigrad.autograd import Tensor
 
 from . import formulas
 from .causes import reasons
-from .checks import Check, check
+from .checks import MOST, Check, check
 from .local import local
 from .values import number
 
-BUDGET = 1 << 26  # elements, times how often they are computed again, that all comparisons of a document may take
+BUDGET = 1 << 28  # elements, times how often they are computed again, that all comparisons of a document may take
 
 
 def fill(recording, made):
@@ -28,7 +28,7 @@ def fill(recording, made):
             if step.node not in known:
                 cost = _cost(step.node)
                 known[step.node] = _derivative(step.node, affordable=spent + cost <= BUDGET)
-                spent += cost if spent + cost <= BUDGET else 0
+                spent += cost
             entry["check"], entry["local"] = known[step.node]
     values = [value for value in recording.tensors if _is_without(made["tensors"][value.id])]
     for value, cause in reasons(recording, values).items():
@@ -71,7 +71,8 @@ def _shapes(node):
 def _cost(node):
     """Elements that a comparison computes: everything twice for each argument, and a few times more."""
     values = [value for value in [*node.inputs, *node.outputs] if value is not None and value.array is not None]
-    return sum(value.array.size for value in values) * (2 * len(_sources(node)) + 3)
+    size = sum(value.array.size for value in values)
+    return size * (2 * len(_sources(node)) + 3) if size <= MOST else 0
 
 
 def _sources(node):

@@ -21,7 +21,7 @@ from .replay import ERRORS, Replay
 STEP = 1e-6
 TOLERANCE = 1e-4  # relative; a correct derivative comes within about 1e-8
 FULL = 36  # elements up to which the whole Jacobian is compared
-MOST = 1 << 20  # elements of arguments and results up to which an operation is checked
+MOST = 1 << 22  # elements of arguments and results up to which an operation is checked
 _EPS = np.finfo(np.float64).eps
 _KINK = "its results are at a kink (equal maxima, relu at 0, a rounding), where there is no derivative to compare with"
 _HOOKS = "its gradient is what the module's hooks make of it"

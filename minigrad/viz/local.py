@@ -7,6 +7,8 @@ for its derivative, and over which axes a gradient is summed because the argumen
 
 import numpy as np
 
+from minigrad.autograd import Tensor
+
 from . import formulas
 from .checks import FULL, jacobian
 from .replay import ERRORS, Replay
@@ -40,14 +42,17 @@ def local(operation, args, sources):
         return None
     named = formulas.arguments(operation, args)
     results = result_names(operation, len(replay.results))
-    known = [(name, a._array) for (name, _), a in zip(named, replay.args) if hasattr(a, "_array")]
+    known = [
+        (formulas.symbol(operation, name), a._array) for (name, _), a in zip(named, replay.args) if isinstance(a, Tensor)
+    ]
     known += zip(results, replay.results)
     entries = []
     for source, x, matrix in zip(sources, replay.points, matrices):
         starts = np.cumsum([0, *[y.size for y in replay.results]])
         for start, number, name, y in zip(starts, replay.outputs, results, replay.results):
             entry = {"input": source, "output": number, "name": named[source][0]}
-            entry |= _described(f"d{name}/d{entry['name']}", x, y, matrix[start : start + y.size], known)
+            symbol = formulas.symbol(operation, entry["name"])
+            entry |= _described(f"d{name}/d{symbol}", x, y, matrix[start : start + y.size], known)
             entries.append(entry)
     return entries
 

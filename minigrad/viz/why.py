@@ -14,7 +14,7 @@ from minigrad.autograd import Tensor, gradient_edge
 from minigrad.autograd.engine import _reachable
 
 from .causes import STOPPING, Trail, at, named
-from .explorer import _recordings, _walk
+from .explorer import recordings, walk
 from .recording import RecordedNode, Recording
 
 _ROUTE = 9  # operations of a way that are named one by one
@@ -75,7 +75,7 @@ def explain_grad(tensor, loss=None, recording=None):
     for what, value in (("tensor", tensor), ("loss", loss)):
         if not isinstance(value, Tensor) and not (what == "loss" and value is None):
             raise TypeError(f"explain_grad needs a tensor as {what}, got a {type(value).__name__}")
-    for known in [recording] if recording is not None else _latest_first():
+    for known in [recording] if recording is not None else recordings():
         value = _find(known, tensor)
         root = None if loss is None else _find(known, loss)
         if value is not None and (loss is None or root is not None):
@@ -86,14 +86,12 @@ def explain_grad(tensor, loss=None, recording=None):
     return _of_tensor(tensor) if loss is None else _of_graph(tensor, loss)
 
 
-def _latest_first():
-    return sorted([r for r in _recordings if r.nodes], key=lambda r: r.nodes[-1].sequence, reverse=True)
-
-
 def _find(recording, tensor):
     """The RecordedTensor that stands for a tensor; None if it was not recorded."""
     edge = gradient_edge(tensor)
-    return recording._object(tensor) if edge is None else recording._at.get(edge)
+    if edge is None:
+        return recording.find(tensor, None)
+    return recording.at(edge) if recording.knows(edge) else None
 
 
 # with a recording -----------------------------------------------------------------------------------------------------
@@ -264,7 +262,7 @@ def _of_graph(tensor, loss):
         return _of_tensor(tensor)
     recording, freed = Recording(), _freed(edge[0])
     if freed is None:
-        _walk(recording, [loss], [edge])
+        walk(recording, [loss], [edge])
     else:
         for node in reversed(_reachable({edge[0]})):
             recording._adopt(node, None)
@@ -289,7 +287,7 @@ def _of_graph(tensor, loss):
 def _of_freed(tensor, value, root, freed):
     """What a graph that a backward pass has freed still shows: the ways."""
     ways, names = _structure(value, root)
-    route = f"{ways:,} way{'s' * (ways != 1)} through {len(names):,} operation{'s' * (len(names) != 1)} lead from the loss"
+    route = f"{ways:,} way{'s' * (ways != 1)} through {len(names):,} operation{'s' * (len(names) != 1)} lead{'s' * (ways == 1)} from the loss"
     gone = (
         f"What came along them is gone: backward() has freed the graph ({freed} has nothing left). Call explain_grad "
         "before backward(), keep the graph with retain_graph=True, or run the step inside viz.record()."

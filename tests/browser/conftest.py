@@ -10,7 +10,6 @@ import chromium
 import pytest
 from explorer_page import Explorer
 
-from minigrad.viz.page import html
 
 SIZE = {"width": 1280, "height": 800}
 # Without a sandbox where root runs (it refuses one); colours as written; letters the same on every run.
@@ -100,7 +99,7 @@ def pages(browser, tmp_path_factory):
         if program not in made:
             path = folder / f"{program.__name__}.html"
             facts = program()
-            path.write_text(html(facts.recording.document()), encoding="utf-8")
+            facts.recording.save(path)
             made[program] = path, facts
         return made[program]
 
