@@ -10,15 +10,22 @@ import chromium
 import pytest
 from explorer_page import Explorer
 
-
 SIZE = {"width": 1280, "height": 800}
-# Without a sandbox where root runs (it refuses one); colours as written; letters the same on every run.
-ARGUMENTS = ["--force-color-profile=srgb", "--font-render-hinting=none", "--disable-gpu", "--disable-dev-shm-usage"]
+# Colours as written, and every pixel drawn anew, so that what looks the same is the same.
+ARGUMENTS = [
+    "--force-color-profile=srgb",
+    "--font-render-hinting=none",
+    "--disable-gpu",
+    "--disable-lcd-text",
+    "--disable-partial-raster",
+    "--disable-checker-imaging",
+    "--disable-dev-shm-usage",
+]
 
 
 @pytest.fixture(scope="session")
 def browser():
-    """Chromium, started once."""
+    """Chromium, started once; without its sandbox where root runs, whom that refuses."""
     playwright = pytest.importorskip("playwright.sync_api", reason="no playwright; `make test-browser` installs it")
     path = chromium.find()
     if path is None:

@@ -4,6 +4,22 @@ import json
 import re
 
 
+ELEMENTS = """async () => {
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  return [...document.body.children].filter(e => e.tagName !== 'SCRIPT').map(e => e.outerHTML).join('');
+}"""
+WALK = """key => {
+  const moments = [];
+  for (let before = null; before !== document.body.dataset.position;) {
+    before = document.body.dataset.position;
+    const bar = document.getElementById("moment");
+    moments.push(before === "0" ? null : [bar.textContent.split("·")[1].trim().split(" ")[0], bar.querySelector("b").textContent]);
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  }
+  return moments;
+}"""
+
+
 class Explorer:
     """An open page; `facts` are what the recorded program told."""
 
@@ -16,6 +32,13 @@ class Explorer:
         for key in keys:
             self.page.keyboard.press(key)
         return self
+
+    def walk(self, key):
+        """Press a key until it leads on no further; what the bar says at every place: (phase, name), None at 0.
+
+        The presses are made inside the page, since there are many.
+        """
+        return [tuple(moment) if moment else None for moment in self.page.evaluate(WALK, key)]
 
     def go(self, fragment):
         """Go to another address of the page, such as "#position=3&node=2"."""
@@ -51,17 +74,19 @@ class Explorer:
 
     def seen(self):
         """All that a reader sees: the text of the page, its elements and its pixels."""
-        elements = self.page.evaluate(
-            "() => [...document.body.children].filter(e => e.tagName !== 'SCRIPT').map(e => e.outerHTML).join('')"
-        )
+        elements = self.page.evaluate(ELEMENTS)
         pixels = self.page.screenshot(animations="disabled")
-        return self.page.inner_text("body"), elements, pixels
+        return self.page.inner_text("body"), elements.replace(' style=""', ""), pixels  # which screenshots leave behind
 
     def document(self):
         """The data inside the file."""
-        text = self.path.read_text(encoding="utf-8")
-        found = re.search(r'<script type="application/json" id="document">(.*?)</script>', text, re.DOTALL)
-        return json.loads(found[1])
+        return document_in(self.path)
+
+
+def document_in(path):
+    """The data inside a page's file."""
+    text = path.read_text(encoding="utf-8")
+    return json.loads(re.search(r'<script type="application/json" id="document">(.*?)</script>', text, re.DOTALL)[1])
 
 
 def number(text):
@@ -76,13 +101,13 @@ def unit(text):
     return 10.0 ** (int(power or 0) - decimals)
 
 
-def agrees(text, exact, digits=5, tolerance=2e-6):
-    """Whether a written number is `exact` to the digits shown, but for the rounding errors of float32.
+def agrees(text, exact, digits=5, error=0.0):
+    """Whether a written number is `exact` to the digits shown, but for float32's rounding errors (`error` at least).
 
     The page leaves out zeros at the end, so a short number must be as good as one of `digits` digits.
     """
-    value = number(text)
+    value, error = number(text), max(error, 2e-6 * abs(exact))
     if exact == 0 or value == 0:
-        return value == exact
+        return abs(value - exact) <= error
     finest = 10.0 ** (len(f"{abs(exact):.0f}") - digits) if abs(exact) >= 1 else abs(exact) * 10.0 ** (1 - digits)
-    return abs(value - exact) <= 0.51 * min(unit(text), finest) + tolerance * abs(exact)
+    return abs(value - exact) <= 0.51 * min(unit(text), finest) + error

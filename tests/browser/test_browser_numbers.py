@@ -6,7 +6,7 @@ import re
 import numpy as np
 import programs
 import pytest
-from explorer_page import agrees, number
+from explorer_page import agrees, document_in, number
 
 torch = pytest.importorskip("torch")
 
@@ -27,7 +27,7 @@ def assert_shown(stats, array):
     exact = {"norm": np.linalg.norm(array), "from": array.min(), "to": array.max()}
     for name, value in exact.items():
         assert agrees(stats[name], float(value)), (name, stats[name], value)
-    assert abs(number(stats["mean"]) - array.mean()) <= 1e-5 * abs(array.mean()) + 1e-8 * np.abs(array).max()
+    assert agrees(stats["mean"], float(array.mean()), error=1e-6 * np.abs(array).max()), (stats["mean"], array.mean())
 
 
 def by_hand(facts):
@@ -126,9 +126,7 @@ def array_of(document, index, shape):
 @pytest.mark.parametrize("program", [programs.small, programs.lenet, programs.resnet18, programs.lstm, programs.gan])
 def test_parts_sum_to_the_total_wherever_paths_meet(pages, program):
     path, _ = pages(program)
-    from explorer_page import Explorer  # its reader of documents needs no page
-
-    document = Explorer.document(type("File", (), {"path": path}))
+    document = document_in(path)
     met = 0
     for walk in document["passes"]:
         parts = {}
@@ -145,7 +143,7 @@ def test_parts_sum_to_the_total_wherever_paths_meet(pages, program):
                 met += 1
                 scale = max(np.abs(array).max() for array in arrays)
                 np.testing.assert_allclose(sum(arrays[:-1]), arrays[-1], rtol=1e-6, atol=1e-6 * scale)
-    assert met >= {"resnet18": 8, "lstm": 10}.get(program.__name__, 0)
+    assert met >= {"resnet18": 8, "lstm": 4}.get(program.__name__, 0)
 
 
 def lenet_in_torch(facts):

@@ -19,16 +19,6 @@ def backward_order(loss):
     return [node.name().removesuffix("0").removesuffix("Backward") for node in latest_first]
 
 
-def walked(explorer, key):
-    """[(phase, name)] of every place until `key` leads on no further."""
-    moments, position = [], None
-    while explorer.position != position:
-        position = explorer.position
-        moments.append(explorer.moment if position else None)
-        explorer.press(key)
-    return moments
-
-
 def name_of(moment):
     """The operation's name without that of its module."""
     return moment[1].rpartition(": ")[2]
@@ -37,8 +27,8 @@ def name_of(moment):
 @pytest.mark.parametrize("program", NETWORKS + OTHERS, ids=lambda program: program.__name__)
 def test_the_arrow_keys_walk_through_all_operations_and_back(explore, program):
     explorer = explore(program)
-    there = walked(explorer, "ArrowRight")
-    back = walked(explorer, "ArrowLeft")
+    there = explorer.walk("ArrowRight")
+    back = explorer.walk("ArrowLeft")
     assert there[0] is None and there[1:] == back[-2::-1] and len(there) == explorer.last + 1
     order = backward_order(explorer.facts.loss)
     steps = [name_of(moment) for moment in there[1:] if moment[0] == "backward"]
