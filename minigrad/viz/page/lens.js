@@ -35,15 +35,16 @@ function lensOf(node, event) {
     const bias = node.inputs[2];
     lens.bias = bias === null || bias === undefined ? null : planesOf(tensors[bias].data, tensors[bias].shape);
   } else {
-    lens.kernel = numbersOf(settings.kernel_size, 2);
+    lens.kernel = numbersOf(settings.kernel ?? settings.kernel_size ?? "", 2);
     lens.perGroup = 1;
     if (!lens.kernel) return null;
   }
   lens.stride = numbersOf(settings.stride ?? "", 2) ?? (conv ? [1, 1] : lens.kernel);
-  lens.padding = numbersOf(settings.padding ?? "0", 2) ?? [0, 0];
+  const padding = numbersOf(settings.padding ?? "0", 4) ?? [0, 0, 0, 0];  // both sides of both axes, or one for both
+  lens.padding = /\)\s*,\s*\(/.test(settings.padding) ? [padding[0], padding[2]] : [padding[0], padding[1]];
   lens.dilation = numbersOf(settings.dilation ?? "1", 2) ?? [1, 1];
-  lens.divisor = numbersOf(settings.divisor_override ?? "", 1)?.[0] ?? null;
-  lens.countPadding = settings.count_include_pad !== "False";
+  lens.divisor = numbersOf(settings.divisor ?? settings.divisor_override ?? "", 1)?.[0] ?? null;
+  lens.countPadding = (settings.include ?? settings.count_include_pad) !== "False";
   const arriving = event.step?.arriving.find(Boolean);
   const leaving = event.step?.leaving.find((entry) => entry.input === 0);
   lens.dy = arriving ? planesOf(arriving.data, output.shape) : null;

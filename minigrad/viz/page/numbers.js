@@ -107,7 +107,7 @@ function colour(value, most) {
   const { positive, negative } = PALETTES[state.palette];
   const end = value >= 0 ? positive : negative;
   const share = most > 0 && Number.isFinite(value) ? (Math.abs(value) / most) ** 0.7 : value === 0 || most === 0 ? 0 : 1;
-  return end.map((part) => Math.round(255 + (part - 255) * share));
+  return [255 + (end[0] - 255) * share, 255 + (end[1] - 255) * share, 255 + (end[2] - 255) * share].map(Math.round);
 }
 
 function paintPlane(canvas, planes, plane, most) {
@@ -116,8 +116,13 @@ function paintPlane(canvas, planes, plane, most) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(canvas.width, canvas.height);
   const start = plane * planes.rows * planes.cols;
-  for (let place = 0; place < planes.rows * planes.cols; place++) {
-    image.data.set([...colour(planes.values[start + place], most), 255], 4 * place);
+  const pixels = image.data;
+  for (let place = 0, pixel = 0; place < planes.rows * planes.cols; place++) {
+    const [red, green, blue] = colour(planes.values[start + place], most);
+    pixels[pixel++] = red;
+    pixels[pixel++] = green;
+    pixels[pixel++] = blue;
+    pixels[pixel++] = 255;
   }
   context.putImageData(image, 0, 0);
 }
