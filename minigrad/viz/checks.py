@@ -146,7 +146,7 @@ def _percent(relative):
 def _directions(replay, rng):
     """For each source a random direction with steps in proportion to its elements, but of at most 1."""
     directions = []
-    for i, x in zip(replay.sources, replay.points):
+    for x in replay.points:
         size = np.abs(np.where(np.isfinite(x), x, 0.0))
         usual = min(1.0, float(np.sqrt(np.mean(size * size)))) or 1.0
         size = np.where(size == 0, usual, np.clip(size, 1e-3 * usual, 1.0))

@@ -1,8 +1,7 @@
 """The local derivative of one operation, with its numbers: what it multiplies the gradient that arrives by.
 
 For tensors of a few elements that is the Jacobian itself, one run of the operation's own backward a row; where it is
-diagonal, as of everything that works element by element, its diagonal is enough. Here is also what an operation kept
-for its derivative, and over which axes a gradient is summed because the argument was broadcast.
+diagonal, as of everything that works element by element, its diagonal is enough.
 """
 
 import numpy as np
@@ -43,7 +42,9 @@ def local(operation, args, sources):
     named = formulas.arguments(operation, args)
     results = result_names(operation, len(replay.results))
     known = [
-        (formulas.symbol(operation, name), a._array) for (name, _), a in zip(named, replay.args) if isinstance(a, Tensor)
+        (formulas.symbol(operation, name), a._array)
+        for (name, _), a in zip(named, replay.args)
+        if isinstance(a, Tensor)
     ]
     known += zip(results, replay.results)
     entries = []
@@ -86,37 +87,3 @@ def _numbers(array):
     if array.ndim == 0:
         return f"{float(array):.6g}"
     return f"[{', '.join(_numbers(part) for part in array)}]"
-
-
-def uses(node, args, outputs):
-    """What a node of the graph kept for its derivative: [{"name", "shape", "bytes"}, ...], arguments and results by name.
-
-    `args` are what its operation was applied to and `outputs` its results, tensors or arrays. Empty once it is freed.
-
-    >>> import minigrad
-    >>> x, y = minigrad.ones(3, requires_grad=True), minigrad.ones(3)
-    >>> z = x * y
-    >>> uses(z.grad_fn, (x, y), (z,))
-    [{'name': 'y', 'shape': [3], 'bytes': 12}]
-    """
-    operation = type(node)
-    named = [(name, getattr(value, "_array", value)) for name, value in formulas.arguments(operation, args)]
-    names = result_names(operation, len(outputs))
-    named += [(name, getattr(y, "_array", y)) for name, y in zip(names, outputs)]
-    found = []
-    for item in node._saved or ():
-        if isinstance(item, tuple) and isinstance(array := item[0], np.ndarray):
-            name = next((name for name, value in named if value is array), "computed between")
-            found.append({"name": name, "shape": list(array.shape), "bytes": array.nbytes})
-    return found
-
-
-def summed_axes(shape, broadcast):
-    """The axes of `broadcast` over which a gradient of that shape is summed for an argument of shape `shape`.
-
-    >>> summed_axes((3, 1), (2, 3, 4))
-    (0, 2)
-    """
-    added = len(broadcast) - len(shape)
-    stretched = [added + i for i, size in enumerate(shape) if size == 1 and broadcast[added + i] != 1]
-    return (*range(added), *stretched)

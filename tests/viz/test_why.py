@@ -5,8 +5,6 @@ import linecache
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import nn, viz
@@ -99,9 +97,19 @@ def unused():
     return w, (b * b).sum() + 0 * float(aside.numel())
 
 
-def heaviside():
+class Rounds(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.round()
+
+    @staticmethod
+    def backward(ctx, dy):
+        return None
+
+
+def without_a_derivative():
     w, b = _leaf(3, 4), _leaf(3, 4)
-    steps = mg.heaviside(w, mg.tensor(0.5))  # here
+    steps = Rounds.apply(w)  # here
     return w, (steps * b).sum()
 
 
@@ -133,7 +141,7 @@ NONE = {
     through_numpy: "numpy",
     through_item: "item",
     unused: "unused",
-    heaviside: "no_derivative",
+    without_a_derivative: "no_derivative",
     declared_non_differentiable: "non_differentiable",
 }
 
@@ -176,8 +184,8 @@ def dropped():
 
 def not_the_largest():
     small, large = _leaf(1, 1, 2, 2), _randn(1, 1, 2, 2) + 100
-    both = mg.cat([small, large], 3)
-    return small, F.max_pool2d(both, (2, 4)).sum()  # here
+    both = mg.cat([small, large], 3)  # here
+    return small, F.max_pool2d(both, (2, 4)).sum()
 
 
 def lost_to_a_maximum():
@@ -219,9 +227,8 @@ def overwritten():
 
 def never_looked_up():
     w = _leaf(3, 4)
-    h = F.embedding(mg.tensor([0, 1]), w)
-    h = h[:0]
-    return w, h.sum() + F.embedding(mg.tensor([2]), w).detach().sum()
+    h = F.embedding(mg.tensor([0, 0]), w, padding_idx=0)  # here
+    return w, h.sum()
 
 
 def floor():
@@ -236,10 +243,10 @@ def ignored():
     return w, loss
 
 
-def shift_of_a_softmax():
-    w = mg.zeros(1, requires_grad=True)
-    h = (w.expand(4)).softmax(0)
-    return w, h[0]
+def sum_of_a_softmax():
+    w = mg.zeros(4, requires_grad=True)
+    h = w.softmax(0)  # here
+    return w, h.sum()
 
 
 ZERO = {
@@ -256,8 +263,10 @@ ZERO = {
     before_a_zero_weight: "multiplied_by_zero",
     without_input: "multiplied_by_zero",
     overwritten: "overwritten",
+    never_looked_up: "not_chosen",
     floor: "flat",
     ignored: "not_chosen",
+    sum_of_a_softmax: "invariant",
 }
 
 
@@ -295,11 +304,11 @@ def test_zeros_are_explained_by_the_graph_alone(step):
     before = tensor.grad.numpy().copy()
     found = explain_grad(tensor, loss)
     assert found.state == "zero" and found.line is None
-    assert found.cause in (ZERO[step], "flat", "multiplied_by_zero", "saturated")
+    assert found.cause == ZERO[step]
     assert np.array_equal(tensor.grad.numpy(), before)
 
 
-@pytest.mark.parametrize("step", [s for s in NONE if s is not heaviside], ids=lambda step: step.__name__)
+@pytest.mark.parametrize("step", [s for s in NONE if s is not without_a_derivative], ids=lambda step: step.__name__)
 def test_a_cut_way_is_not_on_the_graph(step):
     tensor, loss = step()
     loss.backward()
@@ -335,7 +344,7 @@ def test_no_pass_has_run():
     tensor, loss, _ = _recorded(dead_relu, backward=False)
     assert explain_grad(tensor).cause == "not_run"
     del loss
-    tensor, loss = dead_relu()
+    tensor, _ = dead_relu()
     assert explain_grad(tensor).cause == "not_run"
     weight = _leaf(3)
     found = explain_grad(weight, (weight * 2).sum())
@@ -363,11 +372,10 @@ def test_computed_tensors_keep_no_gradient_unless_asked():
 
 def test_a_gradient_that_was_cleared():
     weight = _leaf(3)
-    model = nn.ParameterList([weight])
     with viz.record():
         loss = (weight * weight).sum()
         loss.backward()
-    optimizer = mg.optim.SGD(model.parameters(), 0.1)
+    optimizer = mg.optim.SGD([weight], 0.1)
     optimizer.zero_grad(set_to_none=False)
     assert (explain_grad(weight).state, explain_grad(weight).cause) == ("zero", "cleared")
     optimizer.zero_grad()
@@ -428,119 +436,3 @@ def test_a_backward_pass_that_failed():
         with pytest.raises(RuntimeError, match="inplace"):
             loss.backward()
     assert explain_grad(weight).cause == "error"
-
-
-# gradients that flow ------------------------------------------------------------------------------------------------
-
-
-def test_contributions_and_ways():
-    def step():
-        w = _leaf(3, 4)
-        h = w * 2
-        return w, (h.relu() + h + w.sin()).sum()
-
-    tensor, loss, _ = _recorded(step)
-    found = explain_grad(tensor)
-    assert found.state == "flows" and found.paths == 3
-    array = tensor.detach().numpy().astype(np.float64)
-    norms = {"Mul": np.linalg.norm(2.0 * (array > 0) + 2), "Sin": np.linalg.norm(np.cos(array))}
-    assert {c.node.name(): pytest.approx(c.norm, rel=1e-5) for c in found.contributions} == norms
-    assert [c.share for c in found.contributions] == sorted((c.share for c in found.contributions), reverse=True)
-    assert sum(c.share for c in found.contributions) == pytest.approx(1)
-    assert found.norm == pytest.approx(np.linalg.norm(tensor.grad.numpy()), rel=1e-5)
-    assert "3 ways through 6 operations" in str(found)
-    # the graph alone says the same, but for the lines
-    tensor, loss = step()
-    alone = explain_grad(tensor, loss)
-    assert (alone.paths, alone.norm) == (3, pytest.approx(found.norm))
-    loss.backward()
-    freed = explain_grad(tensor, loss)
-    assert (freed.state, freed.paths) == ("flows", 3) and "freed" in str(freed)
-
-
-@given(st.integers(0, 40))
-def test_ways_through_residual_diamonds_double_with_each(depth):
-    x = _leaf(2)
-    h = x * 1
-    for _ in range(depth):
-        h = h.tanh() + h
-    found = explain_grad(x, h.sum())
-    assert found.paths == 2**depth
-    assert f"{2**depth:,} way" in str(found)
-
-
-def test_several_passes_add_up():
-    weight = _leaf(3)
-    with viz.record():
-        for factor in (1.0, 2.0):
-            (weight * factor).sum().backward()
-    found = explain_grad(weight)
-    assert found.norm == pytest.approx(3 * 3**0.5) and found.paths == 2
-    assert "2 backward passes" in str(found)
-
-
-def test_only_the_passes_of_the_loss_count():
-    weight = _leaf(3)
-    with viz.record():
-        first, second = (weight * 1.0).sum(), (weight * 2.0).sum()
-        first.backward()
-        second.backward()
-    assert explain_grad(weight, first).norm == pytest.approx(3**0.5)
-    assert explain_grad(weight, second).norm == pytest.approx(2 * 3**0.5)
-
-
-def test_parameters_have_their_names_and_lines():
-    mg.manual_seed(0)
-    model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
-    with viz.record():
-        loss = model(_randn(5, 3)).square().mean()
-        loss.backward()
-    text = str(explain_grad(model[0].weight))
-    assert text.startswith("0.weight: a gradient of norm")
-    assert f"{np.linalg.norm(model[0].weight.grad.numpy()):.4g}" in text
-    assert "0.weight ← Linear ← ReLU ← Linear ← " in text
-
-
-def test_nan_in_a_gradient_is_counted():
-    x = mg.tensor([0.0, 4.0], requires_grad=True)
-    with viz.record():
-        (x.sqrt() * mg.tensor([0.0, 1.0])).sum().backward()
-    assert "1 of its 2 elements are NaN or infinite" in str(explain_grad(x))
-
-
-def test_a_long_chain_is_walked_without_recursion():
-    x = _leaf(1)
-    h = x
-    for _ in range(3000):
-        h = h + 1.0
-    assert explain_grad(x, h.sum()).paths == 1
-    with viz.record():
-        h = x
-        for _ in range(3000):
-            h = h * 1.0
-        (h.detach() + 1.0).requires_grad_().sum().backward()
-    assert explain_grad(x).cause == "detached"
-
-
-def test_looking_changes_nothing():
-    x = _leaf(3)
-    h = x * 2
-    h.retain_grad()
-    loss = (h * h).sum()
-    explain_grad(x, loss)
-    explain_grad(h, loss)
-    assert x.grad is None and h.grad is None
-    loss.backward()
-    np.testing.assert_allclose(h.grad.numpy(), 2 * h.detach().numpy())
-
-
-def test_misuse():
-    x = _leaf(3)
-    with pytest.raises(TypeError, match="explain_grad needs a tensor as tensor, got a list"):
-        explain_grad([x])
-    with pytest.raises(TypeError, match="explain_grad needs a tensor as loss, got a float"):
-        explain_grad(x, 1.0)
-    with viz.record() as recording:
-        (x * 2).sum()
-    assert explain_grad(_leaf(2), recording=recording).cause == "not_recorded"
-    assert explain_grad(x, mg.ones(())).cause == "loss_without_graph"

@@ -35,7 +35,8 @@ function arrowhead(name, x0, y0, x1, y1) {
 
 function drawBox(box, place, level) {
   const { x, y, w, h } = box;
-  const names = { class: `box ${box.kind} ${box.side ?? ""}`, tabindex: 0, role: "button", "data-box": place };
+  const loose = box.kind === "operation" && !nodes[box.node].recorded && nodes[box.node].inputs.some((id) => id !== null && tensors[id].requires_grad);
+  const names = { class: `box ${box.kind} ${box.side ?? ""} ${loose ? "unrecorded" : ""}`, tabindex: 0, role: "button", "data-box": place };
   if (box.kind === "operation") names["data-node"] = box.node;
   if (box.kind === "operation" && box.call !== undefined) names["data-single-call"] = box.call;
   if (box.kind === "module") names["data-call"] = box.call;
@@ -147,6 +148,7 @@ function paintState() {
     element.classList.toggle("on-path", Boolean(cut) && nodesHere.some((node) => cut.path.includes(node)));
     for (const { chip, element: pill } of chips) {
       const time = event?.phase === "backward" ? leafAt(chip.tensor) : 0;
+      pill.classList.toggle("now", event !== null && event.leaf === chip.tensor);
       pill.classList.toggle("reached", time > 0 && state.position >= time);
       pill.classList.toggle("none", tensors[chip.tensor].why !== null && tensors[chip.tensor].why !== undefined);
       pill.classList.toggle("selected", state.selected?.kind === "tensor" && state.selected.id === chip.tensor);
@@ -251,7 +253,7 @@ function showBox(place) {
 }
 
 // Health: boxes coloured by the gradient that arrives there, or by how much of it is zero.
-const STOPS = [[68, 85, 160], [70, 150, 190], [120, 195, 160], [220, 215, 130], [235, 150, 80], [205, 70, 60]];
+const STOPS = [[136, 152, 224], [112, 186, 222], [132, 206, 166], [226, 218, 124], [240, 164, 88], [232, 104, 90]];
 
 function healthOf(nodesHere, pass) {
   let squares = 0, zeros = 0, size = 0, found = false;

@@ -27,7 +27,7 @@ function lensOf(node, event) {
   if (conv) {
     const weight = tensors[node.inputs[1]];
     lens.w = planesOf(weight.data, weight.shape);
-    if (!lens.w?.whole || lens.w.count < weight.shape[0] * weight.shape[1]) return null;
+    if (!lens.w?.whole || lens.w.count < weight.shape[1]) return null;
     lens.weight = weight;
     lens.groups = numbersOf(settings.groups ?? "1", 1)[0];
     lens.perGroup = weight.shape[1];
@@ -71,7 +71,7 @@ function paintLens(lens) {
   const again = (changes) => { lensChoice.set(lens.node.id, { ...choice, ...changes }); body.replaceWith(paintLens(lens)); };
   const modes = [["y", "an output cell"], ...(lens.dy ? [["dx", "an input pixel's gradient"]] : []), ...(lens.conv && lens.dy ? [["dw", "a weight's gradient"]] : [])];
   body.append(make("div", { class: "tabs" }, ...modes.map(([mode, words]) => make("button", { type: "button", "aria-pressed": String(mode === choice.mode), "data-lens-mode": mode, onclick: () => again({ mode }) }, words))));
-  const planesShown = Math.min(lens.outputs, lens.y.count, lens.dy ? lens.dy.count : Infinity);
+  const planesShown = Math.min(lens.outputs, lens.y.count, lens.dy ? lens.dy.count : Infinity, lens.conv ? Math.floor(lens.w.count / lens.perGroup) : Infinity);
   const output = Math.min(choice.output, planesShown - 1);
   const channelsInGroup = lens.conv ? lens.perGroup : 1;
   const group = lens.conv ? Math.floor(output / (lens.outputs / lens.groups)) : 0;
@@ -244,7 +244,7 @@ function explainPixel(lens, row, col, pictures) {
   pictures.y.mark(users.map(([r, c]) => [r, c, 1, 1]));
   pictures.w.mark(users.map(([, , i, j]) => [i, j, 1, 1]));
   const perGroup = lens.outputs / lens.groups;
-  const shown = Math.min(lens.dy.count, lens.outputs);
+  const shown = Math.min(lens.dy.count, lens.outputs, Math.floor(lens.w.count / lens.perGroup));
   let total = 0;
   const parts = [];
   for (let output = lens.group * perGroup; output < (lens.group + 1) * perGroup && output < shown; output++) {
