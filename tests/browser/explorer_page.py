@@ -3,17 +3,20 @@
 import json
 import re
 
-
 ELEMENTS = """async () => {
   await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
   return [...document.body.children].filter(e => e.tagName !== 'SCRIPT').map(e => e.outerHTML).join('');
+}"""
+GO = """async fragment => {
+  location.hash = fragment;
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
 }"""
 WALK = """key => {
   const moments = [];
   for (let before = null; before !== document.body.dataset.position;) {
     before = document.body.dataset.position;
-    const bar = document.getElementById("moment");
-    moments.push(before === "0" ? null : [bar.textContent.split("·")[1].trim().split(" ")[0], bar.querySelector("b").textContent]);
+    const bar = document.getElementById("moment"), phase = bar.textContent.split("·")[1].trim().split(" ")[0];
+    moments.push(before === "0" ? null : [phase, bar.querySelector("b").textContent]);
     document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
   }
   return moments;
@@ -42,8 +45,7 @@ class Explorer:
 
     def go(self, fragment):
         """Go to another address of the page, such as "#position=3&node=2"."""
-        self.page.evaluate("fragment => { location.hash = fragment }", fragment)
-        self.page.wait_for_function("() => true")
+        self.page.evaluate(GO, fragment)
         return self
 
     @property
@@ -62,6 +64,15 @@ class Explorer:
         text = self.page.inner_text("#moment")
         _, _, phase = text.partition("·")
         return phase.split()[0], self.page.inner_text("#moment b")
+
+    def place_of(self, phase, operation, which=0):
+        """The position of an event of an operation, by default of the first one."""
+        document, found = self.document(), []
+        for place, (kind, one, *rest) in enumerate(document["timeline"], 1):
+            node = one if kind == "forward" else document["passes"][one]["steps"][rest[0]]["node"]
+            if kind == phase and node is not None and document["nodes"][node]["operation"] == operation:
+                found.append(place)
+        return found[which]
 
     def section(self, name):
         """A section of the card."""

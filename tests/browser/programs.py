@@ -44,7 +44,9 @@ def small():
         return loss
 
     recording, loss = recorded(step, "small")
-    return SimpleNamespace(recording=recording, loss=loss, x=x.detach().numpy(), w=w.detach().numpy(), b=b.detach().numpy())
+    return SimpleNamespace(
+        recording=recording, loss=loss, x=x.detach().numpy(), w=w.detach().numpy(), b=b.detach().numpy()
+    )
 
 
 def lenet():
@@ -202,7 +204,9 @@ def pooling():
         return hidden
 
     recording, hidden = recorded(step, "pooling")
-    return SimpleNamespace(recording=recording, hidden=hidden.detach().numpy(), layer=layer, images=images.detach().numpy())
+    return SimpleNamespace(
+        recording=recording, hidden=hidden.detach().numpy(), layer=layer, images=images.detach().numpy()
+    )
 
 
 class Hostile(nn.Module):

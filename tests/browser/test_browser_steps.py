@@ -60,9 +60,7 @@ def test_k_steps_forward_and_back_give_the_same_page(explore, program, share):
 def test_buttons_keys_and_the_bar_lead_to_the_same_places(explore):
     explorer = explore(programs.lenet)
     page, last = explorer.page, explorer.last
-    first_backward = next(
-        i for i, (phase, *_) in enumerate(explorer.document()["timeline"], 1) if phase == "backward"
-    )
+    first_backward = next(i for i, (phase, *_) in enumerate(explorer.document()["timeline"], 1) if phase == "backward")
     ways = {
         "#step-forward": ("ArrowRight", 4),
         "#step-back": ("ArrowLeft", 2),
