@@ -110,7 +110,7 @@ function settingsSection(node) {
 function arrivingSection(node, event) {
   const entries = event.step.arriving.filter((entry) => entry !== null);
   return section("arriving", "Gradient arriving", ...(entries.length ? entries.map((entry, place) => flow("arriving", {
-    tensor: entry.tensor, name: entries.length > 1 ? `d result ${place + 1}` : "d result", shape: tensors[entry.tensor], stats: entry.stats, data: entry.data, what: "gradient",
+    tensor: entry.tensor, name: entries.length > 1 ? `d result ${place + 1}` : "d result", shape: tensors[entry.tensor] ?? { shape: [] }, stats: entry.stats, data: entry.data, what: "gradient",
     tags: event.step.hooked?.includes(place) ? [tag("replaced by a hook", "sum")] : [],
   })) : [make("p", { class: "soft" }, "None: no gradient reached this operation.")]));
 }
@@ -168,9 +168,9 @@ function bytes(count) {
 
 function valuesSection(node, inputs) {
   const value = (id, name) => flow("value", { tensor: id, name, shape: tensors[id], stats: tensors[id].stats, data: tensors[id].data, what: "value" });
-  const outputs = node.outputs.map((id, place) => value(id, tensors[id].name || (node.outputs.length > 1 ? `result ${place + 1}` : "result")));
+  const outputs = node.outputs.map((id, place) => id !== null && value(id, tensors[id].name || (node.outputs.length > 1 ? `result ${place + 1}` : "result")));
   const given = [...new Set(node.inputs)].filter((id) => id !== null).map((id) => value(id, `${inputName(node, node.inputs.indexOf(id))} ← ${nameOfTensor(id)}`));
-  return section("values", "Values", ...outputs, ...(inputs ? given : []));
+  return section("values", "Values", ...outputs.filter(Boolean), ...(inputs ? given : []));
 }
 
 function whySection(ids) {
