@@ -12,7 +12,6 @@ function section(name, title, ...content) {
 function paintCard() {
   readout(null);
   unpainted = [];
-  document.body.dataset.unpainted = 0;
   const event = eventAt(state.position);
   const chosen = state.selected;
   let parts;
