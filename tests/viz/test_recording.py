@@ -9,6 +9,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn, optim, viz
 from minigrad.autograd import Function, Operation, watch
+from minigrad.vision.models import resnet18
 
 F = nn.functional
 
@@ -420,3 +421,14 @@ def test_recording_changes_no_number():
 
     recorded, plain = train(viz.record()), train(mg.enable_grad())
     assert all(np.array_equal(a, b) for a, b in zip(recorded, plain))
+
+
+def test_an_error_deep_in_a_network_names_the_module():
+    model = resnet18(num_classes=10)
+    model.layer2[0].conv1 = nn.Conv2d(32, 128, 3)
+    recording = viz.record()
+    with pytest.raises(RuntimeError), recording:
+        model(mg.randn(1, 3, 32, 32))
+    document = check_whole(recording.document())
+    assert document["calls"][document["error"]["call"]]["path"] == "layer2.0.conv1"
+    assert document["nodes"][-1]["flags"] == ["failed"] and document["error"]["node"] == len(document["nodes"]) - 1
