@@ -19,7 +19,7 @@ _SMALL = 1 << 20  # bytes; larger sums are worth several threads
 
 def _reachable(roots):
     """Every node that can be reached from `roots`, latest first; a leaf comes right after the last that leads to it."""
-    seen, stack, turn = set(roots), list(roots), {}
+    seen, stack, turn = dict.fromkeys(roots), list(roots), {}  # a dict keeps its order, so that equal passes are alike
     while stack:
         node = stack.pop()
         for edge in node.edges:
@@ -29,7 +29,7 @@ def _reachable(roots):
             if source.accumulates and node.sequence < turn.get(source, node.sequence + 1):
                 turn[source] = node.sequence - 0.5
             if source not in seen:
-                seen.add(source)
+                seen[source] = None
                 stack.append(source)
     return sorted(seen, key=lambda node: turn.get(node, node.sequence), reverse=True)
 
@@ -114,7 +114,7 @@ def run(roots, *, retain_graph, create_graph, targets=None):
     Without `targets` every leaf's `.grad` grows. With `targets`, a set of (node, output_index), only paths to them are
     walked, and a dict of their gradients is returned.
     """
-    nodes = _reachable({edge[0] for edge, _ in roots})
+    nodes = _reachable([edge[0] for edge, _ in roots])
     wanted = None if targets is None else _leading_to(nodes, {node for node, _ in targets})
     captured, pending = {}, {}
     summed = {}  # node -> the results whose gradient is a sum made here, which may grow in place

@@ -64,7 +64,8 @@ class Trail:
         """Why no gradient arrived at `value`."""
         name = named(value)
         if value.dtype.kind != "f":
-            return Cause("none", "integer", f"{name} holds {value.dtype}: only floating-point tensors have gradients.")
+            text = f"{capital(name)} holds {value.dtype}: only floating-point tensors have gradients."
+            return Cause("none", "integer", text)
         if not value.requires_grad:
             return self._without_grad(value, name)
         if not self.passes:

@@ -1,17 +1,17 @@
 """The document of a recording: plain dicts, lists, strings and numbers, ready for JSON.
 
-`docs/explorer-format.md` says what is in it; the explorer's page shows it and nothing else.
+`docs/explorer-format.md` says what is in it; the explorer's page shows it and nothing else. What is written here was
+recorded; formulas, reasons and comparisons are filled in by `cards`.
 """
 
-import functools
-import inspect
 from operator import attrgetter
 
 import numpy as np
 
 from minigrad import __version__
-from minigrad.autograd import Function
 
+from .formulas import setting
+from .local import summed_axes
 from .passes import Pass
 from .recording import RecordedNode, RecordedTensor
 from .values import Store
@@ -32,6 +32,7 @@ class _Writer:
         self.nodes = sorted(recording.nodes, key=attrgetter("sequence"))
         self.tensors = list(dict.fromkeys(_tensors(self.nodes, recording.passes)))
         self.calls = list(dict.fromkeys(call for node in self.nodes for call in _callers(node.call)))
+        recording.tensors = self.tensors  # those that take part
         for things in (self.nodes, self.tensors, self.calls):
             for place, thing in enumerate(things):
                 thing.id = place
@@ -84,12 +85,16 @@ class _Writer:
             "id": node.id,
             "operation": node.title,
             "name": node.name(),
-            "formula": "" if node.operation is None else node.operation.formula,
-            "forward_formula": "" if node.operation is None else _first_line(node.operation),
+            "formula": "",
+            "forward_formula": "",
             "call": None if node.call is None else node.call.id,
             "inputs": [None if tensor is None else tensor.id for tensor in node.inputs],
             "outputs": [None if tensor is None else tensor.id for tensor in node.outputs],
-            "arguments": _arguments(node),
+            "arguments": [
+                ["", setting(value)]
+                for tensor, value in zip(node.inputs, node.arguments)
+                if tensor is None and node.operation is None
+            ],
             "saved": [self._saved(item) for item in node.saved if isinstance(item, RecordedTensor | np.ndarray)],
             "saved_bytes": node.saved_bytes,
             "recorded": node.recorded,
@@ -153,7 +158,7 @@ class _Writer:
             "input": leaving.input,
             "tensor": leaving.tensor.id,
             **self._array(leaving.array, leaving.tensor),
-            "summed": summed_axes(leaving.raw.shape, leaving.array.shape),
+            "summed": list(summed_axes(leaving.array.shape, leaving.raw.shape)),
             "cast": None if leaving.raw.dtype == leaving.array.dtype else f"{leaving.raw.dtype}->{leaving.array.dtype}",
             "partial": walk.parts[leaving.tensor] > 1,
         }
@@ -219,62 +224,3 @@ def _totals(passes):
                     found[tensor] = array if tensor not in found else found[tensor] + array
         totals |= found
     return totals
-
-
-def summed_axes(before, after):
-    """The axes of shape `before` over which a gradient was summed to become of shape `after`.
-
-    >>> summed_axes((4, 3, 2), (3, 1))
-    [0, 2]
-    """
-    extra = len(before) - len(after)
-    return [*range(extra), *(extra + i for i, size in enumerate(after) if size != before[extra + i])]
-
-
-def _first_line(operation):
-    return (inspect.getdoc(operation) or "").partition("\n")[0]
-
-
-@functools.cache
-def _parameters(operation):
-    """The names of the arguments of an operation's forward, and of the one that takes all others or ""."""
-    parameters = list(inspect.signature(operation.forward).parameters.values())
-    if not (issubclass(operation, Function) and operation.setup_context is not None):
-        parameters = parameters[1:]
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return names, next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "")
-
-
-def _arguments(node):
-    """[[name, text]] of an operation's settings."""
-    if node.operation is None:
-        return [["", text(value)] for tensor, value in zip(node.inputs, node.arguments) if tensor is None]
-    names, others = _parameters(node.operation)
-    shown = []
-    for place, (tensor, value) in enumerate(zip(node.inputs, node.arguments)):
-        if tensor is None and not (node.adopted and value is None):
-            name = names[place] if place < len(names) else f"{others}[{place - len(names)}]"
-            shown.append([name, text(value)])
-    return shown
-
-
-def text(value):
-    """A setting in words: what Python would print, but short, and without addresses.
-
-    >>> text((1, 2)), text(np.zeros((2, 3))), text(np.dtype("float32"))
-    ('(1, 2)', 'float64 array (2, 3)', 'float32')
-    """
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} array {value.shape}"
-    if isinstance(value, np.dtype):
-        return str(value)
-    if isinstance(value, tuple | list):
-        inside = ", ".join(map(text, value[:12])) + (", ..." if len(value) > 12 else "")
-        return f"({inside},)" if len(value) == 1 else f"({inside})"
-    if isinstance(value, slice):
-        return ":".join(
-            "" if part is None else str(part) for part in (value.start, value.stop, value.step)
-        ).removesuffix(":")
-    if value is None or value is Ellipsis or isinstance(value, bool | int | float | complex | str | np.generic):
-        return repr(value.item() if isinstance(value, np.generic) else value)[:80]
-    return getattr(value, "__name__", type(value).__name__)

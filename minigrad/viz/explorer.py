@@ -5,9 +5,10 @@ import threading
 import weakref
 from pathlib import Path
 
+import numpy as np
+
 from minigrad.autograd import AccumulateGrad, Tensor, gradient_edge, watch
 from minigrad.autograd.engine import run
-from minigrad.ops import functions
 
 from .cards import fill
 from .document import BUDGET, document
@@ -51,8 +52,9 @@ class record(Recording):
 
         `budget` is how many characters the numbers of arrays may take in JSON, nearly.
         """
-        made = document(self, self.title, budget)
-        fill(self, made)
+        with self.quiet():  # what is computed for the cards is no part of it
+            made = document(self, self.title, budget)
+            fill(self, made)
         return made
 
     def explore(self, path=None, budget=BUDGET):
@@ -148,7 +150,7 @@ def walk(recording, tensors, edges):
     before, watch.observer = watch.observer, recording
     recording._thread = threading.get_ident()
     try:
-        seeds = [(edge, functions["ones_like"](tensor.detach())) for edge, tensor in zip(edges, tensors)]
+        seeds = [(edge, Tensor._wrap(np.ones_like(tensor._array))) for edge, tensor in zip(edges, tensors)]
         run(seeds, retain_graph=True, create_graph=False, targets=leaves)
     finally:
         watch.observer = before
@@ -158,4 +160,4 @@ def walk(recording, tensors, edges):
     made.kind, made.inputs = "backward", None
     for tensor, root in zip(tensors, made.roots):
         if root.array is None:
-            root.array = tensor.detach().numpy().copy()
+            root.array = tensor._array.copy()

@@ -108,9 +108,9 @@ def settings(operation, args):
         if isinstance(value, Tensor):
             continue
         if type(value).__name__ == "Geometry":
-            found += [(part, _text(getattr(value, part))) for part in ("stride", "padding", "dilation", "groups")]
+            found += [(part, setting(getattr(value, part))) for part in ("stride", "padding", "dilation", "groups")]
         else:
-            found.append((name, _text(value)))
+            found.append((name, setting(value)))
     return found
 
 
@@ -202,7 +202,7 @@ def _means(symbol, name):
     )
 
 
-def _text(value):
+def setting(value):
     """A setting in a few words."""
     if isinstance(value, np.ndarray):
         if value.size <= _FEW:
@@ -211,7 +211,7 @@ def _text(value):
     if isinstance(value, Tensor):
         return f"tensor {_shape(value.shape)}"
     if isinstance(value, (tuple, list)):
-        parts = [_text(part) for part in value]
+        parts = [setting(part) for part in value]
         inside = ", ".join(parts if len(parts) <= _FEW else [*parts[:_FEW], "..."])
         return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' * (len(parts) == 1)})"
     if isinstance(value, slice):

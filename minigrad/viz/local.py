@@ -87,3 +87,14 @@ def _numbers(array):
     if array.ndim == 0:
         return f"{float(array):.6g}"
     return f"[{', '.join(_numbers(part) for part in array)}]"
+
+
+def summed_axes(shape, broadcast):
+    """The axes of `broadcast` over which a gradient of that shape is summed for an argument of shape `shape`.
+
+    >>> summed_axes((3, 1), (2, 3, 4))
+    (0, 2)
+    """
+    added = len(broadcast) - len(shape)
+    stretched = [added + i for i, size in enumerate(shape) if size == 1 and broadcast[added + i] != 1]
+    return (*range(added), *stretched)

@@ -338,7 +338,7 @@ class Recording:
 
     def starts(self, roots, nodes, create_graph, targets):
         """A backward pass from `roots` over `nodes` (latest first) begins; returns its observer."""
-        if threading.get_ident() != self._thread:
+        if self._elsewhere():
             return None
         frame = user_frame()
         for node in reversed(nodes):

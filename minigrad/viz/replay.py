@@ -30,6 +30,8 @@ class Replay:
     def __init__(self, operation, args, sources):
         self.operation, self.sources = operation, list(sources)
         self.args = [_double(arg) for arg in args]
+        if operation is BatchNorm:
+            self.args[3:5] = _statistics(self.args[0], self.args[5])
         self.points = [self.args[i]._array for i in self.sources]
         self._leaves = [Tensor._wrap(point.copy(order="K")).requires_grad_() for point in self.points]
         scope, state.scope = state.scope, None
@@ -40,7 +42,10 @@ class Replay:
             state.scope = scope
         self.outputs = [i for i, y in enumerate(recorded) if isinstance(y, Tensor) and y.requires_grad]
         self._recorded = [recorded[i] for i in self.outputs]
-        self.results = self.moved(0, self.points[0].copy(order="K")) if self.points else []
+        if operation in _AGAIN:
+            self.results = self.moved(0, self.points[0].copy(order="K"))
+        else:
+            self.results = [y._array.copy() for y in self._recorded]
 
     def _with(self, tensors):
         args = list(self.args)
@@ -81,10 +86,15 @@ def _double(value):
     return value
 
 
-def _batch_norm(x, weight, bias, mean, invstd, eps):
-    """Batch normalisation with the statistics of x as it is now."""
+def _statistics(x, eps):
+    """The mean and 1 / √(var + eps) of each channel of x, as batch normalisation is given them."""
     mean, var = kernels_for(x._array).batch_norm_stats(x._array)
-    return BatchNorm.apply(x, weight, bias, mean, np.asarray(1 / np.sqrt(var + eps)), eps)
+    return mean, 1 / np.sqrt(var + eps)
+
+
+def _batch_norm(x, weight, bias, _mean, _invstd, eps):
+    """Batch normalisation with the statistics of x as it is now."""
+    return BatchNorm.apply(x, weight, bias, *_statistics(x, eps), eps)
 
 
 def _copy_slices(base, value, view):

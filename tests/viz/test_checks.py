@@ -19,8 +19,8 @@ from minigrad.ops.pooling import MaxPool
 from minigrad.ops.reduction import Mean, Sum
 from minigrad.ops.rounding import Step
 from minigrad.ops.softmax import Softmax
-from minigrad.viz.checks import MOST, check
-from minigrad.viz.local import local
+from minigrad.viz.checks import MOST, TOLERANCE, check
+from minigrad.viz.local import local, summed_axes
 
 F = nn.functional
 GEOMETRY = Geometry((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
@@ -119,7 +119,7 @@ def test_a_planted_error_is_found(name, monkeypatch):
     monkeypatch.setattr(operation, "backward", staticmethod(backward))
     found = check(operation, args, _sources(args))
     assert found.state == "disagrees", found
-    assert found.worst is None or found.worst > 1e-4
+    assert found.worst is None or found.worst > TOLERANCE
 
 
 def test_the_wrong_gradient_is_named(monkeypatch):
@@ -225,6 +225,15 @@ def test_the_scale_of_the_numbers_does_not_matter(name, scale):
     operation, make = OPERATIONS[name]
     args = tuple([arg * scale if isinstance(arg, mg.Tensor) else arg for arg in make()])
     assert check(operation, args, _sources(args)).state == "agrees"
+
+
+@pytest.mark.parametrize("count", [2, 3, 20])
+def test_batch_normalisation_moves_its_statistics_with_its_input(count):
+    """Of two samples the results are always 1 and -1, whatever the samples: a derivative of next to nothing."""
+    x = _randn(count, 3, 4).requires_grad_()
+    with viz.record() as recording:
+        F.batch_norm(x[..., 0], None, None, training=True).pow(3).sum().backward()
+    assert {step["check"]["state"] for step in _steps(recording.document())} == {"agrees"}
 
 
 def test_the_same_comparison_gives_the_same_numbers():
@@ -403,6 +412,18 @@ def test_what_was_saved_is_named():
     assert linear["saved_names"] == ["X", "W"] and linear["saved"] == linear["inputs"][:2]
     assert tanh["saved_names"] == ["y"] and tanh["saved"] == tanh["outputs"]
     assert norm["saved_names"] == ["x", "", ""], "mean and invstd are its own"
+
+
+SIZES = st.lists(st.sampled_from([1, 2, 3]), max_size=4)
+
+
+@given(shape=SIZES, more=SIZES, data=st.data())
+def test_summed_axes_bring_a_gradient_to_its_shape(shape, more, data):
+    broadcast = [*more, *[data.draw(st.sampled_from([n, 3])) if n == 1 else n for n in shape]]
+    gradient = np.random.default_rng(0).random(broadcast)
+    summed = gradient.sum(summed_axes(tuple(shape), tuple(broadcast))).reshape(shape)
+    expected = mg.from_numpy(gradient).sum_to_size(*shape) if shape else mg.from_numpy(gradient).sum()
+    np.testing.assert_allclose(summed, expected.numpy())
 
 
 def test_a_document_carries_derivatives_and_comparisons():
