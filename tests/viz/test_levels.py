@@ -200,6 +200,8 @@ def test_an_operation_that_failed_has_no_result():
     made["tensors"].pop()
     (drawing,) = levels(made)
     assert drawing["boxes"][1]["detail"] == ""
+    made["nodes"][1]["outputs"] = [None]
+    assert levels(made) == [drawing]
     assert any(edge["head"] == 1 for edge in drawing["edges"])
 
 

@@ -1,6 +1,8 @@
 // The inspector: what the current step, or what the reader chose, is and does, section by section.
 
 const card = document.getElementById("card");
+let scrolled = 0;  // kept here, because asking the card makes the browser lay the page out
+card.addEventListener("scroll", () => { scrolled = card.scrollTop; }, { passive: true });
 
 function section(name, title, ...content) {
   const parts = content.filter((part) => part !== null && part !== undefined && part !== false);
@@ -8,8 +10,8 @@ function section(name, title, ...content) {
 }
 
 function paintCard() {
-  const top = card.scrollTop;
   readout(null);
+  unpainted = [];
   const event = eventAt(state.position);
   const chosen = state.selected;
   let parts;
@@ -18,7 +20,7 @@ function paintCard() {
   else parts = tensorCard(chosen.id);
   card.replaceChildren(...parts.filter(Boolean));
   const shown = JSON.stringify([chosen, chosen === null ? event?.node : null]);
-  card.scrollTop = card.dataset.shown === shown ? top : 0;
+  if (scrolled) card.scrollTop = card.dataset.shown === shown ? scrolled : 0;
   card.dataset.shown = shown;
 }
 
@@ -107,7 +109,7 @@ function settingsSection(node) {
 function arrivingSection(node, event) {
   const entries = event.step.arriving.filter((entry) => entry !== null);
   return section("arriving", "Gradient arriving", ...(entries.length ? entries.map((entry, place) => flow("arriving", {
-    tensor: entry.tensor, name: entries.length > 1 ? `d result ${place + 1}` : "d result", shape: tensors[entry.tensor], stats: entry.stats, data: entry.data, what: "gradient",
+    tensor: entry.tensor, name: entries.length > 1 ? `d result ${place + 1}` : "d result", shape: tensors[entry.tensor] ?? { shape: [] }, stats: entry.stats, data: entry.data, what: "gradient",
     tags: event.step.hooked?.includes(place) ? [tag("replaced by a hook", "sum")] : [],
   })) : [make("p", { class: "soft" }, "None: no gradient reached this operation.")]));
 }
@@ -165,9 +167,9 @@ function bytes(count) {
 
 function valuesSection(node, inputs) {
   const value = (id, name) => flow("value", { tensor: id, name, shape: tensors[id], stats: tensors[id].stats, data: tensors[id].data, what: "value" });
-  const outputs = node.outputs.map((id, place) => value(id, tensors[id].name || (node.outputs.length > 1 ? `result ${place + 1}` : "result")));
+  const outputs = node.outputs.map((id, place) => id !== null && value(id, tensors[id].name || (node.outputs.length > 1 ? `result ${place + 1}` : "result")));
   const given = [...new Set(node.inputs)].filter((id) => id !== null).map((id) => value(id, `${inputName(node, node.inputs.indexOf(id))} ← ${nameOfTensor(id)}`));
-  return section("values", "Values", ...outputs, ...(inputs ? given : []));
+  return section("values", "Values", ...outputs.filter(Boolean), ...(inputs ? given : []));
 }
 
 function whySection(ids) {

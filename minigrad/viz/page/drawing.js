@@ -43,7 +43,7 @@ function drawBox(box, place, level) {
   if (box.tensor !== undefined) names["data-tensor"] = box.tensor;
   if (box.level !== undefined) names["data-level"] = box.level;
   const element = draw("g", names);
-  const shown = box.tensor ?? (box.kind === "operation" && nodes[box.node].outputs.length === 1 ? nodes[box.node].outputs[0] : undefined);
+  const shown = box.tensor ?? (box.kind === "operation" && nodes[box.node].outputs.length === 1 ? nodes[box.node].outputs[0] ?? undefined : undefined);
   const scalar = shown !== undefined && box.detail === "scalar" ? shown : undefined;
   if (box.kind === "row") element.append(draw("rect", { class: "under", x: x + 5, y: y + 5, width: w, height: h, rx: 6 }));
   const round = box.tensor === undefined ? 6 : h / 2;

@@ -98,7 +98,7 @@ class _Levels:
 
     def _kind_of(self, node):
         node = self.nodes[node]
-        return node["name"], tuple(tuple(self.tensors[tensor]["shape"]) for tensor in node["outputs"])
+        return node["name"], tuple(tuple(self.tensors[tensor]["shape"]) for tensor in _results(node))
 
     def _draw(self, items, outermost):
         """The boxes of a level, those of `items` first and in their order, and the arrows between them."""
@@ -123,7 +123,7 @@ class _Levels:
                 arrows.update({(len(boxes), place): [tensor] for place in heads})
                 boxes.append(self._tensor_box(tensor, "in"))
         for place, item in enumerate(items):
-            for tensor in (tensor for node in item.nodes for tensor in self.nodes[node]["outputs"]):
+            for tensor in (tensor for node in item.nodes for tensor in _results(self.nodes[node])):
                 leaves = not outermost and any(user not in box_of for user, _ in self.tensors[tensor]["users"])
                 if leaves or tensor in self.roots:
                     arrows[place, len(boxes)] = [tensor]
@@ -184,7 +184,7 @@ class _Levels:
 
     def _shapes(self, node):
         """What leaves an operation."""
-        outputs = [self.tensors[tensor] for tensor in node["outputs"]]
+        outputs = [self.tensors[tensor] for tensor in _results(node)]
         used = [output for output in outputs if output["users"]] or outputs
         return _shape(used[0]) if len(used) == 1 else f"{len(used)} results" if used else ""
 
@@ -210,6 +210,11 @@ class _Levels:
         node = self.nodes[about["node"]]
         path = None if node["call"] is None else self.calls[node["call"]]["path"]
         return path or node["name"]
+
+
+def _results(node):
+    """What an operation made, as far as it is tensors."""
+    return [tensor for tensor in node["outputs"] if tensor is not None]
 
 
 def _fold(items, signatures):

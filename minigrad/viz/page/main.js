@@ -11,16 +11,11 @@ function update(changes) {
 }
 
 // Browsers refuse more than some ten changes of the address a second: of a quick series, the last one is written.
-let addressTimer = null, addressWritten = -Infinity;
+let addressTimer = null;
 
 function writeAddress() {
   clearTimeout(addressTimer);
-  const wait = addressWritten + 150 - performance.now();
-  if (wait > 0) addressTimer = setTimeout(writeAddress, wait);
-  else {
-    addressWritten = performance.now();
-    history.replaceState(null, "", addressOf(state));
-  }
+  addressTimer = setTimeout(() => history.replaceState(null, "", addressOf(state)), 120);
 }
 
 function render() {

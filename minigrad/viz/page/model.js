@@ -170,7 +170,7 @@ const firstNonfinite = (() => {
   for (let position = 1; position <= timeline.length; position++) {
     const event = eventAt(position);
     if (event.phase === "forward") {
-      if (nodes[event.node].outputs.some((id) => !finite(tensors[id].stats))) return event;
+      if (nodes[event.node].outputs.some((id) => id !== null && !finite(tensors[id].stats))) return event;
     } else if (event.step.leaving.some((entry) => !finite(entry.stats)) && event.node !== null) return event;
   }
   return null;
