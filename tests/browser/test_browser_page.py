@@ -4,7 +4,7 @@ import json
 
 import programs
 import pytest
-from explorer_page import Explorer
+from explorer_page import Explorer, document_in
 
 NETWORKS = [programs.lenet, programs.resnet18, programs.lstm]
 LARGEST = {programs.lenet: 1_000_000, programs.resnet18: 4_000_000, programs.lstm: 1_000_000}
@@ -130,7 +130,8 @@ def test_nothing_moves_for_readers_who_do_not_want_it(explore):
 
 
 def test_paper_gets_the_drawing_and_the_card_without_the_controls(explore):
-    page = explore(programs.lenet, "#position=30").page
+    explorer = explore(programs.lenet)
+    page = explorer.go(f"#position={explorer.place_of('backward', 'Tanh')}").page
     page.emulate_media(media="print")
     for control in ("#transport", "#finder", "#tools"):
         assert not page.locator(control).is_visible()
@@ -149,6 +150,7 @@ def test_narrow_windows_keep_everything_within_reach(explore):
 def test_the_same_program_gives_the_same_file(pages, tmp_path):
     path, _ = pages(programs.small)
     programs.small().recording.save(tmp_path / "again.html")
+    assert document_in(tmp_path / "again.html") == document_in(path)
     assert (tmp_path / "again.html").read_bytes() == path.read_bytes()
 
 
