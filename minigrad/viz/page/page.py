@@ -13,7 +13,20 @@ from importlib import resources
 
 from .levels import levels
 
-SCRIPTS = "model numbers drawing view card sections ledger lens windows timeline finding main".split()  # main runs them
+SCRIPTS = (
+    "model",
+    "numbers",
+    "drawing",
+    "view",
+    "card",
+    "sections",
+    "ledger",
+    "lens",
+    "windows",
+    "timeline",
+    "finding",
+    "main",  # runs the others, and so is last
+)
 
 
 def html(document):

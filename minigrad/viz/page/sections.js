@@ -160,17 +160,19 @@ function savedSection(node) {
   return section(
     "saved",
     ["Saved for backward", make("span", { class: "small" }, bytes(node.saved_bytes ?? 0))],
-    ...node.saved.map((saved) => {
+    ...node.saved.map((saved, place) => {
+      const name = node.saved_names?.[place];
       if (typeof saved === "number")
         return make(
           "p",
           { class: "small" },
+          name ? make("span", { class: "mono" }, `${name} = `) : null,
           tensorLink(saved),
           make("span", { class: "soft mono" }, `  ${shapeOf(tensors[saved])}`),
         );
       return flow("value", {
         tensor: null,
-        name: saved.name ?? "array",
+        name: name || "computed between",
         shape: saved,
         stats: saved.stats,
         data: saved.data,
