@@ -1,9 +1,10 @@
 # Two commands: `make demo` trains LeNet-5 on real digits, `make test` runs the tests. Each sets up .venv when needed.
+# `make test-browser` tests the explorer's page in Chromium, which it installs when root asks on Debian.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test conformance lint bench clean
+.PHONY: demo test test-browser conformance lint bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo
@@ -11,6 +12,10 @@ demo: .venv/.demo
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -q -n 2
+
+test-browser: .venv/.browser
+	$(BIN)/python tests/browser/chromium.py
+	$(BIN)/python -m pytest -q tests/browser
 
 # PyTorch's own samples of operators and modules, run against minigrad; OPINFO is the bench, ARGS are passed to it.
 OPINFO ?= ../shared/conformance/torch_opinfo.py
@@ -46,6 +51,10 @@ bench: .venv/.dev
 	@echo "installing minigrad and what tests and benchmarks need into .venv (PyTorch, their oracle, is large)"
 	@$(PIP) -e ".[examples,dev,oracle]"
 	@touch $@ .venv/.demo
+
+.venv/.browser: pyproject.toml | .venv/.dev
+	@$(PIP) -e ".[browser]"
+	@touch $@
 
 clean:
 	rm -rf .venv runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

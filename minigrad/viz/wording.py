@@ -11,6 +11,7 @@ def named(value):
 
 
 def capital(words):
+    """Words for the beginning of a sentence; names stay as they are."""
     return words[0].upper() + words[1:] if words.startswith(("the ", "this ")) else words
 
 

@@ -11,16 +11,11 @@ function update(changes) {
 }
 
 // Browsers refuse more than some ten changes of the address a second: of a quick series, the last one is written.
-let addressTimer = null, addressWritten = -Infinity;
+let addressTimer = null;
 
 function writeAddress() {
   clearTimeout(addressTimer);
-  const wait = addressWritten + 150 - performance.now();
-  if (wait > 0) addressTimer = setTimeout(writeAddress, wait);
-  else {
-    addressWritten = performance.now();
-    history.replaceState(null, "", addressOf(state));
-  }
+  addressTimer = setTimeout(() => history.replaceState(null, "", addressOf(state)), 120);
 }
 
 function render() {
@@ -53,11 +48,14 @@ function readAddress() {
     const value = given.has(name) ? Number(given.get(name)) : NaN;
     return Number.isInteger(value) && value >= 0 && value <= most ? value : null;
   };
-  const node = number("node", nodes.length - 1), tensor = number("tensor", tensors.length - 1);
+  const node = number("node", nodes.length - 1),
+    tensor = number("tensor", tensors.length - 1);
   const follow = given.get("follow") !== "no";
   const position = number("position", timeline.length) ?? 0;
   return {
-    position, follow, level: follow ? levelOfEvent(eventAt(position)) : levelOfKey.get(given.get("level")) ?? 0,
+    position,
+    follow,
+    level: follow ? levelOfEvent(eventAt(position)) : (levelOfKey.get(given.get("level")) ?? 0),
     selected: node !== null ? { kind: "node", id: node } : tensor !== null ? { kind: "tensor", id: tensor } : null,
     health: ["norm", "zeros"].includes(given.get("health")) ? given.get("health") : null,
     palette: given.get("palette") in PALETTES ? given.get("palette") : "green",
@@ -83,12 +81,23 @@ function press(element) {
 
 function paintCrumbs() {
   const path = levels.length ? pathTo(state.level) : [];
-  document.getElementById("crumbs").replaceChildren(...path.flatMap((level, place) => {
-    const here = place === path.length - 1;
-    const button = make("button", { type: "button", "data-level": level.id, "data-call": level.key.startsWith("call-") ? level.call : level.parent === null ? "" : undefined, "aria-current": here ? "true" : undefined, onclick: () => !here && enter(level.id) },
-      level.parent === null ? "Program" : level.title);
-    return place ? [make("span", { "aria-hidden": "true" }, "›"), button] : [button];
-  }));
+  document.getElementById("crumbs").replaceChildren(
+    ...path.flatMap((level, place) => {
+      const here = place === path.length - 1;
+      const button = make(
+        "button",
+        {
+          type: "button",
+          "data-level": level.id,
+          "data-call": level.key.startsWith("call-") ? level.call : level.parent === null ? "" : undefined,
+          "aria-current": here ? "true" : undefined,
+          onclick: () => !here && enter(level.id),
+        },
+        level.parent === null ? "Program" : level.title,
+      );
+      return place ? [make("span", { "aria-hidden": "true" }, "›"), button] : [button];
+    }),
+  );
 }
 
 function paintLegend() {
@@ -99,9 +108,25 @@ function paintLegend() {
     const [low, high] = healthRange[pass];
     const scale = make("span", { class: "scale" });
     scale.style.background = `linear-gradient(90deg, ${STOPS.map((stop) => `rgb(${stop.join(",")})`).join(", ")})`;
-    const measure = make("select", { id: "health-measure", "aria-label": "What the colours say", onchange: (event) => update({ health: event.target.value }) },
-      ...[["norm", "norm of the arriving gradient"], ["zeros", "share of zeros in it"]].map(([value, words]) => make("option", { value, selected: value === state.health }, words)));
-    legend.replaceChildren(measure, "  ", state.health === "norm" ? `1e${low}` : "0 %", scale, state.health === "norm" ? `1e${high}` : "100 %");
+    const measure = make(
+      "select",
+      {
+        id: "health-measure",
+        "aria-label": "What the colours say",
+        onchange: (event) => update({ health: event.target.value }),
+      },
+      ...[
+        ["norm", "norm of the arriving gradient"],
+        ["zeros", "share of zeros in it"],
+      ].map(([value, words]) => make("option", { value, selected: value === state.health }, words)),
+    );
+    legend.replaceChildren(
+      measure,
+      "  ",
+      state.health === "norm" ? `1e${low}` : "0 %",
+      scale,
+      state.health === "norm" ? `1e${high}` : "100 %",
+    );
     return;
   }
   const key = (words, fill, line, dashes) => {
@@ -110,11 +135,19 @@ function paintLegend() {
     return make("span", { class: "key" }, swatch, words);
   };
   const kinds = new Set(levels[state.level]?.boxes.map((box) => box.kind));
-  legend.replaceChildren(...[
-    kinds.has("module") || kinds.has("row") || kinds.has("repetition") ? key("opens", "var(--module)", "var(--box-line)") : null, key("operation", "var(--box)", "var(--box-line)"),
-    levels[state.level]?.boxes.some((box) => box.chips?.length) ? key("parameter", "var(--parameter)", "var(--parameter-line)") : null,
-    kinds.has("tensor") ? key("input, result", "var(--input)", "var(--input-line)") : null, kinds.has("port") ? key("from or to outside", "none", "var(--box-line)", true) : null,
-  ].filter(Boolean));
+  legend.replaceChildren(
+    ...[
+      kinds.has("module") || kinds.has("row") || kinds.has("repetition")
+        ? key("opens", "var(--module)", "var(--box-line)")
+        : null,
+      key("operation", "var(--box)", "var(--box-line)"),
+      levels[state.level]?.boxes.some((box) => box.chips?.length)
+        ? key("parameter", "var(--parameter)", "var(--parameter-line)")
+        : null,
+      kinds.has("tensor") ? key("input, result", "var(--input)", "var(--input-line)") : null,
+      kinds.has("port") ? key("from or to outside", "none", "var(--box-line)", true) : null,
+    ].filter(Boolean),
+  );
 }
 
 function nextHealth() {
@@ -135,11 +168,13 @@ function paintTheme() {
   const button = document.getElementById("palette");
   button.setAttribute("aria-pressed", String(state.palette === "blue"));
   button.setAttribute("aria-label", `Palette: ${words}`);
-  button.replaceChildren(...[negative, [255, 255, 255], positive].map((end) => {
-    const swatch = make("i", {});
-    swatch.style.background = `rgb(${end.join(",")})`;
-    return swatch;
-  }));
+  button.replaceChildren(
+    ...[negative, [255, 255, 255], positive].map((end) => {
+      const swatch = make("i", {});
+      swatch.style.background = `rgb(${end.join(",")})`;
+      return swatch;
+    }),
+  );
 }
 
 function setUpDrawing() {
@@ -147,11 +182,16 @@ function setUpDrawing() {
     const thing = event.target.closest(".chip") ?? event.target.closest(".box");
     if (thing && !dragged) press(thing);
   });
-  svg.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0016)), event.clientX, event.clientY);
-  }, { passive: false });
-  let dragged = false, start = null;
+  svg.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0016)), event.clientX, event.clientY);
+    },
+    { passive: false },
+  );
+  let dragged = false,
+    start = null;
   svg.addEventListener("pointerdown", (event) => {
     dragged = false;
     if (event.button === 0) start = { x: event.clientX, y: event.clientY, view };
@@ -165,12 +205,20 @@ function setUpDrawing() {
     view = { ...start.view, x: start.view.x - dx / view.scale, y: start.view.y - dy / view.scale };
     applyView();
   });
-  addEventListener("pointerup", () => { start = null; svg.classList.remove("dragging"); });
+  addEventListener("pointerup", () => {
+    start = null;
+    svg.classList.remove("dragging");
+  });
   svg.addEventListener("focusin", (event) => {
     const box = event.target.closest(".box");
     if (box && event.target.matches(":focus-visible")) showBox(Number(box.dataset.box));
   });
-  for (const [id, act] of [["zoom-in", () => zoom(1.25)], ["zoom-out", () => zoom(0.8)], ["zoom-fit", fitAll]]) document.getElementById(id).addEventListener("click", act);
+  for (const [id, act] of [
+    ["zoom-in", () => zoom(1.25)],
+    ["zoom-out", () => zoom(0.8)],
+    ["zoom-fit", fitAll],
+  ])
+    document.getElementById(id).addEventListener("click", act);
   measure();
   new ResizeObserver(() => {
     measure();
@@ -190,10 +238,18 @@ function setUp() {
   const themes = ["system", "light", "dark"];
   document.getElementById("health").addEventListener("click", nextHealth);
   document.getElementById("health").disabled = !passes.length;
-  document.getElementById("palette").addEventListener("click", () => update({ palette: state.palette === "green" ? "blue" : "green" }));
-  document.getElementById("theme").addEventListener("click", () => update({ theme: themes[(themes.indexOf(state.theme) + 1) % 3] }));
+  document
+    .getElementById("palette")
+    .addEventListener("click", () => update({ palette: state.palette === "green" ? "blue" : "green" }));
+  document
+    .getElementById("theme")
+    .addEventListener("click", () => update({ theme: themes[(themes.indexOf(state.theme) + 1) % 3] }));
   darkSystem.addEventListener("change", () => render());
-  addEventListener("hashchange", () => { handled = false; Object.assign(state, readAddress()); render(); });
+  addEventListener("hashchange", () => {
+    handled = false;
+    Object.assign(state, readAddress());
+    render();
+  });
   Object.assign(state, readAddress());
   render();
   document.documentElement.dataset.ready = "true";

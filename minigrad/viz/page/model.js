@@ -3,15 +3,19 @@
 const recorded = JSON.parse(document.getElementById("document").textContent);
 const { calls, tensors, nodes, passes, timeline, levels } = recorded;
 
-const ranAt = new Array(nodes.length).fill(0);  // the position at which an operation has just run
+const ranAt = new Array(nodes.length).fill(0); // the position at which an operation has just run
 const stepAt = passes.map((pass) => new Array(pass.steps.length).fill(0));
 timeline.forEach(([phase, id, step], place) => {
   if (phase === "forward") ranAt[id] = place + 1;
   else stepAt[id][step] = place + 1;
 });
 
-const stepOfNode = passes.map((pass) => new Map(pass.steps.filter((step) => step.node !== null).map((step) => [step.node, step])));
-const stepOfLeaf = passes.map((pass) => new Map(pass.steps.filter((step) => step.node === null).map((step) => [step.leaf, step])));
+const stepOfNode = passes.map(
+  (pass) => new Map(pass.steps.filter((step) => step.node !== null).map((step) => [step.node, step])),
+);
+const stepOfLeaf = passes.map(
+  (pass) => new Map(pass.steps.filter((step) => step.node === null).map((step) => [step.leaf, step])),
+);
 
 // tensor -> [{step, entry}]: what every user of a tensor contributes to its gradient, in the order of the pass.
 const ledgers = passes.map((pass) => {
@@ -34,7 +38,11 @@ function ledgerOf(pass, tensor) {
 function totalOf(pass, tensor) {
   const maker = tensors[tensor].node;
   const step = maker === null ? stepOfLeaf[pass].get(tensor) : stepOfNode[pass].get(maker);
-  return step?.arriving.find((entry) => entry && entry.tensor === tensor) ?? (maker === null ? step?.arriving[0] : null) ?? null;
+  return (
+    step?.arriving.find((entry) => entry && entry.tensor === tensor) ??
+    (maker === null ? step?.arriving[0] : null) ??
+    null
+  );
 }
 
 // What has just happened at a position: null at 0.
@@ -67,7 +75,8 @@ for (const level of levels) {
   level.boxes.forEach((box, place) => {
     if (box.kind === "operation") homeOfNode[box.node] = [level.id, place];
     if (box.kind === "operation" && box.call !== undefined) levelOfCall.set(box.call, level.id);
-    for (const chip of box.chips ?? []) if (!homeOfTensor.has(chip.tensor)) homeOfTensor.set(chip.tensor, [level.id, place]);
+    for (const chip of box.chips ?? [])
+      if (!homeOfTensor.has(chip.tensor)) homeOfTensor.set(chip.tensor, [level.id, place]);
     if (box.kind === "tensor" && !homeOfTensor.has(box.tensor)) homeOfTensor.set(box.tensor, [level.id, place]);
   });
 }
@@ -114,7 +123,9 @@ function boxOfNode(level, node) {
 // The box of a level in which something happens or stands; undefined if that is elsewhere.
 function boxOfTensor(level, tensor) {
   const boxes = levels[level].boxes;
-  const own = boxes.findIndex((box) => box.tensor === tensor || (box.chips ?? []).some((chip) => chip.tensor === tensor));
+  const own = boxes.findIndex(
+    (box) => box.tensor === tensor || (box.chips ?? []).some((chip) => chip.tensor === tensor),
+  );
   if (own >= 0) return own;
   const around = boxes.findIndex((box) => (box.parameters ?? []).includes(tensor));
   if (around >= 0) return around;
@@ -170,7 +181,7 @@ const firstNonfinite = (() => {
   for (let position = 1; position <= timeline.length; position++) {
     const event = eventAt(position);
     if (event.phase === "forward") {
-      if (nodes[event.node].outputs.some((id) => !finite(tensors[id].stats))) return event;
+      if (nodes[event.node].outputs.some((id) => id !== null && !finite(tensors[id].stats))) return event;
     } else if (event.step.leaving.some((entry) => !finite(entry.stats)) && event.node !== null) return event;
   }
   return null;

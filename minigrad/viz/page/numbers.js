@@ -13,7 +13,8 @@ function make(name, attributes, ...content) {
 
 function draw(name, attributes, ...content) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes ?? {})) if (value !== undefined) element.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes ?? {}))
+    if (value !== undefined) element.setAttribute(key, value);
   element.append(...content);
   return element;
 }
@@ -24,7 +25,13 @@ function written(value, digits = 6) {
   if (!Number.isFinite(number)) return Number.isNaN(number) ? "NaN" : number > 0 ? "∞" : "−∞";
   if (number === 0) return "0";
   const size = Math.abs(number);
-  if (size >= 10 ** digits || size < 1e-4) return number.toExponential(digits - 1).replace(/\.?0+e/, "e").replace("e+", "e").replace("-", "−").replace("e-", "e−");
+  if (size >= 10 ** digits || size < 1e-4)
+    return number
+      .toExponential(digits - 1)
+      .replace(/\.?0+e/, "e")
+      .replace("e+", "e")
+      .replace("-", "−")
+      .replace("e-", "e−");
   const text = number.toPrecision(digits);
   return (text.includes(".") ? text.replace(/\.?0+$/, "") : text).replace("-", "−");
 }
@@ -37,7 +44,8 @@ function percent(share) {
 function statsLine(stats) {
   const line = make("div", { class: "stats" });
   if (!stats) return line;
-  const say = (word, value, digits = 5) => line.append(line.childNodes.length ? " · " : "", `${word} `, make("b", {}, written(value, digits)));
+  const say = (word, value, digits = 5) =>
+    line.append(line.childNodes.length ? " · " : "", `${word} `, make("b", {}, written(value, digits)));
   if (stats.size === 0) line.append("no elements");
   else if (stats.size === 1) say("value", stats.min, 9);
   else {
@@ -68,13 +76,23 @@ function unpack(data, shape) {
     const cols = shape.length ? shape[shape.length - 1] : 1;
     const rows = shape.length > 1 ? shape[shape.length - 2] : 1;
     const count = rows * cols ? values.length / (rows * cols) : 0;
-    return { values, rows, cols, count, shape, small: true, step: [1, 1], whole: true, label: (plane) => indexOf(plane, shape.slice(0, -2)) };
+    return {
+      values,
+      rows,
+      cols,
+      count,
+      shape,
+      small: true,
+      step: [1, 1],
+      whole: true,
+      label: (plane) => indexOf(plane, shape.slice(0, -2)),
+    };
   }
   const { count, rows, cols, step = [1, 1], of = [] } = data.planes;
   const bytes = Uint8Array.from(atob(data.planes.f32), (letter) => letter.charCodeAt(0));
   const values = new Float32Array(bytes.buffer, 0, bytes.length >> 2);
   const whole = step[0] === 1 && step[1] === 1;
-  const label = (plane) => (Array.isArray(of) ? of[plane] ?? `plane ${plane}` : of);
+  const label = (plane) => (Array.isArray(of) ? (of[plane] ?? `plane ${plane}`) : of);
   return { values, rows, cols, count, shape, small: false, step, whole, label };
 }
 
@@ -91,64 +109,112 @@ function indexOf(plane, leading) {
 function largest(planes) {
   if (planes.most === undefined) {
     planes.most = 0;
-    for (const value of planes.values) if (Math.abs(value) > planes.most && Number.isFinite(value)) planes.most = Math.abs(value);
+    for (const value of planes.values)
+      if (Math.abs(value) > planes.most && Number.isFinite(value)) planes.most = Math.abs(value);
   }
   return planes.most;
 }
 
+// The two ends are equally far from white, so that equal sizes look equally strong.
 const PALETTES = {
-  green: { positive: [0, 120, 60], negative: [196, 20, 42], words: "green and red" },
-  blue: { positive: [0, 84, 166], negative: [206, 92, 0], words: "blue and orange" },
+  green: { positive: [0, 130, 70], negative: [176, 8, 16], words: "green and red" },
+  blue: { positive: [0, 90, 170], negative: [190, 70, 0], words: "blue and orange" },
 };
 const NO_NUMBER = [142, 60, 200];
 
+const SHADES = 512;
+const tables = {}; // palette -> colours of the shades, positive ones first, as [red, green, blue] and as pixels
+
+function tableOf(palette) {
+  if (!tables[palette]) {
+    const { positive, negative } = PALETTES[palette];
+    const shades = [positive, negative].flatMap((end) =>
+      Array.from({ length: SHADES }, (_, shade) =>
+        end.map((part) => Math.round(255 + (part - 255) * (shade / (SHADES - 1)) ** 0.7)),
+      ),
+    );
+    shades.push(NO_NUMBER);
+    tables[palette] = { shades, pixels: Uint8ClampedArray.from(shades.flatMap((shade) => [...shade, 255])) };
+  }
+  return tables[palette];
+}
+
+// The place of a value's colour in the table: zero is white, the largest value is the full colour.
+function shadeOf(value, most) {
+  if (value !== value) return 2 * SHADES;
+  const size = value < 0 ? -value : value;
+  const shade =
+    size >= most ? (size > 0 ? SHADES - 1 : 0) : Math.max(size > 0 ? 1 : 0, Math.round((size / most) * (SHADES - 1)));
+  return value < 0 ? SHADES + shade : shade;
+}
+
 function colour(value, most) {
-  if (Number.isNaN(value)) return NO_NUMBER;
-  const { positive, negative } = PALETTES[state.palette];
-  const end = value >= 0 ? positive : negative;
-  const share = most > 0 && Number.isFinite(value) ? (Math.abs(value) / most) ** 0.7 : value === 0 || most === 0 ? 0 : 1;
-  return [255 + (end[0] - 255) * share, 255 + (end[1] - 255) * share, 255 + (end[2] - 255) * share].map(Math.round);
+  return tableOf(state.palette).shades[shadeOf(value, most)];
 }
 
 function paintPlane(canvas, planes, plane, most) {
   canvas.width = Math.max(planes.cols, 1);
   canvas.height = Math.max(planes.rows, 1);
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   const image = context.createImageData(canvas.width, canvas.height);
-  const start = plane * planes.rows * planes.cols;
-  const pixels = image.data;
-  for (let place = 0, pixel = 0; place < planes.rows * planes.cols; place++) {
-    const [red, green, blue] = colour(planes.values[start + place], most);
-    pixels[pixel++] = red;
-    pixels[pixel++] = green;
-    pixels[pixel++] = blue;
-    pixels[pixel++] = 255;
-  }
+  const colours = new Uint32Array(tableOf(state.palette).pixels.buffer);
+  const pixels = new Uint32Array(image.data.buffer);
+  const size = planes.rows * planes.cols,
+    start = plane * size;
+  for (let place = 0; place < size; place++) pixels[place] = colours[shadeOf(planes.values[start + place], most)];
   context.putImageData(image, 0, 0);
+}
+
+// Pictures are painted together before the browser shows the next frame; a step that comes before that drops them. So
+// stepping stays quick however many pictures a card has, and none is ever seen blank.
+let unpainted = [];
+
+function paintLater(canvas, planes, plane, most) {
+  canvas.width = Math.max(planes.cols, 1);
+  canvas.height = Math.max(planes.rows, 1);
+  unpainted.push([canvas, planes, plane, most]);
+  if (unpainted.length === 1) requestAnimationFrame(paintAll);
+}
+
+function paintAll() {
+  for (const picture of unpainted) paintPlane(...picture);
+  unpainted = [];
 }
 
 function sizeOnScreen(planes, wanted) {
   if (planes.rows === 1) return [planes.cols * Math.min(16, 300 / planes.cols), 16];
-  const room = planes.count === 1 ? 3 * wanted : wanted;  // a single picture may be large, and a sliver longer
+  const room = planes.count === 1 ? 3 * wanted : wanted; // a single picture may be large, and a sliver longer
   const factor = Math.min(18, room / Math.max(planes.rows, planes.cols, 1));
-  const sliver = Math.max(1, Math.min(10 / (factor * Math.min(planes.rows, planes.cols)), 280 / (factor * Math.max(planes.rows, planes.cols))));
+  const sliver = Math.max(
+    1,
+    Math.min(10 / (factor * Math.min(planes.rows, planes.cols)), 280 / (factor * Math.max(planes.rows, planes.cols))),
+  );
   return [Math.max(2, planes.cols * factor * sliver), Math.max(2, planes.rows * factor * sliver)];
 }
 
 // One plane as a picture; `more(row, col)` may add lines to what the pointer reads.
 function thumbnail(planes, plane, { tensor, what, wanted = 56, most = largest(planes), more, label } = {}) {
   const canvas = make("canvas", {
-    "data-tensor": tensor, "data-plane": plane, "data-what": what, tabindex: 0, role: "img",
+    "data-tensor": tensor,
+    "data-plane": plane,
+    "data-what": what,
+    tabindex: 0,
+    role: "img",
     "aria-label": `${what ?? "values"} of ${tensor === undefined ? "an array" : nameOfTensor(tensor)}, plane ${plane}`,
   });
-  paintPlane(canvas, planes, plane, most);
+  paintLater(canvas, planes, plane, most);
   const [width, height] = sizeOnScreen(planes, wanted);
   canvas.style.width = `${width}px`;
   canvas.style.height = `${height}px`;
   watchCells(canvas, planes.rows, planes.cols, (row, col) => {
     const value = planes.values[(plane * planes.rows + row) * planes.cols + col];
-    const at = [row * planes.step[0], col * planes.step[1]].slice(planes.shape.length < 2 ? 1 : 0, planes.shape.length === 0 ? 1 : 2);
-    const where = planes.small ? `[${[planes.label(plane), ...at].filter((part) => part !== "").join(", ")}]` : `${planes.label(plane)} [${at.join(", ")}]`;
+    const at = [row * planes.step[0], col * planes.step[1]].slice(
+      planes.shape.length < 2 ? 1 : 0,
+      planes.shape.length === 0 ? 1 : 2,
+    );
+    const where = planes.small
+      ? `[${[planes.label(plane), ...at].filter((part) => part !== "").join(", ")}]`
+      : `${planes.label(plane)} [${at.join(", ")}]`;
     return [`${label ? `${label} ` : ""}${where} = ${written(value, 7)}`, ...(more ? more(row, col) : [])].join("\n");
   });
   return canvas;
@@ -162,10 +228,18 @@ function watchCells(canvas, rows, cols, read, leave) {
     const text = read(...at);
     if (text) readout(text, x, y);
   };
-  const away = () => { readout(null); leave?.(); };
+  const away = () => {
+    readout(null);
+    leave?.();
+  };
   canvas.addEventListener("pointermove", (event) => {
     const frame = canvas.getBoundingClientRect();
-    show(Math.floor(((event.clientY - frame.top) / frame.height) * rows), Math.floor(((event.clientX - frame.left) / frame.width) * cols), event.clientX, event.clientY);
+    show(
+      Math.floor(((event.clientY - frame.top) / frame.height) * rows),
+      Math.floor(((event.clientX - frame.left) / frame.width) * cols),
+      event.clientX,
+      event.clientY,
+    );
   });
   canvas.addEventListener("pointerleave", away);
   canvas.addEventListener("blur", away);
@@ -189,7 +263,8 @@ function readout(text, x, y) {
   box.hidden = text === null;
   if (text === null) return;
   box.textContent = text;
-  const width = box.offsetWidth, height = box.offsetHeight;
+  const width = box.offsetWidth,
+    height = box.offsetHeight;
   box.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - width - 6))}px`;
   box.style.top = `${y + 18 + height > innerHeight ? y - height - 10 : y + 18}px`;
 }
@@ -204,15 +279,34 @@ function picture(index, shape, tensor, what) {
   if (planes.values.length > 1) {
     const row = make("div", { class: "planes" });
     const add = (from, to) => {
-      for (let plane = from; plane < Math.min(to, planes.count); plane++) row.append(thumbnail(planes, plane, { tensor, what }));
+      for (let plane = from; plane < Math.min(to, planes.count); plane++)
+        row.append(thumbnail(planes, plane, { tensor, what }));
       if (to < planes.count) {
-        const more = make("button", { type: "button", class: "link more", onclick: () => { more.remove(); add(to, to + 64); } }, `${planes.count - to} more`);
+        const more = make(
+          "button",
+          {
+            type: "button",
+            class: "link more",
+            onclick: () => {
+              more.remove();
+              add(to, to + 64);
+            },
+          },
+          `${planes.count - to} more`,
+        );
         row.append(more);
       }
     };
     add(0, FIRST_PLANES);
     element.append(row, ramp(largest(planes)));
-    if (!planes.whole) element.append(make("p", { class: "soft small" }, `shown: ${["row", "column"].map((axis, i) => `every ${{ 1: "", 2: "second ", 3: "third " }[planes.step[i]] ?? `${planes.step[i]}th `}${axis}`).join(", ")}`));
+    if (!planes.whole)
+      element.append(
+        make(
+          "p",
+          { class: "soft small" },
+          `shown: ${["row", "column"].map((axis, i) => `every ${{ 1: "", 2: "second ", 3: "third " }[planes.step[i]] ?? `${planes.step[i]}th `}${axis}`).join(", ")}`,
+        ),
+      );
   }
   if (planes.small && planes.values.length <= 16 && planes.values.length > 1) element.append(numbersTable(planes));
   return element;
@@ -237,8 +331,8 @@ function numberCell(value, most, digits = 5) {
 }
 
 function ramp(most) {
-  const canvas = make("canvas", { "aria-hidden": "true" });
-  const steps = { values: Float32Array.from({ length: 61 }, (_, i) => ((i - 30) / 30) * most), rows: 1, cols: 61 };
-  paintPlane(canvas, steps, 0, most);
-  return make("div", { class: "ramp" }, written(-most, 4), canvas, `${most ? "+" : ""}${written(most, 4)}`);
+  const bar = make("i", { "aria-hidden": "true" });
+  const stops = Array.from({ length: 17 }, (_, i) => `rgb(${colour(((i - 8) / 8) * most, most).join(",")})`);
+  bar.style.background = `linear-gradient(90deg, ${stops.join(", ")})`;
+  return make("div", { class: "ramp" }, written(-most, 4), bar, `${most ? "+" : ""}${written(most, 4)}`);
 }

@@ -13,7 +13,20 @@ from importlib import resources
 
 from .levels import levels
 
-SCRIPTS = ("model", "numbers", "drawing", "card", "ledger", "lens", "timeline", "finding", "main")
+SCRIPTS = (
+    "model",
+    "numbers",
+    "drawing",
+    "view",
+    "card",
+    "sections",
+    "ledger",
+    "lens",
+    "windows",
+    "timeline",
+    "finding",
+    "main",  # runs the others, and so is last
+)
 
 
 def html(document):
@@ -31,7 +44,8 @@ def html(document):
         document = {**document, "levels": levels(document)}
     parts = resources.files(__package__)
     read = {name: parts.joinpath(name).read_text(encoding="utf-8") for name in ("explorer.html", "explorer.css")}
-    code = "\n".join(parts.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    lines = "\n".join(parts.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS).splitlines()
+    code = "\n".join(line.strip() for line in lines)
     script = f'(() => {{\n"use strict";\n{code}\n}})();'
     data = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     contents = {
