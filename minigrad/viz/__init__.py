@@ -4,10 +4,11 @@
 draws.
 """
 
+from . import plots
 from .extract import Edge, Graph, Group, Node, Port, extract
 from .picture import Picture, RenderError
 
-__all__ = ["Edge", "Graph", "Group", "Node", "Picture", "Port", "RenderError", "extract", "graph"]
+__all__ = ["Edge", "Graph", "Group", "Node", "Picture", "Port", "RenderError", "extract", "graph", "plots"]
 
 
 def graph(outputs, params=None, depth=None, values=False):
