@@ -34,7 +34,8 @@ def plot_confusion(true, predicted, classes=None, palette="green-red"):
     diagonal = np.eye(size, dtype=bool)
     cell = 0.55 if size <= MOST_NUMBERS else max(7 / size, 0.06)
     longest = max(map(len, names))
-    figure = new_figure(size * cell + 1.9 + 0.07 * longest, size * cell + 1.6 + 0.07 * longest * (longest > 2))
+    margin = 0.07 * max(longest, 11)
+    figure = new_figure(size * cell + 1.6 + margin, size * cell + 1.3 + margin * (longest > 2))
     axis = figure.subplots()
     for where, end in ((diagonal, -1), (~diagonal, 0)):
         part = np.ma.masked_where(~where, np.sqrt(shares))
@@ -45,11 +46,12 @@ def plot_confusion(true, predicted, classes=None, palette="green-red"):
     axis.set_ylabel("true", color=INK)
     if size <= MOST_NUMBERS:
         _numbers(axis, counts, shares)
-        _per_class(axis, right / np.maximum(counts.sum(1), 1), right / np.maximum(counts.sum(0), 1))
     places = np.arange(0, size, max(1, round(0.18 / cell)))
     axis.set_xticks(places, [names[at] for at in places], rotation=90 if longest > 2 else 0)
     axis.set_yticks(places, [names[at] for at in places])
     axis.tick_params(length=0, labelsize=9, colors=INK)
+    if size <= MOST_NUMBERS:
+        _per_class(axis, right / np.maximum(counts.sum(1), 1), right / np.maximum(counts.sum(0), 1), names)
     return figure
 
 
@@ -62,14 +64,16 @@ def _numbers(axis, counts, shares):
             axis.text(column, row, f"{count}", **style)
 
 
-def _per_class(axis, recall, precision):
+def _per_class(axis, recall, precision, names):
     """Recall at the right of the rows, precision below the columns."""
-    size = len(recall)
+    size = len(names)
     style = {"fontsize": 8, "color": FAINT, "ha": "center", "va": "center"}
     for place in range(size):
-        axis.text(size, place, f"{recall[place]:.1%}".rstrip("%"), **style)
-        axis.text(place, size, f"{precision[place]:.1%}".rstrip("%"), **style)
-    axis.text(size, -0.75, "recall %", **style)
-    axis.text(-0.62, size, "prec. %", **{**style, "ha": "right"})
+        axis.text(size, place, f"{100 * recall[place]:.1f}", **style)
+        axis.text(place, size, f"{100 * precision[place]:.1f}", **style)
+    axis.set_xticks(range(size + 1), [*names, "recall %"])
+    axis.set_yticks(range(size + 1), [*names, "precision %"])
+    for labels in (axis.get_xticklabels(), axis.get_yticklabels()):
+        labels[-1].set(color=FAINT, fontsize=8)
     axis.set_xlim(-0.5, size + 0.6)
     axis.set_ylim(size + 0.5, -0.5)

@@ -32,6 +32,7 @@ from minigrad.ops.row_normalization import GroupNorm, InstanceNorm, LayerNorm, R
 from minigrad.ops.shape import Expand, Permute, Reshape
 from minigrad.ops.softmax import LogSoftmax, Softmax
 from minigrad.ops.statistics import Var
+from minigrad.ops.views import Slice
 
 __all__ = ["depends_on"]
 
@@ -207,6 +208,26 @@ def _resampled(node, index, box, shape):
     return tuple(spans)
 
 
+def _sliced(node, index, box, shape):
+    """x[...] with whole numbers, slices, None and one Ellipsis."""
+    items = node.index if Ellipsis in node.index else (*node.index, Ellipsis)
+    items, taken = list(items), sum(item is not None and item is not Ellipsis for item in node.index)
+    hole = items.index(Ellipsis)
+    items[hole : hole + 1] = [slice(None)] * (len(shape) - taken)
+    rest, spans = iter(box), []
+    for item in items:
+        n = shape[len(spans)] if item is not None else 1
+        if item is None:
+            next(rest)
+        elif isinstance(item, slice):
+            start, _, step = item.indices(n)
+            ends = [start + at * step for at in next(rest)]
+            spans.append((min(ends), max(ends)))
+        else:
+            spans.append((int(item) % n,) * 2)
+    return tuple(spans)
+
+
 def _joined(node, index, box, shape):
     """A part that a box does not touch gets a span outside of it."""
     before = sum(node.sizes[: index - 1])  # the first argument is the axis
@@ -284,6 +305,7 @@ RULES = {
     Resample: _resampled,
     PadWithCopies: _resampled,
     Cat: _joined,
+    Slice: _sliced,
     **dict.fromkeys((Sum, Mean, Var, Extreme, Select, Softmax, LogSoftmax), _reduced),
     **dict.fromkeys((Elementary, Activation, PReLU, Add, Sub, Mul, Div, Neg, Reciprocal, Pow, Abs), _same_place),
     **dict.fromkeys((Clamp, Extremum, Where, Dropout, AlphaDropout, Clone, Cast, Expand, BatchNorm, ChannelScale), _same_place),

@@ -140,7 +140,7 @@ def _tiled(tiles, columns, title, unit, table=False):
     """A figure of one mosaic. In a table every row is one `unit`; else tiles are counted on from row to row."""
     height, width = tiles.shape[1:3]
     rows = -(-len(tiles) // columns)
-    tile = min(1.1, 9 / columns)  # inches
+    tile = min(1.1, 9 / columns, max(9 / rows, 0.14))  # inches
     tall = tile * (height + 1) / (width + 1)
     figure = new_figure(max(columns * tile + 1.6, 3.6), max(rows * tall + 0.8, 1.6))
     axis = figure.subplots()

@@ -6,7 +6,7 @@ from minigrad.figures import new_figure
 
 from .attribution import METHODS, _classes
 from .edges import DIRECTIONS, kirsch
-from .looks import FAINT, INK, array_of, bare, colour_bar, limit_of, show_image, signed_colours
+from .looks import array_of, bare, colour_bar, limit_of, show_image, signed_colours
 from .observing import as_batch, evaluating
 from .receptive_fields import effective_receptive_field, receptive_field
 
@@ -100,7 +100,7 @@ def plot_saliency(model, image, target=None, classes=None, palette="green-red"):
 def plot_kirsch(image, palette="green-red"):
     """Kirsch's eight responses of an image, arranged as a compass round the image, and their maximum: a `Figure`.
 
-    Green is positive: brighter towards that direction. `image` is (H, W), (1, H, W) or (3, H, W), tensor or array;
+    Green is positive: brighter towards that direction. Scales end where 99.5% of the values lie below. `image` is (H, W), (1, H, W) or (3, H, W), tensor or array;
     errors: `kirsch`; ImportError without matplotlib.
 
     >>> import minigrad
@@ -110,10 +110,11 @@ def plot_kirsch(image, palette="green-red"):
     responses = array_of(kirsch(image))
     image = array_of(image)
     height, width = responses.shape[1:]
-    figure = new_figure(3 * 1.9 + 5.4, (3 * 1.9 + 0.4) * height / width + 0.3)
-    compass, largest = figure.subfigures(1, 2, width_ratios=[3 * 1.9 + 0.9, 4.5])
+    side = 4.8  # inches
+    figure = new_figure(2 * side + 1.7, side * height / width + 0.7)
+    compass, largest = figure.subfigures(1, 2, width_ratios=[side + 0.9, side + 0.8])
     axes = compass.subplots(3, 3)
-    limit = limit_of(responses)
+    limit = _most(np.abs(responses))
     for axis, direction in zip(axes.flat, COMPASS):
         if direction is None:
             show_image(axis, image.reshape(-1, height, width), "image")
@@ -121,12 +122,18 @@ def plot_kirsch(image, palette="green-red"):
             response = responses[DIRECTIONS.index(direction)]
             shown = axis.imshow(response, cmap=signed_colours(palette), vmin=-limit, vmax=limit)
             bare(axis, direction)
-    colour_bar(compass, shown, axes, "response")
+    colour_bar(compass, shown, axes, "response", extend="both")
     axis = largest.subplots()
-    edges = axis.imshow(responses.max(0), cmap="magma", vmin=0)
+    edge = responses.max(0)
+    shown = axis.imshow(edge, cmap="magma", vmin=0, vmax=_most(edge))
     bare(axis, "largest of the eight")
-    colour_bar(largest, edges, axis, "edge")
+    colour_bar(largest, shown, axis, "response", extend="max")
     return figure
+
+
+def _most(values):
+    """The end of a scale that a few outliers do not decide: 99.5% of the values lie below."""
+    return float(np.quantile(values, 0.995)) or limit_of(values)
 
 
 def _count(number, thing):

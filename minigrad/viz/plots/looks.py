@@ -32,7 +32,8 @@ def _colour_map(name, colours):
         from matplotlib.colors import LinearSegmentedColormap
     except ImportError as error:
         raise ImportError('a plot needs matplotlib: pip install "minigrad[plots]"') from error
-    return LinearSegmentedColormap.from_list(name, colours).with_extremes(bad=GAP)
+    # an odd number of colours, so that 0 has the middle one, pure white
+    return LinearSegmentedColormap.from_list(name, colours, N=257).with_extremes(bad=GAP)
 
 
 def array_of(values):
@@ -94,9 +95,9 @@ def bare(axis, title):
         side.set(color=GAP, linewidth=0.8)
 
 
-def colour_bar(figure, shown, axes, label):
-    """A slim scale of the colours of `shown`."""
-    bar = figure.colorbar(shown, ax=axes, fraction=0.04, pad=0.02, aspect=25)
+def colour_bar(figure, shown, axes, label, extend="neither"):
+    """A slim scale of the colours of `shown`; `extend` says at which end values go on beyond it."""
+    bar = figure.colorbar(shown, ax=axes, fraction=0.04, pad=0.02, aspect=25, extend=extend)
     bar.set_label(label, fontsize=9, color=INK)
     bar.ax.tick_params(labelsize=8, colors=INK)
     bar.outline.set(edgecolor=GAP)

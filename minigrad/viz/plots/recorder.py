@@ -195,8 +195,8 @@ class Recorder:
         """A matplotlib `Figure` of "activations", "gradients", "weights" or "ratios" over the steps.
 
         The first three have a heat map for each layer or parameter: how the values are distributed, the line being
-        their median and the dashes the middle 90%. "ratios" are curves of ‖gradient‖ / ‖weight‖, of parameters with at
-        least two dimensions. `names` chooses layers or parameters.
+        their median and the dashes the middle 90%. "ratios" are curves of ‖gradient‖ / ‖weight‖. `names` chooses layers
+        or parameters; by default they are all layers, and the parameters of at least two dimensions.
 
         Raises ValueError for another kind, a name that was not recorded and if nothing was recorded, ImportError
         without matplotlib.
@@ -207,8 +207,8 @@ class Recorder:
         if not tracks:
             raise ValueError("nothing was recorded\nhint: call recorder.step() after each loss.backward()")
         if names is None:
-            parameters = dict(self.model.named_parameters())
-            names = [name for name in tracks if kind != "ratios" or parameters[name].ndim > 1] or list(tracks)
+            flat = {name for name, parameter in self.model.named_parameters() if parameter.ndim < 2}
+            names = [name for name in tracks if name not in flat] or list(tracks)
         unknown = next((name for name in names if name not in tracks), None)
         if unknown is not None:
             raise ValueError(f"{unknown!r} was not recorded\nhint: recorded were {', '.join(tracks)}")
@@ -220,23 +220,22 @@ class Recorder:
         columns = min(3, len(tracks))
         rows = -(-len(tracks) // columns)
         figure = new_figure(3.4 * columns + 0.8, 1.9 * rows + 0.4)
+        norm = _root()
         axes = figure.subplots(rows, columns, squeeze=False, sharex=True)
         for axis, (name, track) in zip(axes.flat, tracks.items()):
-            shown = _heat(axis, name, track, kind)
+            shown = _heat(axis, name, track, kind, norm)
         for axis in list(axes.flat)[len(tracks) :]:
             axis.remove()
         for axis in axes.flat[max(0, len(tracks) - columns) : len(tracks)]:
             axis.set_xlabel("step", fontsize=8, color=INK)
             axis.tick_params(labelbottom=True)
-        bar = colour_bar(figure, shown, list(axes.flat)[: len(tracks)], "density, of each step's largest")
-        bar.ax.tick_params(labelsize=7)
+        colour_bar(figure, shown, list(axes.flat)[: len(tracks)], "density as a share of each step's largest")
         return figure
 
     def _plot_ratios(self, curves):
         figure = new_figure(7, 4)
         axis = figure.subplots()
-        import_colours = _colours(len(curves))
-        for (name, (steps, values)), colour in zip(curves.items(), import_colours):
+        for (name, (steps, values)), colour in zip(curves.items(), _colours(len(curves))):
             axis.plot(steps, values, color=colour, linewidth=1.2, label=name)
         axis.set_yscale("log")
         axis.set_xlabel("step", color=INK)
@@ -248,6 +247,13 @@ class Recorder:
         return figure
 
 
+def _root():
+    """A scale on which small shares can be told from none."""
+    from matplotlib.colors import PowerNorm
+
+    return PowerNorm(0.5, vmin=0, vmax=1)
+
+
 def _colours(count):
     """Colours from dark to bright."""
     from matplotlib import colormaps
@@ -255,8 +261,8 @@ def _colours(count):
     return colormaps["viridis"](np.linspace(0, 0.9, count))
 
 
-def _heat(axis, name, track, kind):
-    """The heat map of a track."""
+def _heat(axis, name, track, kind, norm):
+    """The heat map of a track, its colours by `norm`."""
     ends = track.quantiles([EXTREME, 1 - EXTREME])
     low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
     low, high = (low, high) if high > low else (low - 0.5, low + 0.5)
@@ -266,7 +272,7 @@ def _heat(axis, name, track, kind):
     steps = np.array(track.step, float)
     between = (steps[1:] + steps[:-1]) / 2
     borders = [steps[0] - 0.5, *between, steps[-1] + 0.5]
-    shown = axis.pcolormesh(borders, edges, np.sqrt(density).T, cmap="Blues", vmin=0, vmax=1, rasterized=True)
+    shown = axis.pcolormesh(borders, edges, density.T, cmap="Blues", norm=norm, rasterized=True)
     for share, dashes in ((0.05, (0, (3, 2))), (0.5, "-"), (0.95, (0, (3, 2)))):
         axis.plot(steps, track.quantiles(share), color=INK, linewidth=0.8, linestyle=dashes)
     notes = [f"{track.zeros[-1]:.0%} zeros"] if kind == "activations" and track.zeros[-1] > 0.005 else []
