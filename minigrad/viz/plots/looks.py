@@ -16,15 +16,19 @@ def signed_colours(palette):
 
     Raises ValueError for a palette that there is not, ImportError without matplotlib.
     """
-    if palette not in PALETTES:
-        raise ValueError(f"there is no palette {palette!r}\nhint: the palettes are {', '.join(map(repr, PALETTES))}")
-    return _colour_map(palette, PALETTES[palette])
+    return _colour_map(palette, _palette(palette))
 
 
 def rising_colours(palette, end=-1):
     """The half of a palette from white to positive, or with `end=0` to negative."""
-    negative, less, white, more, positive = PALETTES[palette]
+    negative, less, white, more, positive = _palette(palette)
     return _colour_map(f"{palette} {end}", (white, more, positive) if end else (white, less, negative))
+
+
+def _palette(name):
+    if name not in PALETTES:
+        raise ValueError(f"there is no palette {name!r}\nhint: the palettes are {', '.join(map(repr, PALETTES))}")
+    return PALETTES[name]
 
 
 def _colour_map(name, colours):

@@ -194,8 +194,8 @@ class Recorder:
     def plot(self, kind, names=None):
         """A matplotlib `Figure` of "activations", "gradients", "weights" or "ratios" over the steps.
 
-        The first three have a heat map for each layer or parameter: how the values are distributed, the line being
-        their median and the dashes the middle 90%. "ratios" are curves of ‖gradient‖ / ‖weight‖. `names` chooses layers
+        The first three have a heat map for each layer or parameter: how densely the values lie (as a share of the step's
+        densest place), the line being their median and the dashes the middle 90%. "ratios" are curves of ‖gradient‖ / ‖weight‖. `names` chooses layers
         or parameters; by default they are all layers, and the parameters of at least two dimensions.
 
         Raises ValueError for another kind, a name that was not recorded and if nothing was recorded, ImportError
@@ -229,7 +229,7 @@ class Recorder:
         for axis in axes.flat[max(0, len(tracks) - columns) : len(tracks)]:
             axis.set_xlabel("step", fontsize=8, color=INK)
             axis.tick_params(labelbottom=True)
-        colour_bar(figure, shown, list(axes.flat)[: len(tracks)], "density as a share of each step's largest")
+        colour_bar(figure, shown, list(axes.flat)[: len(tracks)], "density")
         return figure
 
     def _plot_ratios(self, curves):
