@@ -18,6 +18,7 @@ from .state import (
     no_grad,
     set_grad_enabled,
     state,
+    watch,
 )
 from .tensor import HookHandle, Size, Storage, Tensor, View, check_dim
 from .variable import Variable
@@ -65,4 +66,5 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
     "state",
+    "watch",
 ]

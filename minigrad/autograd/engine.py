@@ -11,7 +11,7 @@ from minigrad.kernels.buffers import references, unshared
 
 from .anomaly import anomaly, origin
 from .operation import Constant
-from .state import state
+from .state import state, watch
 from .tensor import Tensor
 
 _SMALL = 1 << 20  # bytes; larger sums are worth several threads
@@ -43,7 +43,7 @@ def _leading_to(nodes, targets):
     return leading
 
 
-def _fit(grad, shape, dtype, node):
+def fit(grad, shape, dtype, node):
     """`grad` with the shape and dtype of what it is the gradient of: broadcasting undone by sums, casts undone."""
     if grad._array.shape != shape:
         if not _broadcasts(shape, grad._array.shape):
@@ -119,6 +119,7 @@ def run(roots, *, retain_graph, create_graph, targets=None):
     captured, pending = {}, {}
     summed = {}  # node -> the results whose gradient is a sum made here, which may grow in place
     recording, state.grad_enabled = state.grad_enabled, bool(create_graph)
+    observer = None if watch.observer is None else watch.observer.starts(roots, nodes, create_graph, targets)
     try:
         for (node, index), grad in roots:
             grads = pending.setdefault(node, [None] * len(node.outputs))
@@ -130,8 +131,12 @@ def run(roots, *, retain_graph, create_graph, targets=None):
             grads = pending.pop(node, None)
             if grads is None or (wanted is not None and node not in wanted):
                 continue
+            if observer is not None:
+                observer.arrives(node, grads)
             if node.hooks is not None or node.retained is not None:
                 _call_hooks(node, grads)
+                if observer is not None:
+                    observer.hooked(node, grads)
             if targets is not None:
                 for index, grad in enumerate(grads):
                     if (node, index) in targets:
@@ -167,6 +172,8 @@ def run(roots, *, retain_graph, create_graph, targets=None):
                 anomaly.examine(node, results)
             if create_graph and node.fused:
                 results = [g if g is None or g._edge is not None else Constant.tie(g, edges) for g in results]
+            if observer is not None:
+                results = observer.leaves(node, results, wanted)
             for edge, grad in zip(edges, results):
                 if edge is None or grad is None:
                     continue
@@ -176,7 +183,7 @@ def run(roots, *, retain_graph, create_graph, targets=None):
                 shape, dtype = source.outputs[index]
                 array = grad._array
                 if array.dtype is not dtype or array.shape != shape:
-                    grad = _fit(grad, shape, dtype, node)
+                    grad = fit(grad, shape, dtype, node)
                 arrived = pending.get(source)
                 if arrived is None:
                     arrived = pending[source] = [None] * len(source.outputs)
@@ -189,6 +196,8 @@ def run(roots, *, retain_graph, create_graph, targets=None):
                 node.free()
     finally:
         state.grad_enabled = recording
+        if observer is not None:
+            observer.ends()
     return captured
 
 
@@ -206,7 +215,7 @@ def _call_hooks(node, grads):
     for index, functions in (node.hooks or {}).items():
         for hook in list(functions.values()):
             if grads[index] is not None and (replaced := hook(grads[index])) is not None:
-                grads[index] = _fit(replaced, *node.outputs[index], node)
+                grads[index] = fit(replaced, *node.outputs[index], node)
     for index, watchers in (node.retained or {}).items():
         for watcher in watchers:
             if (tensor := watcher()) is not None and grads[index] is not None:

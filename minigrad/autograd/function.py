@@ -6,7 +6,7 @@ import numpy as np
 
 from .engine import gradient_edge
 from .operation import Operation
-from .state import no_grad, state
+from .state import no_grad, state, watch
 from .tensor import Tensor
 
 
@@ -70,6 +70,8 @@ class Function(Operation):
         ctx = cls()
         edges = [gradient_edge(arg) if isinstance(arg, Tensor) else None for arg in args]
         ctx.needs_input_grad = tuple([edge is not None for edge in edges])
+        if watch.observer is not None:
+            watch.observer.enters(ctx)
         with no_grad():
             if cls.setup_context is None:
                 results = cls.forward(ctx, *args)
@@ -87,6 +89,8 @@ class Function(Operation):
         if state.grad_enabled and any(ctx.needs_input_grad):
             ctx.edges = edges
             ctx._connect(args, outputs, results if several else (results,))
+        if watch.observer is not None:
+            watch.observer.ran(ctx, args, outputs)
         return tuple(outputs) if several else outputs[0]
 
     def _output(self, result, args):

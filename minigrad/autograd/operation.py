@@ -10,7 +10,7 @@ import numpy as np
 from .anomaly import anomaly
 from .dtypes import TORCH_NAMES
 from .node import Node, sequence
-from .state import inference_mode, state
+from .state import inference_mode, state, watch
 from .tensor import Storage, Tensor, View
 
 _OUTPUT = object()  # a saved tensor that is one of the operation's own results
@@ -172,6 +172,8 @@ class Operation(Node):
                     ctx._note(args, arrays, (tensor,))
             if cls.is_view or inference_mode.used:
                 cls._finish(args, (tensor,))
+            if watch.observer is not None:
+                watch.observer.ran(ctx, args, (tensor,))
             return tensor
         several = type(results) is tuple
         tensors = tuple([Tensor._wrap(ctx._boxed(result)) for result in (results if several else (results,))])
@@ -179,6 +181,8 @@ class Operation(Node):
             ctx._record(args, arrays, tensors)
         if cls.is_view or inference_mode.used:
             cls._finish(args, tensors)
+        if watch.observer is not None:
+            watch.observer.ran(ctx, args, tensors)
         return tensors if several else tensors[0]
 
     @classmethod
@@ -289,6 +293,8 @@ class Binary(Operation):
                 ctx._note((x, y), (a, b), (tensor,))
         if inference_mode.used:
             cls._finish((x, y), (tensor,))
+        if watch.observer is not None:
+            watch.observer.ran(ctx, (x, y), (tensor,))
         return tensor
 
 

@@ -104,7 +104,7 @@ def exp2(x):
 
 @elementary("dx = dy · π / 180", lambda dy: dy * (math.pi / 180))
 def deg2rad(x):
-    """Degrees as radians (`torch.deg2rad`).
+    """x · π / 180, degrees as radians (`torch.deg2rad`).
 
     >>> import minigrad
     >>> minigrad.deg2rad(minigrad.tensor([180.0]))
@@ -115,7 +115,7 @@ def deg2rad(x):
 
 @elementary("dx = dy · 180 / π", lambda dy: dy * (180 / math.pi))
 def rad2deg(x):
-    """Radians as degrees (`torch.rad2deg`).
+    """x · 180 / π, radians as degrees (`torch.rad2deg`).
 
     >>> import minigrad
     >>> minigrad.rad2deg(minigrad.tensor([3.1416]))
@@ -137,7 +137,7 @@ def expm1(x):
 
 @elementary("dx = dy / x", lambda dy, x: dy / x)
 def log(x):
-    """The natural logarithm of each element: -inf at 0, NaN below (`torch.log`).
+    """log x, the natural logarithm of each element: -inf at 0, NaN below (`torch.log`).
 
     >>> import minigrad
     >>> minigrad.log(minigrad.tensor([1.0, 2.0]))
@@ -148,7 +148,7 @@ def log(x):
 
 @elementary("dx = dy / (x · log 2)", lambda dy, x: dy / (x * math.log(2)))
 def log2(x):
-    """The logarithm to the base 2 of each element: -inf at 0, NaN below (`torch.log2`).
+    """log₂ x, the logarithm to the base 2 of each element: -inf at 0, NaN below (`torch.log2`).
 
     >>> import minigrad
     >>> minigrad.log2(minigrad.tensor([1.0, 8.0]))
@@ -159,7 +159,7 @@ def log2(x):
 
 @elementary("dx = dy / (x · log 10)", lambda dy, x: dy / (x * math.log(10)))
 def log10(x):
-    """The logarithm to the base 10 of each element: -inf at 0, NaN below (`torch.log10`).
+    """log₁₀ x, the logarithm to the base 10 of each element: -inf at 0, NaN below (`torch.log10`).
 
     >>> import minigrad
     >>> minigrad.log10(minigrad.tensor([1.0, 1000.0]))
@@ -181,7 +181,7 @@ def log1p(x):
 
 @elementary("dx = dy / (2 · y)", lambda dy, y: dy / (2 * y))
 def sqrt(x):
-    """The square root of each element, NaN below 0 (`torch.sqrt`).
+    """√x, the square root of each element, NaN below 0 (`torch.sqrt`).
 
     >>> import minigrad
     >>> minigrad.sqrt(minigrad.tensor([4.0, 9.0]))
@@ -203,7 +203,7 @@ def rsqrt(x):
 
 @elementary("dx = dy · cos x", lambda dy, x: dy * x.cos())
 def sin(x):
-    """The sine of each element, in radians (`torch.sin`).
+    """sin x, the sine of each element, in radians (`torch.sin`).
 
     >>> import minigrad
     >>> minigrad.sin(minigrad.tensor([0.0]))
@@ -214,7 +214,7 @@ def sin(x):
 
 @elementary("dx = -dy · sin x", lambda dy, x: dy * -x.sin())
 def cos(x):
-    """The cosine of each element, in radians (`torch.cos`).
+    """cos x, the cosine of each element, in radians (`torch.cos`).
 
     >>> import minigrad
     >>> minigrad.cos(minigrad.tensor([0.0]))
@@ -225,7 +225,7 @@ def cos(x):
 
 @elementary("dx = dy · (1 + y²)", lambda dy, y: dy * (1 + y * y))
 def tan(x):
-    """The tangent of each element, in radians (`torch.tan`).
+    """tan x, the tangent of each element, in radians (`torch.tan`).
 
     >>> import minigrad
     >>> minigrad.tan(minigrad.tensor([0.0, 1.0]))
@@ -236,7 +236,7 @@ def tan(x):
 
 @elementary("dx = dy / √(1 - x²)", lambda dy, x: dy * (1 - x * x).rsqrt(), "arcsin")
 def asin(x):
-    """The angle in radians whose sine each element is, NaN outside [-1, 1] (`torch.asin`).
+    """asin x, the angle in radians whose sine each element is, NaN outside [-1, 1] (`torch.asin`).
 
     >>> import minigrad
     >>> minigrad.asin(minigrad.tensor([0.0, 1.0]))
@@ -247,7 +247,7 @@ def asin(x):
 
 @elementary("dx = -dy / √(1 - x²)", lambda dy, x: dy * -(1 - x * x).rsqrt(), "arccos")
 def acos(x):
-    """The angle in radians whose cosine each element is, NaN outside [-1, 1] (`torch.acos`).
+    """acos x, the angle in radians whose cosine each element is, NaN outside [-1, 1] (`torch.acos`).
 
     >>> import minigrad
     >>> minigrad.acos(minigrad.tensor([0.0, 1.0]))
@@ -258,7 +258,7 @@ def acos(x):
 
 @elementary("dx = dy / (1 + x²)", lambda dy, x: dy / (x * x + 1), "arctan")
 def atan(x):
-    """The angle in radians whose tangent each element is (`torch.atan`).
+    """atan x, the angle in radians whose tangent each element is (`torch.atan`).
 
     >>> import minigrad
     >>> minigrad.atan(minigrad.tensor([0.0, 1.0]))
@@ -269,7 +269,7 @@ def atan(x):
 
 @elementary("dx = dy · cosh x", lambda dy, x: dy * x.cosh())
 def sinh(x):
-    """The hyperbolic sine of each element (`torch.sinh`).
+    """sinh x, the hyperbolic sine of each element (`torch.sinh`).
 
     >>> import minigrad
     >>> minigrad.sinh(minigrad.tensor([0.0, 1.0]))
@@ -280,7 +280,7 @@ def sinh(x):
 
 @elementary("dx = dy · sinh x", lambda dy, x: dy * x.sinh())
 def cosh(x):
-    """The hyperbolic cosine of each element (`torch.cosh`).
+    """cosh x, the hyperbolic cosine of each element (`torch.cosh`).
 
     >>> import minigrad
     >>> minigrad.cosh(minigrad.tensor([0.0, 1.0]))
@@ -291,7 +291,7 @@ def cosh(x):
 
 @elementary("dx = dy / √(x² + 1)", lambda dy, x: dy * (x * x + 1).rsqrt(), "arcsinh")
 def asinh(x):
-    """The inverse hyperbolic sine of each element (`torch.asinh`).
+    """asinh x, the inverse hyperbolic sine of each element (`torch.asinh`).
 
     >>> import minigrad
     >>> minigrad.asinh(minigrad.tensor([0.0, 1.0]))
@@ -302,7 +302,7 @@ def asinh(x):
 
 @elementary("dx = dy / √(x² - 1)", lambda dy, x: dy * (x * x - 1).rsqrt(), "arccosh")
 def acosh(x):
-    """The inverse hyperbolic cosine of each element, NaN below 1 (`torch.acosh`).
+    """acosh x, the inverse hyperbolic cosine of each element, NaN below 1 (`torch.acosh`).
 
     >>> import minigrad
     >>> minigrad.acosh(minigrad.tensor([1.0, 2.0]))
@@ -313,7 +313,7 @@ def acosh(x):
 
 @elementary("dx = dy / (1 - x²)", lambda dy, x: dy / (1 - x * x), "arctanh")
 def atanh(x):
-    """The inverse hyperbolic tangent of each element, NaN outside [-1, 1] (`torch.atanh`).
+    """atanh x, the inverse hyperbolic tangent of each element, NaN outside [-1, 1] (`torch.atanh`).
 
     >>> import minigrad
     >>> minigrad.atanh(minigrad.tensor([0.0, 0.5]))
@@ -324,7 +324,7 @@ def atanh(x):
 
 @elementary("dx = dy · 2 / √π · e^-x²", lambda dy, x: dy * (2 / math.sqrt(math.pi) * (-(x * x)).exp()))
 def erf(x):
-    """The error function of each element, 2 / √π · ∫ e^-t² dt from 0 to x (`torch.erf`).
+    """erf x = 2 / √π · ∫ e^-t² dt from 0 to x, the error function of each element (`torch.erf`).
 
     >>> import minigrad
     >>> minigrad.erf(minigrad.tensor([0.0, 1.0]))
@@ -346,7 +346,7 @@ def erfc(x):
 
 @elementary("dx = dy · √π / 2 · e^y²", lambda dy, y: dy * (math.sqrt(math.pi) / 2 * (y * y).exp()))
 def erfinv(x):
-    """The number whose error function each element is, NaN outside [-1, 1] (`torch.erfinv`).
+    """erf⁻¹ x, the number whose error function each element is, NaN outside [-1, 1] (`torch.erfinv`).
 
     >>> import minigrad
     >>> minigrad.erfinv(minigrad.tensor([0.0, 0.5]))
@@ -357,7 +357,7 @@ def erfinv(x):
 
 @elementary("dx = dy · digamma x", lambda dy, x: dy * x.digamma())
 def lgamma(x):
-    """The logarithm of the absolute value of the gamma function of each element (`torch.lgamma`).
+    """log |Γ(x)|, the logarithm of the absolute value of the gamma function of each element (`torch.lgamma`).
 
     >>> import minigrad
     >>> minigrad.lgamma(minigrad.tensor([1.0, 5.0]))
@@ -368,7 +368,7 @@ def lgamma(x):
 
 @elementary("dx = dy · polygamma(1, x)", lambda dy, x: dy * polygamma(1, x))
 def digamma(x):
-    """The derivative of `lgamma` at each element (`torch.digamma`).
+    """Γ'(x) / Γ(x), the derivative of `lgamma` at each element (`torch.digamma`).
 
     >>> import minigrad
     >>> minigrad.digamma(minigrad.tensor([1.0, 2.0]))
@@ -396,7 +396,7 @@ def _sinc_gradient(dy, x):
 
 
 class Polygamma(Operation):
-    """The n-th derivative of digamma"""
+    """The n-th derivative of digamma at x"""
 
     formula = "dx = dy · polygamma(n + 1, x)"
 

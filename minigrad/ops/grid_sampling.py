@@ -33,10 +33,10 @@ class GridSample(Operation):
     fused = True
 
     @staticmethod
-    def forward(ctx, x, grid, *settings):
-        ctx.settings, ctx.shape = settings, x.shape
+    def forward(ctx, x, grid, mode, padding_mode, align_corners, orders):
+        ctx.settings, ctx.shape = (mode, padding_mode, align_corners, orders), x.shape
         ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, grid)
-        return kernels_for(x).grid_sample(x, grid, *settings)
+        return kernels_for(x).grid_sample(x, grid, *ctx.settings)
 
     @staticmethod
     def backward(ctx, dy):
@@ -54,10 +54,10 @@ class GridSpread(Operation):
     fused = True
 
     @staticmethod
-    def forward(ctx, y, grid, shape, *settings):
-        ctx.settings = settings
+    def forward(ctx, y, grid, shape, mode, padding_mode, align_corners, orders):
+        ctx.settings = mode, padding_mode, align_corners, orders
         ctx.save_for_backward(y if ctx.needs_input_grad[1] else None, grid)
-        return kernels_for(y).grid_sample_grad(y, grid, shape, *settings)
+        return kernels_for(y).grid_sample_grad(y, grid, shape, *ctx.settings)
 
     @staticmethod
     def backward(ctx, dx):
@@ -75,10 +75,10 @@ class GridSampleGridGrad(Operation):
     fused = True
 
     @staticmethod
-    def forward(ctx, dy, x, grid, *settings):
-        ctx.settings, ctx.shape = settings, x.shape
+    def forward(ctx, dy, x, grid, mode, padding_mode, align_corners, orders):
+        ctx.settings, ctx.shape = (mode, padding_mode, align_corners, orders), x.shape
         ctx.save_for_backward(dy, x, grid)
-        return kernels_for(x).grid_sample_grid_grad(dy, x, grid, *settings)
+        return kernels_for(x).grid_sample_grid_grad(dy, x, grid, *ctx.settings)
 
     @staticmethod
     def backward(ctx, dz):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minigrad.autograd import AccumulateGrad, Operation, Storage, Tensor, no_grad, state
+from minigrad.autograd import AccumulateGrad, Operation, Storage, Tensor, no_grad, state, watch
 from minigrad.autograd.dtypes import TORCH_NAMES
 from minigrad.kernels import kernels_for, scalars
 from minigrad.kernels.buffers import unshared
@@ -93,6 +93,8 @@ def assign(tensor, operation, *args):
     if result._edge is not None:
         result._edge[0].result_lies_in(tensor, result._array)
         _take_place(tensor, result)
+    if watch.observer is not None:
+        watch.observer.wrote(tensor, result)
     return tensor
 
 
@@ -126,6 +128,8 @@ def _before(tensor):
     """The tensor as it is before the write, for an operation to read."""
     before = Tensor._wrap(tensor._array.view())  # an array of its own: the tensor may be the other operand, too
     before._edge, before._storage = tensor._edge, _Fleeting()
+    if watch.observer is not None:
+        watch.observer.stands_for(before, tensor)
     return before
 
 
@@ -152,6 +156,8 @@ def become(tensor, view):
         tensor._view = after._view
         tensor._move_to(after._edge)
     tensor.storage.version += 1
+    if watch.observer is not None:
+        watch.observer.wrote(tensor, after)
     return tensor
 
 
@@ -250,7 +256,7 @@ def _twin(name, definition):
 
     def inplace(self, *args, **kwargs):
         direct = function is not None and self._array.size >= LARGE and len(args) == 1 and not kwargs
-        if direct and _direct(self, function, *args):
+        if direct and watch.observer is None and _direct(self, function, *args):
             return self
         return assign(self, lambda x: _of_kind(x, definition(x, *args, **kwargs)))
 

@@ -93,9 +93,8 @@ class AvgPool(Operation):
     fused = True
 
     @staticmethod
-    def forward(ctx, x, output_size, *settings):
-        ctx.shape, ctx.settings = x.shape, settings
-        kernel, stride, padding, include, divisor = settings
+    def forward(ctx, x, output_size, kernel, stride, padding, include, divisor):
+        ctx.shape, ctx.settings = x.shape, (kernel, stride, padding, include, divisor)
         if x.dtype.kind != "f":
             return _whole_number_means(x, kernel, stride, padding, output_size, include, divisor)
         return kernels_for(x).avg_pool(x, kernel, stride, padding, output_size, include, divisor)
@@ -112,9 +111,9 @@ class AvgPoolGrad(Operation):
     fused = True
 
     @staticmethod
-    def forward(ctx, dy, shape, *settings):
-        ctx.output_size, ctx.settings = dy.shape[2:], settings
-        return kernels_for(dy).avg_pool_grad(dy, shape, *settings)
+    def forward(ctx, dy, shape, kernel, stride, padding, include, divisor):
+        ctx.output_size, ctx.settings = dy.shape[2:], (kernel, stride, padding, include, divisor)
+        return kernels_for(dy).avg_pool_grad(dy, shape, *ctx.settings)
 
     @staticmethod
     def backward(ctx, ddx):

@@ -15,9 +15,9 @@ class Unfold(Operation):
     formula = "dx = dy, added over the windows that overlap"
 
     @staticmethod
-    def forward(ctx, x, *geometry):
-        ctx.size, ctx.geometry = x.shape[2:], geometry
-        return kernels_for(x).unfold(x, *geometry)
+    def forward(ctx, x, kernel, stride, padding, dilation, windows):
+        ctx.size, ctx.geometry = x.shape[2:], (kernel, stride, padding, dilation, windows)
+        return kernels_for(x).unfold(x, *ctx.geometry)
 
     @staticmethod
     def backward(ctx, dy):
@@ -30,9 +30,9 @@ class Fold(Operation):
     formula = "dy = the windows of dx"
 
     @staticmethod
-    def forward(ctx, y, size, *geometry):
-        ctx.geometry = geometry
-        return kernels_for(y).fold(y, size, *geometry)
+    def forward(ctx, y, size, kernel, stride, padding, dilation, windows):
+        ctx.geometry = kernel, stride, padding, dilation, windows
+        return kernels_for(y).fold(y, size, *ctx.geometry)
 
     @staticmethod
     def backward(ctx, dx):

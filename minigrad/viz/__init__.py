@@ -5,10 +5,24 @@ draws.
 """
 
 from . import plots
+from .explorer import explore, record
 from .extract import Edge, Graph, Group, Node, Port, extract
 from .picture import Picture, RenderError
 
-__all__ = ["Edge", "Graph", "Group", "Node", "Picture", "Port", "RenderError", "extract", "graph", "plots"]
+__all__ = [
+    "Edge",
+    "Graph",
+    "Group",
+    "Node",
+    "Picture",
+    "Port",
+    "RenderError",
+    "explore",
+    "extract",
+    "graph",
+    "plots",
+    "record",
+]
 
 
 def graph(outputs, params=None, depth=None, values=False):
