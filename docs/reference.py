@@ -5,13 +5,12 @@ import inspect
 import re
 import types
 
-import minigrad
 from minigrad.autograd import Binary, Function, Operation
 from minigrad.ops import registry
 
 # file -> (title, what stands there, module, names or None for the module's own)
 PAGES = {
-    "tensors": ("Tensor", "The tensor, and what it is made with.", "minigrad", ["Tensor", "Size", "Generator", "no_grad",
+    "tensors": ("Tensor", "The tensor, and what goes with it.", "minigrad", ["Tensor", "Size", "Generator", "no_grad",
                 "enable_grad", "inference_mode", "load", "save", "summary", "History", "profile", "warmup", "vmap"]),
     "functions": ("Functions", "Functions of `minigrad`; most are methods of `Tensor` too.", "minigrad",
                   sorted(name for name in registry.functions if not name.startswith("_"))),

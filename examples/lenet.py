@@ -4,8 +4,8 @@
     python examples/lenet.py --data mnist --epochs 5      # MNIST, from $MINIGRAD_DATA or downloaded
 
 Writes into runs/lenet/: the backprop graph (graph.svg, graph.png); loss.png, filters.png, maps.png, saliency.png,
-receptive_field.png, confusion.png; activations.png, gradients.png, ratios.png, which show the layers while they learn; and
-checkpoint.safetensors, from which --resume goes on.
+receptive_field.png, confusion.png; activations.png, gradients.png, ratios.png, which show the layers while they learn;
+and checkpoint.safetensors, from which --resume goes on.
 """
 
 from pathlib import Path

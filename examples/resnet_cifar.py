@@ -3,9 +3,9 @@
     python examples/resnet_cifar.py --epochs 5            # ResNet-20; CIFAR-10 from $MINIGRAD_DATA or downloaded
     python examples/resnet_cifar.py --model resnet56
 
-Writes into runs/resnet20/: the backprop graph with one box a block (graph.svg, graph.png); loss.png, filters.png, maps.png,
-saliency.png, receptive_field.png, confusion.png; activations.png, gradients.png, ratios.png, which show the layers while they
-learn; and checkpoint.safetensors, from which --resume goes on.
+Writes into runs/resnet20/: the backprop graph with one box a block (graph.svg, graph.png); loss.png, filters.png,
+maps.png, saliency.png, receptive_field.png, confusion.png; activations.png, gradients.png, ratios.png, which show the
+layers while they learn; and checkpoint.safetensors, from which --resume goes on.
 """
 
 from pathlib import Path

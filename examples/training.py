@@ -42,7 +42,7 @@ def run_main(main):
 
 
 class Run:
-    """A training run: model, optimizer, schedule and loader, what was recorded, and the checkpoint that holds it all."""
+    """A training run: model, optimizer, schedule, loader, what was recorded, and the checkpoint that holds it all."""
 
     PARTS = "model", "optimizer", "schedule", "loader", "history", "recorder"
 

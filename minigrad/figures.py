@@ -1,4 +1,4 @@
-"""Matplotlib, which is optional: the one place that imports it. Figures are made without pyplot, its windows and state."""
+"""Matplotlib, which is optional: figures of it, without pyplot, its windows and its state."""
 
 
 def new_figure(width, height):

@@ -59,14 +59,18 @@ def test_the_reference_has_every_public_name(tool, tmp_path):
     reference = tool("reference")
     reference.write(tmp_path / "api")
     texts = {path.stem: path.read_text(encoding="utf-8") for path in (tmp_path / "api").glob("*.rst")}
-    entries = {page: set(re.findall(r"^\.\. (?:auto|py:)\w+:: (\w+)$", text, re.MULTILINE)) for page, text in texts.items()}
+    entries = {
+        page: set(re.findall(r"^\.\. (?:auto|py:)\w+:: (\w+)$", text, re.MULTILINE)) for page, text in texts.items()
+    }
     listed = set(re.findall(r"^   (\S+)$", texts["index"], re.MULTILINE))
     assert listed == set(texts) - {"index"} and set(reference.PAGES) < listed
     assert entries["functions"] >= {name for name in registry.functions if not name.startswith("_")}
     everywhere = set().union(*entries.values())
     for module in ("nn", "optim", "utils.data", "vision.models", "viz", "viz.plots", "testing", "linalg", "autograd"):
         names = importlib.import_module(f"minigrad.{module}").__all__
-        modules = {name for name in names if type(getattr(importlib.import_module(f"minigrad.{module}"), name)) is type(re)}
+        modules = {
+            name for name in names if type(getattr(importlib.import_module(f"minigrad.{module}"), name)) is type(re)
+        }
         assert set(names) - modules <= everywhere, module
     rows = re.findall(r"^   \* - (\w+)$", texts["operations"], re.MULTILINE)
     assert {"Convolution", "LogSoftmax", "Add"} < set(rows) and len(rows) > 180
@@ -119,6 +123,8 @@ def test_links_are_followed(tool, tmp_path):
 def test_the_gallery_is_made_and_small_enough(tool, tmp_path):
     tool("gallery_of_networks").write(tmp_path)
     sizes = {path.stem: path.stat().st_size for path in tmp_path.glob("*.html")}
-    linked = re.findall(r"explorers/([\w-]+)\.html", "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md")))
+    linked = re.findall(
+        r"explorers/([\w-]+)\.html", "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
+    )
     assert set(sizes) == set(linked) == {"first-steps", "lenet", "resnet18", "lstm", "gan"}
     assert sizes["lenet"] <= 1_000_000 and sizes["resnet18"] <= 4_000_000

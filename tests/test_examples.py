@@ -33,6 +33,6 @@ def test_lenet_goes_on_from_its_checkpoint(tmp_path):
     assert "epoch 1" in first and "epoch 2" not in first
     resumed = example("lenet.py", "--epochs", 2, "--resume", "--out", tmp_path).stdout
     assert "epoch 1" not in resumed and "epoch 2" in resumed
-    pictures = ["loss", "filters", "maps", "receptive_field", "saliency", "confusion", "activations", "gradients", "ratios"]
-    for picture in [*pictures, "graph"]:
+    of_the_network = "filters", "maps", "receptive_field", "saliency", "confusion", "graph"
+    for picture in ("loss", "activations", "gradients", "ratios", *of_the_network):
         assert (tmp_path / f"{picture}.png").read_bytes().startswith(b"\x89PNG")

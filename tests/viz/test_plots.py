@@ -162,7 +162,10 @@ def test_the_weights_of_a_linear_classifier():
         (lambda: plots.plot_filters(mg.zeros(10, 64)), r"filters are \(K, C, H, W\).*\(10, 64\)\nhint: plot_linear"),
         (lambda: plots.plot_filters(mg.zeros(0, 1, 3, 3)), "filters are"),
         (lambda: plots.plot_filters(mg.zeros(128, 64, 1, 1)), "8192 tiles are too many"),
-        (lambda: plots.plot_filters(mg.full((1, 1, 2, 2), float("nan"))), "weight has 4 values that are NaN or infinite"),
+        (
+            lambda: plots.plot_filters(mg.full((1, 1, 2, 2), float("nan"))),
+            "weight has 4 values that are NaN or infinite",
+        ),
         (lambda: plots.plot_filters(mg.zeros(1, 1, 2, 2), "rainbow"), "no palette 'rainbow'\nhint: the palettes are"),
         (lambda: plots.plot_confusion([0], [0], palette="rainbow"), "no palette 'rainbow'"),
         (lambda: plots.plot_feature_maps(LeNet5(), mg.zeros(2, 1, 32, 32), "c1"), "of one image, not of 2"),
@@ -220,7 +223,12 @@ def test_confusion_shows_counts_recall_and_precision():
     figure = plots.plot_confusion([0, 0, 0, 1, 2], [0, 0, 1, 1, 1], ["ant", "bee", "cow"])
     (axis,) = figure.axes
     texts = {(text.get_position()): text.get_text() for text in axis.texts}
-    assert {at: texts[at] for at in [(0, 0), (1, 0), (1, 1), (1, 2)]} == {(0, 0): "2", (1, 0): "1", (1, 1): "1", (1, 2): "1"}
+    assert {at: texts[at] for at in [(0, 0), (1, 0), (1, 1), (1, 2)]} == {
+        (0, 0): "2",
+        (1, 0): "1",
+        (1, 1): "1",
+        (1, 2): "1",
+    }
     assert (2, 0) not in texts and [texts[3, row] for row in range(3)] == ["66.7", "100.0", "0.0"]  # recall
     assert [texts[column, 3] for column in range(3)] == ["100.0", "33.3", "0.0"]  # precision
     assert axis.get_title() == "3 of 5 right (60.00%)"
@@ -267,7 +275,14 @@ def test_the_recorder_notes_every_so_manyth_step():
         for row, step in enumerate(track.step):
             values = seen[step - 1][place].astype(np.float64)
             np.testing.assert_array_equal(track.counts[row], np.histogram(values, 64)[0])
-            found = [track.low[row], track.high[row], track.mean[row], track.std[row], track.norm[row], track.zeros[row]]
+            found = [
+                track.low[row],
+                track.high[row],
+                track.mean[row],
+                track.std[row],
+                track.norm[row],
+                track.zeros[row],
+            ]
             expected = [values.min(), values.max(), values.mean(), values.std(), np.sqrt((values**2).sum())]
             np.testing.assert_allclose(found, [*expected, (values == 0).mean()], rtol=1e-6, atol=1e-9)
     ratios = [np.linalg.norm(seen[i][0]) / np.linalg.norm(seen[i][1]) for i in (0, 2, 4)]
@@ -297,7 +312,9 @@ def test_a_large_tensor_is_sampled_for_its_histogram_alone():
     track = Track()
     track.add(1, values)
     assert 40_000 < track.counts[0].sum() <= 1 << 16
-    np.testing.assert_allclose(track.counts[0] / track.counts[0].sum(), np.histogram(values, 64)[0] / values.size, atol=0.005)
+    np.testing.assert_allclose(
+        track.counts[0] / track.counts[0].sum(), np.histogram(values, 64)[0] / values.size, atol=0.005
+    )
     np.testing.assert_allclose(track.norm[0], np.linalg.norm(values.astype(float)), rtol=1e-6)
 
 
@@ -357,7 +374,7 @@ def test_misuse_of_the_recorder():
     with pytest.raises(ValueError, match="every counts steps from 1, got 0"):
         plots.Recorder(model, every=0)
     recorder = plots.Recorder(model)
-    with pytest.raises(ValueError, match="nothing was recorded\nhint: call recorder.step"):
+    with pytest.raises(ValueError, match="nothing was recorded\nhint: call recorder"):
         recorder.plot("gradients")
     with pytest.raises(RuntimeError, match=r"no parameter has a gradient yet\nhint: .* after loss.backward\(\)"):
         recorder.step()

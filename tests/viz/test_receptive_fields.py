@@ -1,4 +1,4 @@
-"""Receptive fields: the exact ones beside pixels switched on one by one, the measured ones beside PyTorch's gradients."""
+"""Receptive fields: the exact ones beside pixels switched on one by one, measured ones beside PyTorch's gradients."""
 
 import numpy as np
 import pytest
@@ -120,9 +120,7 @@ def test_size_stride_and_start_follow_the_recursion_of_araujo_and_others(padding
 
 def test_published_sizes():
     resnet, image = models.resnet18(), mg.zeros(1, 3, 224, 224)
-    found = {
-        name: receptive_field(resnet, image, name) for name in ("conv1", "maxpool", "layer1", "layer2", "layer4")
-    }
+    found = {name: receptive_field(resnet, image, name) for name in ("conv1", "maxpool", "layer1", "layer2", "layer4")}
     assert {name: field.size[0] for name, field in found.items()} == {
         "conv1": 7, "maxpool": 11, "layer1": 43, "layer2": 99, "layer4": 435,
     }  # fmt: skip
@@ -207,14 +205,16 @@ def test_misuse(function, arguments, error, message):
 
 def test_what_is_not_known_is_an_error_and_can_be_measured():
     model = Lambda(lambda x: Twice.apply(x))
-    with pytest.raises(ValueError, match="what Twice reads of its arguments is not known.*\nhint: effective"):
+    with pytest.raises(ValueError, match=r"what Twice reads of its arguments is not known.*\nhint: effective"):
         receptive_field(model, mg.zeros(1, 1, 3, 3))
     assert effective_receptive_field(model, mg.zeros(1, 1, 3, 3), cell=(0, 1)).tolist() == [[0, 2, 0], [0] * 3, [0] * 3]
 
 
 def test_the_measured_field_is_pytorchs_gradient_and_leaves_the_model_alone():
     mg.manual_seed(0)
-    ours = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3))
+    ours = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3)
+    )
     theirs = torch.nn.Sequential(
         torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.BatchNorm2d(4), torch.nn.ReLU(), torch.nn.MaxPool2d(2),
         torch.nn.Conv2d(4, 5, 3),

@@ -109,7 +109,9 @@ KIRSCH = {  # as tables list them
 
 
 @given(
-    arrays.arrays(np.float32, arrays.array_shapes(min_dims=2, max_dims=2, max_side=7), elements=st.floats(0, 255, width=16))
+    arrays.arrays(
+        np.float32, arrays.array_shapes(min_dims=2, max_dims=2, max_side=7), elements=st.floats(0, 255, width=16)
+    )
 )
 def test_kirschs_responses_are_scipys_correlations(image):
     found = plots.kirsch(image).numpy()

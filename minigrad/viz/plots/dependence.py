@@ -1,8 +1,8 @@
 """Which part of one tensor a part of another was computed from, read from the graph between them.
 
-A part is a box: for every dimension the first and the last index. Each operation has a rule that leads from a box of its
-result to the box of an argument; `depends_on` follows the rules from result to argument, and joins what arrives along
-several paths in one box around them. Operations without a rule are an error, so that no answer is a guess.
+A part is a box: for every dimension the first and the last index. Each operation has a rule that leads from a box of
+its result to the box of an argument; `depends_on` follows the rules from result to argument, and joins what arrives
+along several paths in one box around them. Operations without a rule are an error, so that no answer is a guess.
 """
 
 import math
@@ -308,7 +308,9 @@ RULES = {
     Slice: _sliced,
     **dict.fromkeys((Sum, Mean, Var, Extreme, Select, Softmax, LogSoftmax), _reduced),
     **dict.fromkeys((Elementary, Activation, PReLU, Add, Sub, Mul, Div, Neg, Reciprocal, Pow, Abs), _same_place),
-    **dict.fromkeys((Clamp, Extremum, Where, Dropout, AlphaDropout, Clone, Cast, Expand, BatchNorm, ChannelScale), _same_place),
+    **dict.fromkeys(
+        (Clamp, Extremum, Where, Dropout, AlphaDropout, Clone, Cast, Expand, BatchNorm, ChannelScale), _same_place
+    ),
 }
 
 

@@ -13,7 +13,7 @@ LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def kirsch_kernels():
-    """Kirsch's eight kernels, (8, 1, 3, 3), in the order of `DIRECTIONS`: 5 on the three neighbours there, -3 on the rest.
+    """Kirsch's eight kernels, (8, 1, 3, 3), in the order of `DIRECTIONS`: 5 on three neighbours there, -3 on the rest.
 
     >>> kirsch_kernels()[0, 0]
     tensor([[ 5.,  5.,  5.],

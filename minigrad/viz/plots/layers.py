@@ -29,7 +29,9 @@ def plot_filters(weight, palette="green-red"):
     """
     weight = _finite(weight, "weight")
     if weight.ndim != 4 or 0 in weight.shape:
-        raise ValueError(f"filters are (K, C, H, W), but the shape is {weight.shape}\nhint: plot_linear_weights draws 2-d")
+        raise ValueError(
+            f"filters are (K, C, H, W), but the shape is {weight.shape}\nhint: plot_linear_weights draws 2-d"
+        )
     count, channels, height, width = weight.shape
     tiles, limit = weight.reshape(-1, height, width), limit_of(weight)
     title = f"{count} filters of {height} × {width}"

@@ -100,8 +100,8 @@ def plot_saliency(model, image, target=None, classes=None, palette="green-red"):
 def plot_kirsch(image, palette="green-red"):
     """Kirsch's eight responses of an image, arranged as a compass round the image, and their maximum: a `Figure`.
 
-    Green is positive: brighter towards that direction. Scales end where 99.5% of the values lie below. `image` is (H, W), (1, H, W) or (3, H, W), tensor or array;
-    errors: `kirsch`; ImportError without matplotlib.
+    Green is positive: brighter towards that direction. Scales end where 99.5% of the values lie below. `image` is
+    (H, W), (1, H, W) or (3, H, W), tensor or array; errors: `kirsch`; ImportError without matplotlib.
 
     >>> import minigrad
     >>> [axis.get_title() for axis in plot_kirsch(minigrad.rand(8, 8)).axes[:3]]

@@ -31,7 +31,9 @@ def result_of(model, images, layer=None):
     if layer not in layers:
         names = ", ".join(name for name, _ in model.named_children())
         inner = " and those inside them" if any("." in name for name in layers) else ""
-        raise ValueError(f"{type(model).__name__} has no layer {layer!r}\nhint: its layers are {names or 'none'}{inner}")
+        raise ValueError(
+            f"{type(model).__name__} has no layer {layer!r}\nhint: its layers are {names or 'none'}{inner}"
+        )
     results = []
     hook = layers[layer].register_forward_hook(lambda module, args, result: results.append(result))
     try:

@@ -16,8 +16,8 @@ class ReceptiveField:
 
     `size` is the number of pixels from the first to the last one, `start` the first one (negative where the field
     begins in the padding), `stride` how far the field of the next cell is from this one's (None if that cell sees
-    nothing); as if the padding were part of the image and everything went on there. `region` is exact: (first, last) of the pixels in the image, of size
-    `image`, which the cell was computed from, None if it sees nothing but padding.
+    nothing); as if the padding were part of the image and everything went on there. `region` is exact: (first, last) of
+    the pixels in the image, of size `image`, which the cell was computed from; None if it sees nothing but padding.
     """
 
     cell: tuple

@@ -1,7 +1,7 @@
 """What happens inside a network while it learns: activations, gradients and weights of each layer, every so many steps.
 
-A `Recorder` keeps histograms and norms, not the values; its plots are heat maps over the steps and the ratio of gradient
-to weight.
+A `Recorder` keeps histograms and norms, not the values; its plots are heat maps over the steps and the ratio of
+gradient to weight.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -194,9 +194,10 @@ class Recorder:
     def plot(self, kind, names=None):
         """A matplotlib `Figure` of "activations", "gradients", "weights" or "ratios" over the steps.
 
-        The first three have a heat map for each layer or parameter: how densely the values lie (as a share of the step's
-        densest place), the line being their median and the dashes the middle 90%. "ratios" are curves of ‖gradient‖ / ‖weight‖. `names` chooses layers
-        or parameters; by default they are all layers, and the parameters of at least two dimensions.
+        The first three have a heat map for each layer or parameter: how densely the values lie (as a share of the
+        step's densest place), the line being their median and the dashes the middle 90%. "ratios" are curves of
+        ‖gradient‖ / ‖weight‖. `names` chooses layers or parameters; by default they are all layers, and the parameters
+        of at least two dimensions.
 
         Raises ValueError for another kind, a name that was not recorded and if nothing was recorded, ImportError
         without matplotlib.
@@ -236,8 +237,9 @@ class Recorder:
         figure = new_figure(7, 4)
         axis = figure.subplots()
         for (name, (steps, values)), colour in zip(curves.items(), _colours(len(curves))):
-            axis.plot(steps, values, color=colour, linewidth=1.2, label=name)
+            axis.plot(steps, values, color=colour, linewidth=1.2, marker=".", markersize=3, label=name)
         axis.set_yscale("log")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_xlabel("step", color=INK)
         axis.set_ylabel("‖gradient‖ / ‖weight‖", color=INK)
         axis.set_title("gradient beside weight, from the first layer (dark) to the last (bright)", fontsize=10)
