@@ -1,9 +1,10 @@
 # Two commands: `make demo` trains LeNet-5 on real digits, `make test` runs the tests. Each sets up .venv when needed.
+# `make test-browser` tests the explorer's page in Chromium, which it installs when root asks on Debian.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test conformance lint bench docs clean
+.PHONY: demo test test-browser conformance lint bench docs clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo
@@ -11,6 +12,10 @@ demo: .venv/.demo
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -q -n 2
+
+test-browser: .venv/.browser
+	$(BIN)/python tests/browser/chromium.py
+	$(BIN)/python -m pytest -q tests/browser
 
 # PyTorch's own samples of operators and modules, run against minigrad; OPINFO is the bench, ARGS are passed to it.
 OPINFO ?= ../shared/conformance/torch_opinfo.py
@@ -56,6 +61,10 @@ bench: .venv/.dev
 .venv/.docs: pyproject.toml | .venv/bin/python
 	@echo "installing minigrad and what its documentation needs into .venv"
 	@$(PIP) -e ".[docs]"
+	@touch $@
+
+.venv/.browser: pyproject.toml | .venv/.dev
+	@$(PIP) -e ".[browser]"
 	@touch $@
 
 clean:

@@ -31,6 +31,7 @@ html_theme = "furo"
 html_title = "minigrad"
 html_static_path = []
 html_show_sourcelink = False
+html_show_copyright = False
 html_theme_options = {"navigation_with_keys": True}
 
 
@@ -39,6 +40,7 @@ def setup(app):
     app.connect("builder-inited", lambda app: reference.write(Path(app.srcdir) / "api"))
     app.connect("source-read", lambda app, name, source: source.__setitem__(0, reference.within_docs(source[0])))
     app.connect("autodoc-process-docstring", reference.as_rst, priority=100)  # before napoleon
+    app.connect("autodoc-process-signature", reference.signature)
     app.connect("build-finished", _add_gallery)
 
 

@@ -112,6 +112,15 @@ def _line(text):
     return " ".join((text or "").split())
 
 
+def signature(app, what, name, obj, options, arguments, returned):
+    """The arguments of a class as Python tells them, for layers' are made from their fields; others stay."""
+    if what != "class" or not arguments:
+        return None
+    parameters = inspect.signature(obj).parameters.values()
+    plain = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
+    return str(inspect.Signature(plain)), None
+
+
 def as_rst(app, what, name, obj, options, lines):
     """A docstring, which is plain text with code in backticks, as RST: for autodoc-process-docstring, in place."""
     made, block, text = [], [], "\n".join(lines).strip("\n")

@@ -1,10 +1,11 @@
-"""The command line: `minigrad run`, `doctor`, `warmup`; also `python -m minigrad`."""
+"""The command line: `minigrad run`, `explain`, `doctor`, `warmup`; also `python -m minigrad`."""
 
 import argparse
 import importlib
 import json
 import sys
 import time
+from pathlib import Path
 
 
 def _doctor(options):
@@ -37,6 +38,19 @@ def _run(options):
     sys.exit(1 if missing else 0)
 
 
+def _explain(options):
+    if options.steps < 1:
+        raise ValueError(f"--steps counts from 1, got {options.steps}")
+    name = Path(options.script).name
+    page = options.output or f"{Path(name).stem}.explorer.html"
+    for path, form in ((page, ".html"), (options.json, ".json")):
+        if path is not None and Path(path).suffix.lower() != form:
+            raise ValueError(f"{path}: the name must end in {form}")
+    script = importlib.import_module("minigrad.dropin").prepare(options.script, options.arguments)
+    explaining = importlib.import_module("minigrad.viz.explaining")
+    return lambda: explaining.explain(script, page, options.json, options.steps, name)
+
+
 def _parser():
     parser = argparse.ArgumentParser(prog="minigrad", description="Tools around minigrad.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -46,6 +60,16 @@ def _parser():
     run.add_argument("script", metavar="SCRIPT")
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="what the script gets as sys.argv")
     run.set_defaults(run=_run)
+
+    explain = commands.add_parser(
+        "explain", help="run a script's first training step and write the explorer of it, a page to step backward in"
+    )
+    explain.add_argument("-o", "--output", metavar="FILE.html", help="the page (default: SCRIPT.explorer.html)")
+    explain.add_argument("--json", metavar="FILE.json", help="also everything that the page shows, as JSON")
+    explain.add_argument("--steps", type=int, default=1, metavar="N", help="training steps to record (default: 1)")
+    explain.add_argument("script", metavar="SCRIPT")
+    explain.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="what the script gets as sys.argv")
+    explain.set_defaults(run=_explain)
 
     doctor = commands.add_parser("doctor", help="what minigrad finds on this machine, and the machine's limits")
     doctor.add_argument("--json", action="store_true", help="print JSON")

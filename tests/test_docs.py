@@ -16,10 +16,13 @@ BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n((?:    [^\n]*\n)+))?", re.DOTALL
 def test_code_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict = {}
-    for code, expected in BLOCK.findall(page.read_text(encoding="utf-8")):
+    text = page.read_text(encoding="utf-8")
+    for block in BLOCK.finditer(text):
+        code, expected = block.groups()
+        above = "\n" * text.count("\n", 0, block.start(1))  # so that lines have the numbers that they have in the page
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(code, str(page), "exec"), names)
+            exec(compile(above + code, str(page), "exec"), names)
         wanted = re.sub(r"^    ", "", expected, flags=re.MULTILINE) if expected else None
         if wanted is not None:
             assert _numbered(printed.getvalue()) == _numbered(wanted)

@@ -4,15 +4,18 @@
 numbers and its comparison with finite differences; and of every tensor without a gradient the reason.
 """
 
+import numpy as np
+
 from minigrad.autograd import Tensor
 
 from . import formulas
 from .causes import reasons
-from .checks import Check, check
-from .local import local
+from .checks import MOST, Check, check
+from .local import local, result_names
+from .recording import RecordedTensor
 from .values import number
 
-BUDGET = 1 << 26  # elements, times how often they are computed again, that all comparisons of a document may take
+BUDGET = 1 << 28  # elements, times how often they are computed again, that all comparisons of a document may take
 
 
 def fill(recording, made):
@@ -28,7 +31,7 @@ def fill(recording, made):
             if step.node not in known:
                 cost = _cost(step.node)
                 known[step.node] = _derivative(step.node, affordable=spent + cost <= BUDGET)
-                spent += cost if spent + cost <= BUDGET else 0
+                spent += cost
             entry["check"], entry["local"] = known[step.node]
     values = [value for value in recording.tensors if _is_without(made["tensors"][value.id])]
     for value, cause in reasons(recording, values).items():
@@ -51,7 +54,17 @@ def _card(node):
         "forward_shapes": forward,
         "arguments": [list(pair) for pair in settings if not (node.adopted and pair[1] == "None")],
         "input_names": [name for name, _ in formulas.arguments(node.operation, args)],
+        "saved_names": _saved_names(node, args),
     }
+
+
+def _saved_names(node, args):
+    """What the formulas call the tensors that were kept for the derivative, "" for what was computed between."""
+    names = [formulas.symbol(node.operation, name) for name, _ in formulas.arguments(node.operation, args)]
+    names += result_names(node.operation, len(node.outputs))
+    known = [*node.inputs, *node.outputs]
+    kept = [item for item in node.saved if isinstance(item, RecordedTensor | np.ndarray)]
+    return [next((name for name, value in zip(names, known) if value is item), "") for item in kept]
 
 
 def _arguments(node):
@@ -71,7 +84,8 @@ def _shapes(node):
 def _cost(node):
     """Elements that a comparison computes: everything twice for each argument, and a few times more."""
     values = [value for value in [*node.inputs, *node.outputs] if value is not None and value.array is not None]
-    return sum(value.array.size for value in values) * (2 * len(_sources(node)) + 3)
+    size = sum(value.array.size for value in values)
+    return size * (2 * len(_sources(node)) + 3) if size <= MOST else 0
 
 
 def _sources(node):
@@ -86,7 +100,7 @@ def _derivative(node, affordable):
         reason = "it was found on the graph, which has not kept its settings; run the step inside viz.record()"
         return Check("not checked", None, f"not checked: {reason}").to_dict(), None
     if not affordable:
-        return Check("not checked", None, "not checked: the larger operations before it took all the time").to_dict(), None
+        return Check("not checked", None, "not checked: the operations before it took the budget").to_dict(), None
     found = check(node.operation, args, sources, outputs).to_dict()
     if found["worst"] is not None:
         found["worst"] = number(found["worst"])

@@ -21,7 +21,7 @@ from .replay import ERRORS, Replay
 STEP = 1e-6
 TOLERANCE = 1e-4  # relative; a correct derivative comes within about 1e-8
 FULL = 36  # elements up to which the whole Jacobian is compared
-MOST = 1 << 20  # elements of arguments and results up to which an operation is checked
+MOST = 1 << 22  # elements of arguments and results up to which an operation is checked
 _EPS = np.finfo(np.float64).eps
 _KINK = "its results are at a kink (equal maxima, relu at 0, a rounding), where there is no derivative to compare with"
 _HOOKS = "its gradient is what the module's hooks make of it"
@@ -146,7 +146,7 @@ def _percent(relative):
 def _directions(replay, rng):
     """For each source a random direction with steps in proportion to its elements, but of at most 1."""
     directions = []
-    for i, x in zip(replay.sources, replay.points):
+    for x in replay.points:
         size = np.abs(np.where(np.isfinite(x), x, 0.0))
         usual = min(1.0, float(np.sqrt(np.mean(size * size)))) or 1.0
         size = np.where(size == 0, usual, np.clip(size, 1e-3 * usual, 1.0))

@@ -14,7 +14,7 @@ from minigrad.autograd import Function
 
 from .passes import Pass
 from .recording import RecordedNode, RecordedTensor
-from .values import Store, stats
+from .values import Store
 
 FORMAT, VERSION = "minigrad.explorer", 1
 BUDGET = 2_400_000  # characters of numbers: with everything else, a ResNet-18 of 32x32 images stays below 3.3 MB
@@ -58,10 +58,7 @@ class _Writer:
     def _array(self, array, like):
         """{stats, data} of the numbers, or the gradient, of the tensor `like`."""
         place = self.store.place(array, filters=like is not None and like.role == "parameter")
-        return {"stats": None if array is None else self._stats(array), "data": place}
-
-    def _stats(self, array):
-        return stats(array)
+        return {"stats": None if array is None else self.store.stats(array), "data": place}
 
     def _tensor(self, tensor):
         total = self.totals.get(tensor)

@@ -1,11 +1,14 @@
 """How a drawing looks: boxes, chips, arrows and clusters as text in Graphviz' DOT language.
 
 Colours are Okabe and Ito's, which colour-blind readers tell apart: orange for parameters, blue for results, green for
-inputs, greys for the rest. Names come from users and are shown literally, whatever they contain.
+inputs, vermilion for what failed, greys for the rest. Names come from users and are shown literally, whatever they
+contain.
 """
 
 import html
 import math
+import re
+import textwrap
 
 import graphviz
 
@@ -15,7 +18,10 @@ OPERATION, MODULE = "#F5F7FA", "#E4E7EB"
 PARAMETER, PARAMETER_LINE = "#FDEFD2", "#E69F00"
 RESULT, RESULT_LINE = "#D3E8F6", "#0072B2"
 INPUT, INPUT_LINE = "#D5F0E6", "#009E73"
+FAILED, FAILED_LINE = "#F9DDD2", "#D55E00"
 LONGEST = 60  # characters of a name; the tooltip holds all of it
+WIDEST, MOST_LINES = 48, 4  # of a module's settings
+MOST_SIZES = 4  # in a row of modules whose sizes differ
 CHIPS_A_ROW = 3
 MANY_BOXES = 800  # from here on the layout is the quick one
 
@@ -74,18 +80,20 @@ def to_dot(drawing, values=False):
 
     fill(dot, None)
     for arrow in drawing.arrows:
-        label = {"label": f" {_shape(arrow.port)}"} if arrow.label else {}
-        dot.edge(arrow.tail.key, arrow.head.key, tooltip=_tooltip(_shape(arrow.port)), **label)
+        dot.edge(arrow.tail.key, arrow.head.key, label=f" {_shape(arrow.port)}", tooltip=_tooltip(_shape(arrow.port)))
     return dot.source
 
 
 def _legend(drawing):
     """What the small signs mean, as far as they occur."""
     nodes = [node for box in drawing.boxes for node in [*box.members, *(chip.node for chip in box.chips)]]
-    signs = ["↑ order of the backward pass"] if any(node.kind == "operation" for node in nodes) else []
-    if any(node.kind == "leaf" and not node.has_grad for node in nodes):
+    signs = ["↑ order of the backward pass"] if any(node.order is not None for node in nodes) else []
+    if any(_awaits(node) for node in nodes):
         signs.append("∅ gradient not computed yet")
-    return f"<{_font('     '.join(signs), FAINT, 8)}>" if signs else ""
+    if any(not node.recorded for node in nodes):
+        signs.append("dashed boxes: no gradient passes")
+    signs.append("float32 where no dtype is written")
+    return f"<{_font('     ', FAINT, 8).join(_font(sign, FAINT, 8) for sign in signs)}>"
 
 
 def _box(dot, box, path, values):
@@ -93,9 +101,13 @@ def _box(dot, box, path, values):
     if box.node is None:
         rows, tip, look = _module_rows(box, path, values), box.group.path or box.group.kind, {"fillcolor": MODULE}
     elif box.node.kind == "operation":
-        rows, tip, look = _operation_rows(box, path, values), box.node.formula, {}
+        rows, tip, look = _operation_rows(box, path, values), box.node.error or box.node.formula, {}
     else:
         rows, tip, look = _tensor_rows(box.node, path, values), box.node.label, _look_of(box.node)
+    if any(node.error for node in box.members):
+        look = {"fillcolor": FAILED, "color": FAILED_LINE, "penwidth": "1.4"}
+    elif box.members and not any(node.recorded for node in box.members):
+        look |= {"style": "rounded,filled,dashed"}
     tip = " · ".join([tip, *(chip.node.label for chip in box.chips if chip.node.label)])
     label = f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{"".join(rows)}</TABLE>>'
     dot.node(box.key, label, tooltip=_tooltip(tip), **look)
@@ -113,11 +125,13 @@ def _operation_rows(box, path, values):
     node, group = box.node, box.group
     title = _font(f"{group.name}: ", FAINT) if group is not None and group.name else ""
     title += _font(f"{node.label} = {node.name}" if node.label else node.name, bold=True)
-    yield _head(title, box.ports, node.saved_bytes, f"↑{node.order}")
+    yield _head(title, node.saved_bytes, [node])
+    if node.error:
+        yield _row(_lines(node.error.splitlines(), FAILED_LINE))
     if group is not None and group.kind != node.name:
-        yield _row(_font(_call(group), FAINT, 9))
+        yield _row(_text(_call(group)))
     elif group is not None and group.settings:
-        yield _row(_font(group.settings, FAINT, 9))
+        yield _row(_text(group.settings))
     if values and node.data is not None:
         yield _row(_font(_data_and_grad(node), size=10))
     yield from _chip_rows([_chip(chip, path, values) for chip in box.chips])
@@ -125,14 +139,21 @@ def _operation_rows(box, path, values):
 
 def _module_rows(box, path, values):
     group = box.group
-    steps = [node.order for node in box.members]
-    name = group.name if box.last is None or box.last.name == group.name else f"{group.name} … {box.last.name}"
+    row = [box, *box.folded]
+    last = row[-1].group
+    name = group.name if last.name == group.name else f"{group.name} … {last.name}"
     title = _font(f"{name}: ", FAINT) if name else ""
-    title += _font(f"{group.kind} ×{box.repeat}" if box.repeat > 1 else group.kind, bold=True)
-    yield _head(title, box.ports, sum(node.saved_bytes for node in box.members), f"↑{min(steps)}–{max(steps)}")
-    if group.settings:
-        yield _row(_font(group.settings, FAINT, 9))
-    if box.repeat == 1 and len(box.chips) <= CHIPS_A_ROW:
+    title += _font(f"{group.kind} ×{len(row)}" if box.folded else group.kind, bold=True)
+    yield _head(title, sum(node.saved_bytes for node in box.members), box.members)
+    for node in box.members:
+        if node.error:
+            yield _row(_lines(f"{node.name}: {node.error}".splitlines(), FAILED_LINE))
+    sizes = [_shape(other.ports[0]) for other in row if other.ports]
+    if len(set(sizes)) > 1:
+        yield _row(_font(_range(sizes), FAINT, 9))
+    elif group.settings:
+        yield _row(_text(group.settings))
+    if not box.folded and len(box.chips) <= CHIPS_A_ROW:
         yield from _chip_rows([_chip(chip, path, values) for chip in box.chips])
     elif box.chips:
         yield from _chip_rows([_chip_of_many([chip.node for chip in box.chips])])
@@ -140,10 +161,15 @@ def _module_rows(box, path, values):
 
 def _tensor_rows(node, path, values):
     """A leaf or a result."""
-    pending = _font(" ∅", FAINT, 10) if node.kind == "leaf" and not node.has_grad and not values else ""
-    yield _row(_font(_name(node, path), bold=True) + _font(f"   {_shape(node.ports[0])}", size=10) + pending)
+    pending = _font(" ∅", FAINT, 10) if _awaits(node) and not values else ""
+    yield _row(_font(_name(node, path), bold=True) + pending)
     if values:
         yield _row(_font(_data_and_grad(node), size=10))
+
+
+def _awaits(node):
+    """Whether a leaf's gradient has not been computed yet."""
+    return node.kind == "leaf" and node.recorded and not node.has_grad
 
 
 def _name(node, path):
@@ -160,12 +186,12 @@ def _chip(chip, path, values):
     text = _font(name + times, size=9) + _font(f"  {_shape(node.ports[0])}", FAINT, 9)
     if values:
         return text + "<BR/>" + _font(_data_and_grad(node), size=9)
-    return text if node.has_grad else text + _font(" ∅", FAINT, 9)
+    return text + _font(" ∅", FAINT, 9) if _awaits(node) else text
 
 
 def _chip_of_many(nodes):
     """The parameters of a whole module: how many, and how many numbers they hold."""
-    pending = sum(not node.has_grad for node in nodes)
+    pending = sum(map(_awaits, nodes))
     empty = "" if not pending else " ∅" if pending == len(nodes) else f" ∅ in {pending}"
     numbers = sum(math.prod(node.ports[0].shape) for node in nodes)
     return _font(f"{len(nodes)} parameters", size=9) + _font(f"  {_count(numbers).strip()}{empty}", FAINT, 9)
@@ -182,14 +208,12 @@ def _chip_rows(texts):
         yield _row(f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="1" CELLPADDING="1"><TR>{cells}</TR></TABLE>')
 
 
-def _head(title, ports, saved_bytes, order):
-    """The first row: what, the shape that leaves, and small at the right what is saved and when backward comes by."""
-    shape = _shape(ports[0]) if len(ports) == 1 else f"{len(ports)} results"
+def _head(title, saved_bytes, nodes):
+    """The first row: what, and small at the right what is saved and when backward comes by."""
     saved = f"saved {_count(saved_bytes)}B   " if saved_bytes else ""
-    return (
-        f'<TR><TD ALIGN="LEFT">{title}{_font("   " + shape, size=10)}</TD>'
-        f'<TD ALIGN="RIGHT">{_font("   " + saved + order, FAINT, 8)}</TD></TR>'
-    )
+    steps = [node.order for node in nodes if node.order is not None]
+    order = "" if not steps else f"↑{min(steps)}" if len(steps) == 1 else f"↑{min(steps)}–{max(steps)}"
+    return f'<TR><TD ALIGN="LEFT">{title}</TD><TD ALIGN="RIGHT">{_font("   " + saved + order, FAINT, 8)}</TD></TR>'
 
 
 def _row(content):
@@ -204,12 +228,17 @@ def _call(group):
 def _data_and_grad(node):
     if node.kind == "result":
         return node.data
-    return f"{node.data} | {'∅' if node.grad is None else node.grad}"
+    return f"{node.data} | {'∅' if node.grad is None else node.grad}" if node.recorded else node.data
 
 
 def _shape(port):
     sizes = "×".join(map(str, port.shape)) if len(port.shape) > 1 else str(port.shape) if port.shape else "scalar"
     return sizes if port.dtype == "float32" else f"{sizes} {port.dtype}"
+
+
+def _range(sizes):
+    """What leaves the modules of a row, one after the other."""
+    return " → ".join(sizes if len(sizes) <= MOST_SIZES else [*sizes[: MOST_SIZES - 2], "…", sizes[-1]])
 
 
 def _count(number):
@@ -225,6 +254,20 @@ def _font(text, color=INK, size=11, bold=False):
     text = _escape(_short(_visible(text)))
     inner = f"<B>{text}</B>" if bold else text
     return f'<FONT COLOR="{color}" POINT-SIZE="{size}">{inner}</FONT>' if text else ""
+
+
+def _text(text):
+    """Settings, which are broken before `name=` where they are long."""
+    return _lines([re.sub(r" (?!\w+=)", "\N{NO-BREAK SPACE}", _visible(text))])
+
+
+def _lines(paragraphs, color=FAINT):
+    """Literal text that may be long, in lines; what is beyond `MOST_LINES` is left out."""
+    lines = [line for paragraph in paragraphs for line in textwrap.wrap(paragraph, WIDEST)]
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES - 1 :] = ["…"]
+    end = '<BR ALIGN="LEFT"/>' if len(lines) > 1 else ""
+    return "".join(_font(line.replace("\N{NO-BREAK SPACE}", " "), color, 9) + end for line in lines)
 
 
 def _visible(text):

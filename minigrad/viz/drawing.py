@@ -2,7 +2,7 @@
 
 Parameters become chips inside the box of the operation that uses them, which halves the number of boxes. A module
 call that is a single operation hands its name to that operation's box; other calls are clusters; calls deeper than
-`depth` are one box each, and a row of such boxes that are alike becomes one.
+`depth` are one box each, and a row of such boxes that are alike, but perhaps for their sizes, becomes one.
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Box:
     """An operation, a leaf or a result (`node`), or a whole module call (`node` is None).
 
     `group` is the call that the box stands for or that made its operation alone; `parent` is the cluster around it.
-    `ports` are the results that are used outside. A row of `repeat` alike calls ends with `last`.
+    `ports` are the results that are used outside. A box of a row of alike calls has the others in `folded`, in order.
     """
 
     key: str
@@ -36,18 +36,16 @@ class Box:
     chips: list[Chip] = field(default_factory=list)
     members: list[Node] = field(default_factory=list)
     ports: list[Port] = field(default_factory=list)
-    repeat: int = 1
-    last: Group | None = None
+    folded: list["Box"] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Arrow:
-    """A tensor on its way from one box to another; `label` says whether its shape must be written at the arrow."""
+    """A tensor on its way from one box to another."""
 
     tail: Box
     head: Box
     port: Port
-    label: bool
 
 
 @dataclass(slots=True)
@@ -166,54 +164,68 @@ def _arrows(graph, box_of):
         entry = (edge.source, edge.output, head.key)
         if head.node is not None or entry not in entered:
             entered.add(entry)
-            arrows.append(Arrow(tail, head, port, label=False))
-    for arrow in arrows:
-        arrow.label = len(arrow.tail.ports) > 1
+            arrows.append(Arrow(tail, head, port))
     return arrows
 
 
 def _fold(boxes, arrows):
-    """Boxes and arrows with every row of alike closed modules, each fed by the one before alone, drawn as its first."""
+    """Boxes and arrows with alike closed modules drawn as the first of them.
+
+    Modules in a row fold, each fed by the one before alone, and modules side by side, between the same boxes.
+    """
     heads, tails = {}, {}
     for arrow in arrows:
-        heads.setdefault(arrow.tail.key, []).append(arrow.head)
-        tails.setdefault(arrow.head.key, []).append(arrow.tail)
+        heads.setdefault(arrow.tail.key, []).append(arrow.head.key)
+        tails.setdefault(arrow.head.key, []).append(arrow.tail.key)
+    keyed = {box.key: box for box in boxes}
     stands_for = {}  # key of a folded box -> the first of its row
+    between = {}  # (keys before, keys after) -> the first closed module there
+    doubled = set()  # keys of the others there
     kept = []
     for box in boxes:
-        before = tails.get(box.key, [])
-        if box.node is None and len(before) == 1 and len(heads[before[0].key]) == 1 and _alike(before[0], box):
-            first = stands_for.get(before[0].key, before[0])
-            stands_for[box.key] = first
-            first.repeat += 1
-            first.last = box.group
-            first.chips += box.chips
-            first.members += box.members
-        else:
+        before, after = tails.get(box.key, []), heads.get(box.key, [])
+        first = None
+        if box.node is None and before:
+            previous = keyed[before[0]]
+            beside = between.setdefault((tuple(before), tuple(after)), box)
+            if len(before) == 1 and len(heads[before[0]]) == 1 and _alike(previous, box):
+                first = stands_for.get(previous.key, previous)
+            elif beside is not box and _alike(beside, box):
+                first = beside
+                doubled.add(box.key)
+        if first is None:
             kept.append(box)
+        else:
+            stands_for[box.key] = first
+            first.folded.append(box)
     for box in kept:
-        box.chips = list({chip.node.id: chip for chip in box.chips}.values())
+        row = [box, *box.folded]
+        box.members = [node for other in row for node in other.members]
+        box.chips = list({chip.node.id: chip for other in row for chip in other.chips}.values())
     remaining = []
     for arrow in arrows:
-        arrow.tail = stands_for.get(arrow.tail.key, arrow.tail)
-        if arrow.head.key not in stands_for:
+        if arrow.head.key not in stands_for and arrow.tail.key not in doubled:
+            arrow.tail = stands_for.get(arrow.tail.key, arrow.tail)
             remaining.append(arrow)
     return kept, remaining
 
 
 def _alike(one, other):
-    """Whether two boxes are calls of one kind of module in the same cluster, alike in operations and parameters."""
+    """Whether two boxes are calls of one kind of module in the same cluster, alike in all but sizes and settings."""
     return one.node is None and one.parent == other.parent and _signature(one) == _signature(other)
 
 
 def _signature(box):
     return (
         box.group.kind,
-        box.group.settings,
-        box.ports,
-        [(node.name, node.ports) for node in box.members],
-        [(chip.node.ports, chip.uses, chip.shared) for chip in box.chips],
+        _ranks(box.ports),
+        [(node.name, _ranks(node.ports)) for node in box.members],
+        [(_ranks(chip.node.ports), chip.uses, chip.shared) for chip in box.chips],
     )
+
+
+def _ranks(ports):
+    return [(len(port.shape), port.dtype) for port in ports]
 
 
 def _clusters(graph, boxes):

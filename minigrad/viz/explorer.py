@@ -15,10 +15,11 @@ from .page import html, levels
 from .recording import Recording
 
 _recordings: "list[weakref.ref[record]]" = []
+_latest: "list[record]" = []  # held here, for `explain_grad` after a block whose recording was given no name
 
 
 def recordings():
-    """The recordings that somebody still holds, the latest first."""
+    """The latest recording and those that somebody still holds, the latest first."""
     _recordings[:] = [reference for reference in _recordings if reference() is not None]
     return [recording for reference in reversed(_recordings) if (recording := reference()) is not None]
 
@@ -43,6 +44,7 @@ class record(Recording):
         super().__init__()
         self.title = title
         _recordings.append(weakref.ref(self))
+        _latest[:] = [self]
 
     def document(self, budget=BUDGET):
         """The document: a dict ready for JSON, described in docs/explorer-format.md.

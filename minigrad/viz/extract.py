@@ -31,7 +31,8 @@ class Node:
     `id` is the place in `Graph.nodes`, inputs before users. `order` is the step of the backward pass, counted over
     operations from 1; a leaf has the step after which its gradient is complete, None where it is itself the result.
     `label` is the name of a tensor: a leaf's, a result's, or the one a caller gave to an operation's result. `data` and
-    `grad` are texts, filled on demand.
+    `grad` are texts, filled on demand. In recordings there are also operations and leaves that are not `recorded` on
+    the graph, since no gradient passes, and one with the `error` in which the program ended.
     """
 
     id: int
@@ -47,6 +48,8 @@ class Node:
     has_grad: bool = False
     data: str | None = None
     grad: str | None = None
+    recorded: bool = True
+    error: str = ""
 
 
 @dataclass(slots=True)

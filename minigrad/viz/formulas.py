@@ -62,6 +62,16 @@ def result_name(operation):
     return arriving[0] if arriving else "z" if "y" in left else "y"
 
 
+def symbol(operation, name):
+    """What an operation's derivative calls the argument `name`.
+
+    >>> from minigrad.ops.matrix import MatMul
+    >>> symbol(MatMul, "x")
+    'X'
+    """
+    return next((symbol for symbol in _cotangents(operation)[0] if _means(symbol, name)), name)
+
+
 def arguments(operation, args):
     """[(name, value), ...] of what `operation.apply(*args)` was given, named as in its forward.
 
@@ -116,14 +126,13 @@ def with_shapes(operation, args, outputs):
     Z (2, 4) = X (2, 3) · Y (3, 4) for matrices, or for equally long batches of them
     dX (2, 3) = dZ (2, 4) · Yᵀ (4, 3), dY (3, 4) = Xᵀ (3, 2) · dZ (2, 4)
     """
-    left, _ = _cotangents(operation)
     shapes = {}
     for name, value in arguments(operation, args):
         shape = getattr(value, "shape", None)
         if shape is not None and not isinstance(value, type):
-            spelt = next((symbol for symbol in left if _means(symbol, name)), name)
-            if spelt not in ("a", "I"):  # words, unless the formula uses them
-                shapes[spelt] = tuple(shape)
+            shapes[symbol(operation, name)] = tuple(shape)
+    if "a" not in _cotangents(operation)[0]:
+        shapes.pop("a", None)  # it is a word, then
     if len(outputs) == 1:
         shapes.setdefault(result_name(operation), tuple(outputs[0]))
     shapes |= {f"d{name}": shape for name, shape in shapes.items()}

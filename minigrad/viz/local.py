@@ -1,11 +1,12 @@
 """The local derivative of one operation, with its numbers: what it multiplies the gradient that arrives by.
 
 For tensors of a few elements that is the Jacobian itself, one run of the operation's own backward a row; where it is
-diagonal, as of everything that works element by element, its diagonal is enough. Here is also what an operation kept
-for its derivative, and over which axes a gradient is summed because the argument was broadcast.
+diagonal, as of everything that works element by element, its diagonal is enough.
 """
 
 import numpy as np
+
+from minigrad.autograd import Tensor
 
 from . import formulas
 from .checks import FULL, jacobian
@@ -40,14 +41,19 @@ def local(operation, args, sources):
         return None
     named = formulas.arguments(operation, args)
     results = result_names(operation, len(replay.results))
-    known = [(name, a._array) for (name, _), a in zip(named, replay.args) if hasattr(a, "_array")]
+    known = [
+        (formulas.symbol(operation, name), a._array)
+        for (name, _), a in zip(named, replay.args)
+        if isinstance(a, Tensor)
+    ]
     known += zip(results, replay.results)
     entries = []
     for source, x, matrix in zip(sources, replay.points, matrices):
         starts = np.cumsum([0, *[y.size for y in replay.results]])
         for start, number, name, y in zip(starts, replay.outputs, results, replay.results):
             entry = {"input": source, "output": number, "name": named[source][0]}
-            entry |= _described(f"d{name}/d{entry['name']}", x, y, matrix[start : start + y.size], known)
+            symbol = formulas.symbol(operation, entry["name"])
+            entry |= _described(f"d{name}/d{symbol}", x, y, matrix[start : start + y.size], known)
             entries.append(entry)
     return entries
 
@@ -81,37 +87,3 @@ def _numbers(array):
     if array.ndim == 0:
         return f"{float(array):.6g}"
     return f"[{', '.join(_numbers(part) for part in array)}]"
-
-
-def uses(node, args, outputs):
-    """What a node of the graph kept for its derivative: [{"name", "shape", "bytes"}, ...], arguments and results by name.
-
-    `args` are what its operation was applied to and `outputs` its results, tensors or arrays. Empty once it is freed.
-
-    >>> import minigrad
-    >>> x, y = minigrad.ones(3, requires_grad=True), minigrad.ones(3)
-    >>> z = x * y
-    >>> uses(z.grad_fn, (x, y), (z,))
-    [{'name': 'y', 'shape': [3], 'bytes': 12}]
-    """
-    operation = type(node)
-    named = [(name, getattr(value, "_array", value)) for name, value in formulas.arguments(operation, args)]
-    names = result_names(operation, len(outputs))
-    named += [(name, getattr(y, "_array", y)) for name, y in zip(names, outputs)]
-    found = []
-    for item in node._saved or ():
-        if isinstance(item, tuple) and isinstance(array := item[0], np.ndarray):
-            name = next((name for name, value in named if value is array), "computed between")
-            found.append({"name": name, "shape": list(array.shape), "bytes": array.nbytes})
-    return found
-
-
-def summed_axes(shape, broadcast):
-    """The axes of `broadcast` over which a gradient of that shape is summed for an argument of shape `shape`.
-
-    >>> summed_axes((3, 1), (2, 3, 4))
-    (0, 2)
-    """
-    added = len(broadcast) - len(shape)
-    stretched = [added + i for i, size in enumerate(shape) if size == 1 and broadcast[added + i] != 1]
-    return (*range(added), *stretched)

@@ -30,20 +30,21 @@ class Replaced:
         """Replace the functions."""
         for name, value in list(vars(Tensor).items()):
             if inspect.isfunction(value) and name not in _PLAIN:
-                self._set(Tensor, name, self._wrapped(name, value))
-        self._set(Tensor, "data", property(self._wrapped("data", Tensor.data.fget), Tensor.data.fset))
+                self.replace(Tensor, name, self._wrapped(name, value))
+        self.replace(Tensor, "data", property(self._wrapped("data", Tensor.data.fget), Tensor.data.fset))
         for room, known in ((minigrad, functions), (functional, functionals)):
             for name, value in known.items():
                 if vars(room).get(name) is value:
-                    self._set(room, name, self._wrapped(name, value))
-        self._set(DataLoader, "__iter__", self._silent(DataLoader.__iter__))
+                    self.replace(room, name, self._wrapped(name, value))
+        self.replace(DataLoader, "__iter__", self._silent(DataLoader.__iter__))
 
     def restore(self):
         """Put everything back."""
         while self._before:
             setattr(*self._before.pop())
 
-    def _set(self, owner, name, value):
+    def replace(self, owner, name, value):
+        """Let an attribute be `value` until `restore`."""
         self._before.append((owner, name, vars(owner)[name]))
         setattr(owner, name, value)
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from .dot import to_dot
 from .drawing import arrange
+from .page import html
+from .recorded import document_of
 
 try:
     import pygraphviz
@@ -29,8 +31,9 @@ class RenderError(RuntimeError):
 class Picture:
     """What `minigrad.viz.graph` returns: notebooks show it, `render` writes it, `.dot` and `.graph` are its content."""
 
-    def __init__(self, graph, depth=None, values=False):
+    def __init__(self, graph, depth=None, values=False, document=None):
         self.graph = graph
+        self._document = document
         self._drawing = arrange(graph, depth)
         self._values = values
 
@@ -54,6 +57,17 @@ class Picture:
         path.write_bytes(data)
         return path
 
+    def html(self, path):
+        """Write the explorer's page of the graph, to be walked through level by level; returns the path.
+
+        Needs no Graphviz. Of a recording it has all numbers and steps; of tensors, what ran in which module: `explore`
+        adds the rest.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(html(self._document or document_of(self.graph)), encoding="utf-8")
+        return path
+
     def _draw(self, form):
         """The bytes of the picture in a format of Graphviz."""
         boxes = len(self._drawing.boxes)
@@ -70,7 +84,7 @@ class Picture:
         raise RenderError(
             "drawing needs Graphviz, and neither of its two forms is here\n"
             "hint: `pip install pygraphviz` (bundles Graphviz), or install the `dot` program "
-            "(`apt install graphviz`, `brew install graphviz`); `.dot` needs neither"
+            "(`apt install graphviz`, `brew install graphviz`); `.dot` and `.html(path)` need neither"
         )
 
     def _repr_mimebundle_(self, include=None, exclude=None):
@@ -108,4 +122,5 @@ def _draw_in_process(dot, form):
 
 
 def _settings(form):
-    return [f"-Gdpi={PIXELS_PER_INCH}"] if form == "png" else []
+    """`-q`: without warnings, such as that a large graph may take long."""
+    return ["-q", f"-Gdpi={PIXELS_PER_INCH}"] if form == "png" else ["-q"]

@@ -106,10 +106,15 @@ class Recording:
         return self
 
     def __exit__(self, kind, error, traceback):
-        self._replaced.restore()
-        watch.observer = self._before
-        if error is not None:
+        self.stop()
+        if isinstance(error, Exception):
             self._fail(error, traceback)
+
+    def stop(self):
+        """Record no more."""
+        self._replaced.restore()
+        if watch.observer is self:
+            watch.observer = self._before
 
     @contextmanager
     def quiet(self):
@@ -123,7 +128,7 @@ class Recording:
     # the observer of operations ---------------------------------------------------------------------------------------
 
     def _elsewhere(self):
-        return self._quiet or threading.get_ident() != self._thread
+        return self._quiet or watch.observer is not self or threading.get_ident() != self._thread
 
     def enters(self, ctx):
         """A user's Function begins; the operations inside are its own."""
@@ -195,8 +200,11 @@ class Recording:
         value = self.find(result, result._edge)
         if value is None or value.node is None:
             return
-        if not value.node.recorded and (isinstance(tensor, Parameter) or self.calls.parameter_name(tensor)[1]):
-            self._forget(value.node)  # a network's state changes: its parts do not compute with it
+        written = value.node.inputs[0]
+        fresh = written is not None and written.node is None and written.users == [(value.node, 0)]
+        state_of_network = isinstance(tensor, Parameter) or self.calls.parameter_name(tensor)[1]
+        if not value.node.recorded and (fresh or state_of_network):
+            self._forget(value.node)  # initialized or updated: no part of what the network computes
             return
         value.node.flags.append("inplace")
         if value.dtype != tensor._array.dtype:

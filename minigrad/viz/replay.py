@@ -40,7 +40,7 @@ class Replay:
             state.scope = scope
         self.outputs = [i for i, y in enumerate(recorded) if isinstance(y, Tensor) and y.requires_grad]
         self._recorded = [recorded[i] for i in self.outputs]
-        self.results = [y._array.copy() for y in self._recorded]
+        self.results = self.moved(0, self.points[0].copy(order="K")) if self.points else []
 
     def _with(self, tensors):
         args = list(self.args)

@@ -17,6 +17,7 @@ SMALL = 64
 PLANE = 64 * 64
 MOST = 8192
 LEAST = 256
+_BLOCK = 1 << 16  # elements that stay in the cache
 
 
 def number(value):
@@ -35,47 +36,42 @@ def stats(array):
     5.0
     """
     size = array.size
-    wide = array.astype(np.float64).reshape(-1)
     result = {"size": size, "norm": 0.0, "min": None, "max": None, "mean": None, "zeros": 0.0, "nan": 0, "inf": 0}
     if size == 0:
         return result
-    if size == 1:  # most of a chain of scalars' time is spent here
-        value = float(wide[0])
-        shown = number(value)
-        if value == value:
-            result["min"] = result["max"] = result["mean"] = shown
-            result["inf"] = int(math.isinf(value))
-        else:
-            result["nan"] = 1
-        result["norm"], result["zeros"] = number(abs(value)), float(value == 0)
-        return result
-    norm = _norm(wide)
+    norm, total = _norm_and_sum(array)
+    smallest, largest, count = array.min(), array.max(), size
     if not math.isfinite(norm):
-        isnan = np.isnan(wide)
-        result["nan"], result["inf"] = int(isnan.sum()), int(np.isinf(wide).sum())
-        known = wide[~isnan]
-    else:
-        known = wide
+        isnan = np.isnan(array)
+        result["nan"], result["inf"] = int(isnan.sum()), int(np.isinf(array).sum())
+        known = array[~isnan]
+        count = known.size
+        if count:
+            smallest, largest = known.min(), known.max()
+            total = float(np.add.reduce(known, dtype=np.float64))
     result["norm"] = number(norm)
-    result["zeros"] = number(1.0 - np.count_nonzero(wide) / size)
-    if known.size:
-        with np.errstate(all="ignore"):
-            result["min"], result["max"], result["mean"] = (
-                number(float(value)) for value in (known.min(), known.max(), known.mean())
-            )
+    result["zeros"] = number(1.0 - np.count_nonzero(array) / size)
+    if count:
+        result["min"], result["max"] = number(float(smallest)), number(float(largest))
+        result["mean"] = number(total / count)
     return result
 
 
-def _norm(wide):
-    """The Euclidean norm of a float64 vector, also where squares are too large or too small for float64."""
+def _norm_and_sum(array):
+    """The Euclidean norm, also where squares are too large or too small for float64, and the sum, in float64."""
+    flat = array.reshape(-1)
+    squares = total = 0.0
     with np.errstate(all="ignore"):
-        total = float(wide @ wide)
-        if 1e-280 < total < math.inf or total != total:
-            return math.sqrt(total)
-        largest = float(np.abs(wide).max())
-        if largest == 0 or math.isinf(largest):
-            return largest
-        return largest * math.sqrt(float(np.square(wide / largest).sum()))
+        for start in range(0, flat.size, _BLOCK):
+            wide = flat[start : start + _BLOCK].astype(np.float64)
+            total += float(np.add.reduce(wide))
+            squares += float(np.add.reduce(np.multiply(wide, wide, out=wide)))  # the same for any number of threads
+        if 1e-280 < squares < math.inf or squares != squares:
+            return math.sqrt(squares), total
+        largest = max(abs(float(flat.min())), abs(float(flat.max())))
+        if largest == 0 or not math.isfinite(largest):
+            return largest, total
+        return largest * math.sqrt(float(np.square(flat / largest).sum())), total
 
 
 class Store:
@@ -85,6 +81,7 @@ class Store:
         self.budget = budget
         self._places = {}  # (id of an array, whether a filter) -> place
         self._arrays = []  # (array, whether a filter)
+        self._stats = {}  # id of an array -> its statistics
 
     def place(self, array, filters=False):
         """Where the array will be in the list; None for None."""
@@ -95,6 +92,13 @@ class Store:
             self._places[key] = len(self._arrays)
             self._arrays.append((array, filters))
         return self._places[key]
+
+    def stats(self, array):
+        """The statistics of an array that has a place."""
+        known = self._stats.get(id(array))
+        if known is None:
+            known = self._stats[id(array)] = stats(array)
+        return known
 
     def written(self):
         """The list of what is shown of each array, None where the budget is used up."""
@@ -139,11 +143,12 @@ def _plane_name(place, leading, filters):
     """Which plane of an array with these leading dimensions is at a place."""
     if len(leading) < 1:
         return ""
-    index = [int(i) for i in np.unravel_index(place, leading)]
+    if len(leading) == 1:
+        return f"[{place}]"
     if len(leading) == 2:
         first, second = ("output", "input") if filters else ("sample", "channel")
-        return f"{first} {index[0]}, {second} {index[1]}"
-    return f"{index}"
+        return f"{first} {place // leading[1]}, {second} {place % leading[1]}"
+    return str([int(index) for index in np.unravel_index(place, leading)])
 
 
 @functools.lru_cache(maxsize=4096)

@@ -13,9 +13,11 @@ import numpy as np
 from minigrad.autograd import Tensor, gradient_edge
 from minigrad.autograd.engine import _reachable
 
-from .causes import STOPPING, Trail, at, named
-from .explorer import _recordings, _walk
+from .causes import Trail
+from .explorer import recordings, walk
 from .recording import RecordedNode, Recording
+from .wording import at, named
+from .zeros import STOPPING
 
 _ROUTE = 9  # operations of a way that are named one by one
 
@@ -75,25 +77,26 @@ def explain_grad(tensor, loss=None, recording=None):
     for what, value in (("tensor", tensor), ("loss", loss)):
         if not isinstance(value, Tensor) and not (what == "loss" and value is None):
             raise TypeError(f"explain_grad needs a tensor as {what}, got a {type(value).__name__}")
-    for known in [recording] if recording is not None else _latest_first():
+    for known in [recording] if recording is not None else recordings():
         value = _find(known, tensor)
         root = None if loss is None else _find(known, loss)
         if value is not None and (loss is None or root is not None):
             passes = [p for p in known.passes if root is None or root in p.roots]
             return _of_recording(tensor, value, Trail(known, passes))
     if recording is not None:
-        return Explanation("none", "not_recorded", f"{_itself(tensor)} took part in nothing that was recorded.")
+        text = (
+            f"{_itself(tensor)} took part in nothing recorded: it was not used, or only where there is no derivative."
+        )
+        return Explanation("none", "not_recorded", text)
     return _of_tensor(tensor) if loss is None else _of_graph(tensor, loss)
-
-
-def _latest_first():
-    return sorted([r for r in _recordings if r.nodes], key=lambda r: r.nodes[-1].sequence, reverse=True)
 
 
 def _find(recording, tensor):
     """The RecordedTensor that stands for a tensor; None if it was not recorded."""
     edge = gradient_edge(tensor)
-    return recording._object(tensor) if edge is None else recording._at.get(edge)
+    if edge is None:
+        return recording.find(tensor, None)
+    return recording.at(edge) if recording.knows(edge) else None
 
 
 # with a recording -----------------------------------------------------------------------------------------------------
@@ -117,7 +120,7 @@ def _of_recording(tensor, value, trail):
     elif not np.any(given):
         found.state, found.cause = "zero", "cleared"
         found.text = f".grad holds zeros now: something (zero_grad(), grad.zero_()) cleared it since.\n{found.text}"
-    elif not np.allclose(given, total, 1e-3, 1e-6 * np.abs(total).max(initial=0.0), equal_nan=True):
+    elif not np.allclose(given, total, 1e-3, 1e-6 * np.abs(np.nan_to_num(total)).max(initial=0.0), equal_nan=True):
         found.text += (
             f"\n.grad itself has norm {_norm(given):.4g}: it was changed since (by clipping, say), or holds the sum "
             "with passes that were not recorded."
@@ -256,7 +259,7 @@ def _of_graph(tensor, loss):
     edge = gradient_edge(loss)
     if edge is None:
         text = (
-            f"The loss does not require grad, so nothing has a gradient: it was computed under no_grad(), from detached "
+            "The loss does not require grad, so nothing has a gradient: it was computed under no_grad(), from detached "
             f"tensors or from none that requires grad. {_RECORD}"
         )
         return Explanation("none", "loss_without_graph", text)
@@ -264,7 +267,7 @@ def _of_graph(tensor, loss):
         return _of_tensor(tensor)
     recording, freed = Recording(), _freed(edge[0])
     if freed is None:
-        _walk(recording, [loss], [edge])
+        walk(recording, [loss], [edge])
     else:
         for node in reversed(_reachable({edge[0]})):
             recording._adopt(node, None)
@@ -289,15 +292,16 @@ def _of_graph(tensor, loss):
 def _of_freed(tensor, value, root, freed):
     """What a graph that a backward pass has freed still shows: the ways."""
     ways, names = _structure(value, root)
-    route = f"{ways:,} way{'s' * (ways != 1)} through {len(names):,} operation{'s' * (len(names) != 1)} lead from the loss"
+    count, operations = f"{ways:,} way{'s' * (ways != 1)}", f"{len(names):,} operation{'s' * (len(names) != 1)}"
+    route = f"{count} through {operations} lead{'s' * (ways == 1)} from the loss"
     gone = (
         f"What came along them is gone: backward() has freed the graph ({freed} has nothing left). Call explain_grad "
         "before backward(), keep the graph with retain_graph=True, or run the step inside viz.record()."
     )
     if tensor.grad is None and (tensor.is_leaf or tensor.retains_grad):
         text = (
-            f"{_itself(tensor)} has no gradient now, but a backward pass did run: zero_grad() or `.grad = None` cleared "
-            "it since, or the pass was autograd.grad() or had inputs=."
+            f"{_itself(tensor)} has no gradient now, but a backward pass did run: zero_grad() or `.grad = None` "
+            "cleared it since, or the pass was autograd.grad() or had inputs=."
         )
         return Explanation("none", "cleared", f"{text}\n{route} to it. {gone}", paths=ways)
     found = _of_tensor(tensor)

@@ -95,7 +95,11 @@ def test_settings_have_names():
         ("dilation", "(1, 1)"),
         ("groups", "1"),
     ]
-    assert formulas.settings(Sum, (image, (0, 2), True, None)) == [("axes", "(0, 2)"), ("keepdim", "True"), ("dtype", "None")]
+    assert formulas.settings(Sum, (image, (0, 2), True, None)) == [
+        ("axes", "(0, 2)"),
+        ("keepdim", "True"),
+        ("dtype", "None"),
+    ]
     assert formulas.settings(LeakyReLU, (image, 0.01)) == [("slope", "0.01")]
     pooled = formulas.settings(AvgPool, (image, (4, 4), (2, 2), (2, 2), (0, 0), True, None))
     assert [name for name, _ in pooled] == ["output_size", "kernel", "stride", "padding", "include", "divisor"]

@@ -91,7 +91,6 @@ def test_what_a_box_says():
     assert said == [
         "0:",
         "Linear",
-        "5×4",
         f"saved {saved} B ↑4",
         model.body[0].extra_repr(),
         "weight",
@@ -131,6 +130,24 @@ def test_values_are_written_on_demand():
     assert not any("|" in text for text in texts(viz.graph(loss, {"x": x, "y": y})))
 
 
+def shapes_at_arrows(picture):
+    groups = svg(picture).iter("{http://www.w3.org/2000/svg}g")
+    arrows = [group for group in groups if group.get("class") == "edge"]
+    return {arrow.findtext("{http://www.w3.org/2000/svg}title"): lines(arrow)[0].strip() for arrow in arrows}
+
+
+def test_every_arrow_says_the_shape_that_it_carries():
+    picture = viz.graph(Net()(mg.ones(5, 3)).sum())
+    assert shapes_at_arrows(picture) == {"n2->n3": "5×4", "n3->n6": "5×4", "n6->n7": "5×2", "n7->n8": "scalar"}
+
+
+def test_long_settings_are_broken_into_lines_before_a_name():
+    layer = nn.Conv2d(3, 64, (7, 7), stride=(2, 2), padding=(3, 3), bias=False)
+    words = [text.strip() for text in texts(viz.graph(layer(mg.ones(1, 3, 9, 9))))]
+    start = words.index("Conv2d(3, 64, kernel_size=(7, 7), stride=(2, 2),")
+    assert words[start + 1] == "padding=(3, 3), bias=False)"
+
+
 def test_computed_tensors_carry_their_names():
     x = leaf()
     y = x * x
@@ -138,8 +155,10 @@ def test_computed_tensors_carry_their_names():
 
 
 def test_dtype_is_written_unless_float32():
-    assert "2×3 float64" in " ".join(texts(viz.graph(leaf(2, 3, dtype=mg.float64).tanh())))
-    assert "float" not in viz.graph(leaf(2, 3).tanh()).dot
+    of_double, of_single = viz.graph(leaf(2, 3, dtype=mg.float64).tanh()), viz.graph(leaf(2, 3).tanh())
+    assert [text.strip() for text in texts(of_double)].count("2×3 float64") == 2  # to Tanh and from it
+    assert [text.strip() for text in texts(of_single)].count("2×3") == 2
+    assert "2×3 float32" not in " ".join(texts(of_single))
 
 
 def test_closed_modules_say_how_much_is_inside():
@@ -151,6 +170,9 @@ def test_closed_modules_say_how_much_is_inside():
     row = nn.Sequential(*(nn.Sequential(nn.Linear(3, 3), nn.Tanh()) for _ in range(3)))
     words = texts(viz.graph(row(mg.ones(5, 3)), depth=1))
     assert {"0 … 2:", "Sequential ×3"} <= {text.strip() for text in words}
+    narrowing = nn.Sequential(*(nn.Sequential(nn.Linear(n, n - 1), nn.Tanh()) for n in range(9, 3, -1)))
+    words = " ".join(texts(viz.graph(narrowing(mg.ones(5, 9)), depth=1)))
+    assert "Sequential ×6" in words and "5×8 → 5×7 → … → 5×3" in words
     bare = nn.Sequential(*(nn.Sequential(nn.Tanh(), nn.Tanh()) for _ in range(3)))
     assert "parameters" not in " ".join(texts(viz.graph(bare(leaf(5, 3)), depth=1)))
 

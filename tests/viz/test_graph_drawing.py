@@ -145,7 +145,7 @@ def test_alike_neighbours_fold():
     drawing = draw(loss, depth=1)
     assert named(drawing) == ["Linear", "Residual", "Linear", "Sum", "loss"]
     row = drawing.boxes[1]
-    assert (row.repeat, row.group.path, row.last.path) == (4, "1", "4")
+    assert [box.group.path for box in [row, *row.folded]] == ["1", "2", "3", "4"]
     assert (len(row.chips), len(row.members)) == (16, 20)
     keys = [box.key for box in drawing.boxes]
     assert pairs(drawing) == list(pairwise(keys))
@@ -153,7 +153,7 @@ def test_alike_neighbours_fold():
 
 def test_what_is_not_alike_or_not_in_a_row_does_not_fold():
     wide = nn.Sequential(nn.Sequential(nn.Linear(3, 3), nn.Tanh()), nn.Sequential(nn.Linear(3, 3), nn.Sigmoid()))
-    assert [box.repeat for box in draw(wide(mg.ones(1, 3)), depth=1).boxes] == [1, 1, 1]
+    assert [box.folded for box in draw(wide(mg.ones(1, 3)), depth=1).boxes] == [[], [], []]
 
     class Skip(nn.Module):
         def __init__(self):
@@ -179,7 +179,7 @@ def test_a_recurrent_cell_folds_with_its_parameters_once():
             return h
 
     row, result = draw(Recurrent()(mg.ones(1, 3)), depth=1).boxes
-    assert (row.repeat, len(row.chips), result.node.kind) == (6, 2, "result")
+    assert (len(row.folded), len(row.chips), result.node.kind) == (5, 2, "result")
 
 
 def test_a_tensor_enters_a_closed_module_once_and_results_that_leave_are_its_ports():
@@ -194,7 +194,6 @@ def test_a_tensor_enters_a_closed_module_once_and_results_that_leave_are_its_por
     assert len([arrow for arrow in drawing.arrows if arrow.head is closed]) == 1
     leaving = [arrow for arrow in drawing.arrows if arrow.tail is closed]
     assert len(closed.ports) == 2 and len(leaving) == 3
-    assert all(arrow.label for arrow in leaving)
 
 
 class Halves(Operation):
@@ -205,8 +204,34 @@ class Halves(Operation):
         return x[:2].copy(), x[2:].copy()
 
 
-def test_arrows_are_labelled_where_boxes_cannot_say_the_shape():
-    parts = Halves.apply(leaf(4, 2))
+def test_an_arrow_carries_the_result_that_it_leads_on():
+    parts = Halves.apply(leaf(5, 2))
     drawing = draw([parts[0], parts[1]])
-    assert [arrow.label for arrow in drawing.arrows] == [False, True, True]
-    assert [arrow.label for arrow in draw(parts[1]).arrows] == [False, False]
+    assert [arrow.port.shape for arrow in drawing.arrows] == [(5, 2), (2, 2), (3, 2)]
+
+
+def test_modules_that_differ_in_sizes_alone_fold():
+    net = nn.Sequential(*(nn.Sequential(nn.Linear(n, n - 1), nn.Tanh()) for n in (5, 4, 3)), nn.Linear(2, 2))
+    row, last, _ = draw(net(mg.ones(4, 5)), depth=1).boxes
+    assert [box.ports[0].shape for box in [row, *row.folded]] == [(4, 4), (4, 3), (4, 2)]
+    assert (len(row.chips), len(row.members), last.node.name) == (6, 6, "Linear")
+
+
+@pytest.mark.parametrize("heads", [1, 2, 5])
+def test_alike_modules_side_by_side_fold(heads):
+    class Heads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.heads = nn.ModuleList(nn.Sequential(nn.Linear(3, 3), nn.Tanh()) for _ in range(heads))
+            self.other = nn.Sequential(nn.Linear(3, 3), nn.Sigmoid())
+
+        def forward(self, x):
+            return mg.cat([*(head(x) for head in self.heads), self.other(x)])
+
+    graph = viz.extract(Heads()(leaf(2, 3).exp()))
+    drawing = arrange(graph, 1)
+    assert named(drawing) == ["Tensor", "Exp", "Sequential", "Sequential", "Cat", "result"]
+    several, other = drawing.boxes[2:4]
+    assert (len(several.folded), len(several.chips), other.folded) == (heads - 1, 2 * heads, [])
+    assert len(pairs(drawing)) == len(set(pairs(drawing))) == 6
+    assert sum(len(box.members) + len(box.chips) for box in drawing.boxes) == len(graph.nodes)

@@ -1,16 +1,21 @@
 """Drawing: by the dot program, in this process, or not at all; files, notebooks and errors."""
 
+import json
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
 import minigrad as mg
-from minigrad import viz
+from minigrad import nn, viz
 from minigrad.viz import picture as module
+from minigrad.viz.page import layout
 
 SIGNATURES = {"svg": b"<?xml", "png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-"}
 PROGRAM = """#!{python}
+import json
+import re
 import sys
 is_dot = sys.stdin.buffer.read().startswith(b"digraph")
 sys.stdout.write("drawn by program: " + " ".join(sys.argv[1:]) + " " + str(is_dot))
@@ -60,9 +65,9 @@ def test_svg_is_well_formed_and_complete(picture, without_program, tmp_path):
 
 def test_program_is_preferred(picture, program, tmp_path):
     program()
-    assert picture.render(tmp_path / "a.pdf").read_bytes() == b"drawn by program: -Tpdf True"
-    assert picture.render(tmp_path / "a.png").read_bytes() == b"drawn by program: -Tpng -Gdpi=160 True"
-    assert picture._repr_mimebundle_()["image/svg+xml"] == "drawn by program: -Tsvg True"
+    assert picture.render(tmp_path / "a.pdf").read_bytes() == b"drawn by program: -Tpdf -q True"
+    assert picture.render(tmp_path / "a.png").read_bytes() == b"drawn by program: -Tpng -q -Gdpi=160 True"
+    assert picture._repr_mimebundle_()["image/svg+xml"] == "drawn by program: -Tsvg -q True"
 
 
 def test_program_that_fails_is_an_error_with_its_words(picture, program, tmp_path):
@@ -127,3 +132,33 @@ def test_a_freed_graph_is_drawn(picture, without_program):
 def test_depth_must_count():
     with pytest.raises(ValueError, match="from 0, got -1"):
         viz.graph(mg.ones(1, requires_grad=True), depth=-1)
+
+
+def embedded(path):
+    """The document inside a page."""
+    text = path.read_text(encoding="utf-8")
+    return json.loads(re.search(r'<script type="application/json" id="document">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def test_html_is_the_explorers_page_and_needs_no_graphviz(without_program, monkeypatch, tmp_path):
+    for place in (module, layout):
+        monkeypatch.setattr(place, "pygraphviz", None)
+    net = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.Tanh(), nn.Linear(4, 2)))
+    first, second = net(mg.ones(5, 3)).split(1, dim=1)
+    picture = viz.graph([first.sum(), second])
+    document = embedded(picture.html(tmp_path / "deep" / "page.html"))
+    assert [node["operation"] for node in document["nodes"]] == ["Linear", "Tanh", "Linear", "Slice", "Slice", "Sum"]
+    assert [call["path"] for call in document["calls"]] == ["", "0", "1", "1.0", "1.1"]
+    users = {t["name"]: t["users"] for t in document["tensors"] if t["role"] == "parameter"}
+    assert users == {"0.weight": [[0, 1]], "0.bias": [[0, 2]], "1.1.weight": [[2, 1]], "1.1.bias": [[2, 2]]}
+    assert len(document["levels"]) > 1 and document["levels"][0]["boxes"]
+    again = viz.graph([first.sum(), second]).html(tmp_path / "again.html")
+    assert again.read_bytes() == (tmp_path / "deep" / "page.html").read_bytes()
+
+
+def test_html_of_a_recording_has_its_numbers(tmp_path):
+    x = mg.tensor([3.0, 4.0], requires_grad=True)
+    with viz.record() as recording:
+        (x * x).sum().backward()
+    document = embedded(viz.graph(recording).html(tmp_path / "page.html"))
+    assert [tensor["grad"]["stats"]["norm"] for tensor in document["tensors"] if tensor["is_leaf"]] == [10.0]

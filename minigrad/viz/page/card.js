@@ -1,6 +1,8 @@
 // The inspector: what the current step, or what the reader chose, is and does, section by section.
 
 const card = document.getElementById("card");
+let scrolled = 0;  // kept here, because asking the card makes the browser lay the page out
+card.addEventListener("scroll", () => { scrolled = card.scrollTop; }, { passive: true });
 
 function section(name, title, ...content) {
   const parts = content.filter((part) => part !== null && part !== undefined && part !== false);
@@ -8,8 +10,9 @@ function section(name, title, ...content) {
 }
 
 function paintCard() {
-  const top = card.scrollTop;
   readout(null);
+  unpainted = [];
+  document.body.dataset.unpainted = 0;
   const event = eventAt(state.position);
   const chosen = state.selected;
   let parts;
@@ -18,7 +21,7 @@ function paintCard() {
   else parts = tensorCard(chosen.id);
   card.replaceChildren(...parts.filter(Boolean));
   const shown = JSON.stringify([chosen, chosen === null ? event?.node : null]);
-  card.scrollTop = card.dataset.shown === shown ? top : 0;
+  if (scrolled) card.scrollTop = card.dataset.shown === shown ? scrolled : 0;
   card.dataset.shown = shown;
 }
 
@@ -89,8 +92,10 @@ function formulaSection(node, backward) {
   node.inputs.forEach((tensor, place) => line(inputName(node, place), tensor));
   node.outputs.forEach((tensor, place) => line(node.outputs.length > 1 ? `result ${place + 1}` : "result", tensor));
   const formulas = backward ? [node.formula, node.forward_formula] : [node.forward_formula, node.formula];
+  const sized = backward ? node.formula_shapes : node.forward_shapes;
   const words = backward ? ["Derivative", "forward"] : ["Formula", "derivative"];
   return section("formula", words[0], formulas[0] && make("div", { class: "formula" }, formulas[0]), shapes,
+    sized && sized !== formulas[0] && make("p", { class: "small soft" }, "with shapes: ", make("span", { class: "mono" }, sized)),
     formulas[1] && make("p", { class: "small soft" }, `${words[1]}: `, make("span", { class: "mono" }, formulas[1])));
 }
 
@@ -115,6 +120,7 @@ function leavingSection(node, event) {
     const shape = tensors[entry.tensor] ?? { shape: [], dtype: "float32" };
     const tags = [];
     if (entry.summed?.length) tags.push(tag(`summed over axes (${entry.summed.join(", ")}${entry.summed.length === 1 ? "," : ""})`, "sum"));
+    if (entry.raw) tags.push(tag(`was ${shapeOf(entry.raw)}, norm ${written(entry.raw.stats.norm, 4)}`));
     if (entry.cast) tags.push(tag(`cast ${entry.cast.replace("->", " → ")}`, "sum"));
     const name = `d ${inputName(node, entry.input)}`;
     if (!entry.stats) return make("div", { class: "flow none" }, make("div", { class: "name" }, make("b", {}, name), make("span", { class: "soft" }, "None")));
@@ -139,13 +145,13 @@ function dimensions(numbers) {
   return Array.isArray(numbers) ? [numbers.length, ...(numbers.length ? dimensions(numbers[0]) : [])] : [];
 }
 
-const CHECKS = { agrees: ["✓ agrees with finite differences", "good"], disagrees: ["✗ disagrees with finite differences", "bad"], "not checked": ["not checked", ""] };
+const CHECKS = { agrees: ["✓ agrees", "good"], disagrees: ["✗ disagrees", "bad"], "not checked": ["not checked", ""] };
 
 function checkSection(check) {
   if (!check) return null;
   const [words, kind] = CHECKS[check.state] ?? [check.state, ""];
-  return section("check", "Derivative check", make("div", { "data-check": check.state }, tag(words, kind)),
-    check.worst !== null && check.worst !== undefined ? make("p", { class: "small soft" }, `largest relative difference ${written(check.worst, 3)}`) : null, check.text ? make("p", { class: "small soft" }, check.text) : null);
+  return section("check", "Derivative against finite differences", make("div", { "data-check": check.state }, tag(words, kind)),
+    check.text ? make("p", { class: "small soft" }, check.text) : null);
 }
 
 function savedSection(node) {

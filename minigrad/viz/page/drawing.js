@@ -3,6 +3,7 @@
 const svg = document.getElementById("drawing");
 let drawn = null;  // {level, boxes: [{element, box, chips}], edges: [{element, edge}]}
 let view = null;   // what the reader sees: {x, y, scale}, in the drawing's pixels; null until it is chosen
+let pane = { width: 0, height: 0, left: 0, top: 0 };  // the window for the drawing, measured when it changes
 let handled = false;  // whether the reader moved the view by hand since the last step
 
 function drawLevel(level) {
@@ -34,7 +35,8 @@ function arrowhead(name, x0, y0, x1, y1) {
 
 function drawBox(box, place, level) {
   const { x, y, w, h } = box;
-  const names = { class: `box ${box.kind} ${box.side ?? ""}`, tabindex: 0, role: "button", "data-box": place };
+  const loose = box.kind === "operation" && !nodes[box.node].recorded && nodes[box.node].inputs.some((id) => id !== null && tensors[id].requires_grad);
+  const names = { class: `box ${box.kind} ${box.side ?? ""} ${loose ? "unrecorded" : ""}`, tabindex: 0, role: "button", "data-box": place };
   if (box.kind === "operation") names["data-node"] = box.node;
   if (box.kind === "operation" && box.call !== undefined) names["data-single-call"] = box.call;
   if (box.kind === "module") names["data-call"] = box.call;
@@ -146,6 +148,7 @@ function paintState() {
     element.classList.toggle("on-path", Boolean(cut) && nodesHere.some((node) => cut.path.includes(node)));
     for (const { chip, element: pill } of chips) {
       const time = event?.phase === "backward" ? leafAt(chip.tensor) : 0;
+      pill.classList.toggle("now", event !== null && event.leaf === chip.tensor);
       pill.classList.toggle("reached", time > 0 && state.position >= time);
       pill.classList.toggle("none", tensors[chip.tensor].why !== null && tensors[chip.tensor].why !== undefined);
       pill.classList.toggle("selected", state.selected?.kind === "tensor" && state.selected.id === chip.tensor);
@@ -195,10 +198,13 @@ function crossesCut(edge, cut) {
     (id === cut.tensor || cut.path.includes(tensors[id].node)));
 }
 
+function measure() {
+  pane = svg.getBoundingClientRect();
+}
+
 // The view: all of the level if that can be read, else the part around what happens.
 function look() {
   const { width, height } = levels[drawn.level];
-  const pane = svg.getBoundingClientRect();
   const fit = Math.min(pane.width / (width + 60), pane.height / (height + 76));
   const scale = Math.min(1.25, Math.max(fit, 0.8));
   const place = boxOfEvent(drawn.level, eventAt(state.position)) ?? selectedBox();
@@ -219,12 +225,10 @@ function selectedBox() {
 }
 
 function applyView() {
-  const pane = svg.getBoundingClientRect();
   svg.setAttribute("viewBox", [view.x, view.y, pane.width / view.scale, pane.height / view.scale].map((number) => number.toFixed(2)).join(" "));
 }
 
 function zoom(factor, clientX, clientY) {
-  const pane = svg.getBoundingClientRect();
   const [px, py] = clientX === undefined ? [pane.width / 2, pane.height / 2] : [clientX - pane.left, clientY - pane.top];
   const scale = Math.max(0.05, Math.min(4, view.scale * factor));
   view = { scale, x: view.x + px / view.scale - px / scale, y: view.y + py / view.scale - py / scale };
@@ -234,7 +238,6 @@ function zoom(factor, clientX, clientY) {
 
 function fitAll() {
   const { width, height } = levels[drawn.level];
-  const pane = svg.getBoundingClientRect();
   const scale = Math.min(2, pane.width / (width + 60), pane.height / (height + 60));
   view = { scale, x: (width - pane.width / scale) / 2, y: (height - pane.height / scale) / 2 };
   handled = true;
@@ -243,7 +246,6 @@ function fitAll() {
 
 function showBox(place) {
   const box = levels[drawn.level].boxes[place];
-  const pane = svg.getBoundingClientRect();
   const seen = { w: pane.width / view.scale, h: pane.height / view.scale };
   if (box.x >= view.x && box.y >= view.y && box.x + box.w <= view.x + seen.w && box.y + box.h <= view.y + seen.h) return;
   view = { ...view, x: box.x + box.w / 2 - seen.w / 2, y: box.y + box.h / 2 - seen.h / 2 };
@@ -251,7 +253,7 @@ function showBox(place) {
 }
 
 // Health: boxes coloured by the gradient that arrives there, or by how much of it is zero.
-const STOPS = [[68, 85, 160], [70, 150, 190], [120, 195, 160], [220, 215, 130], [235, 150, 80], [205, 70, 60]];
+const STOPS = [[136, 152, 224], [112, 186, 222], [132, 206, 166], [226, 218, 124], [240, 164, 88], [232, 104, 90]];
 
 function healthOf(nodesHere, pass) {
   let squares = 0, zeros = 0, size = 0, found = false;

@@ -27,7 +27,7 @@ function lensOf(node, event) {
   if (conv) {
     const weight = tensors[node.inputs[1]];
     lens.w = planesOf(weight.data, weight.shape);
-    if (!lens.w?.whole || lens.w.count < weight.shape[0] * weight.shape[1]) return null;
+    if (!lens.w?.whole || lens.w.count < weight.shape[1]) return null;
     lens.weight = weight;
     lens.groups = numbersOf(settings.groups ?? "1", 1)[0];
     lens.perGroup = weight.shape[1];
@@ -35,15 +35,16 @@ function lensOf(node, event) {
     const bias = node.inputs[2];
     lens.bias = bias === null || bias === undefined ? null : planesOf(tensors[bias].data, tensors[bias].shape);
   } else {
-    lens.kernel = numbersOf(settings.kernel_size, 2);
+    lens.kernel = numbersOf(settings.kernel ?? settings.kernel_size ?? "", 2);
     lens.perGroup = 1;
     if (!lens.kernel) return null;
   }
   lens.stride = numbersOf(settings.stride ?? "", 2) ?? (conv ? [1, 1] : lens.kernel);
-  lens.padding = numbersOf(settings.padding ?? "0", 2) ?? [0, 0];
+  const padding = numbersOf(settings.padding ?? "0", 4) ?? [0, 0, 0, 0];  // both sides of both axes, or one for both
+  lens.padding = /\)\s*,\s*\(/.test(settings.padding) ? [padding[0], padding[2]] : [padding[0], padding[1]];
   lens.dilation = numbersOf(settings.dilation ?? "1", 2) ?? [1, 1];
-  lens.divisor = numbersOf(settings.divisor_override ?? "", 1)?.[0] ?? null;
-  lens.countPadding = settings.count_include_pad !== "False";
+  lens.divisor = numbersOf(settings.divisor ?? settings.divisor_override ?? "", 1)?.[0] ?? null;
+  lens.countPadding = (settings.include ?? settings.count_include_pad) !== "False";
   const arriving = event.step?.arriving.find(Boolean);
   const leaving = event.step?.leaving.find((entry) => entry.input === 0);
   lens.dy = arriving ? planesOf(arriving.data, output.shape) : null;
@@ -70,7 +71,7 @@ function paintLens(lens) {
   const again = (changes) => { lensChoice.set(lens.node.id, { ...choice, ...changes }); body.replaceWith(paintLens(lens)); };
   const modes = [["y", "an output cell"], ...(lens.dy ? [["dx", "an input pixel's gradient"]] : []), ...(lens.conv && lens.dy ? [["dw", "a weight's gradient"]] : [])];
   body.append(make("div", { class: "tabs" }, ...modes.map(([mode, words]) => make("button", { type: "button", "aria-pressed": String(mode === choice.mode), "data-lens-mode": mode, onclick: () => again({ mode }) }, words))));
-  const planesShown = Math.min(lens.outputs, lens.y.count, lens.dy ? lens.dy.count : Infinity);
+  const planesShown = Math.min(lens.outputs, lens.y.count, lens.dy ? lens.dy.count : Infinity, lens.conv ? Math.floor(lens.w.count / lens.perGroup) : Infinity);
   const output = Math.min(choice.output, planesShown - 1);
   const channelsInGroup = lens.conv ? lens.perGroup : 1;
   const group = lens.conv ? Math.floor(output / (lens.outputs / lens.groups)) : 0;
@@ -243,7 +244,7 @@ function explainPixel(lens, row, col, pictures) {
   pictures.y.mark(users.map(([r, c]) => [r, c, 1, 1]));
   pictures.w.mark(users.map(([, , i, j]) => [i, j, 1, 1]));
   const perGroup = lens.outputs / lens.groups;
-  const shown = Math.min(lens.dy.count, lens.outputs);
+  const shown = Math.min(lens.dy.count, lens.outputs, Math.floor(lens.w.count / lens.perGroup));
   let total = 0;
   const parts = [];
   for (let output = lens.group * perGroup; output < (lens.group + 1) * perGroup && output < shown; output++) {

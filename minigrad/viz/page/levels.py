@@ -8,7 +8,7 @@ Parameters are chips in the boxes that use them. Where boxes stand is decided in
 import math
 from dataclasses import dataclass, field
 
-from .layout import place
+from . import layout
 
 FEW = 24  # so many items are shown as they are
 LEAST_REPEATS = 4
@@ -67,7 +67,7 @@ class _Levels:
                     box["level"] = len(self.levels) + len(waiting)
                     waiting.append((self._inside(item), self._describe(item, box, level)))
             level["boxes"], level["edges"] = boxes, edges
-        place(self.levels)
+        layout.place(self.levels)
         return self.levels
 
     def _describe(self, item, box, level):
@@ -168,18 +168,25 @@ class _Levels:
             box["call"] = call
         box["title"] = node["name"] if call is None else _title(self.calls[call]["name"], node["name"])
         box["detail"] = self._shapes(node)
-        where = None if node["call"] is None else self.calls[node["call"]]["path"]
-        box["chips"] = [self._chip(tensor, where) for tensor in self._parameters(node)]
+        box["chips"] = [self._chip(tensor, node["call"]) for tensor in self._parameters(node)]
         return box
 
-    def _chip(self, tensor, path):
-        """A tensor that is shown inside the box that uses it, named as seen from the call `path`."""
-        return {"tensor": tensor, "text": _shortened(_within(self._name(tensor), path), 22)}
+    def _chip(self, tensor, call):
+        """A tensor that is shown inside the box that uses it, named as seen from the call around that."""
+        name = self._name(tensor)
+        if call is not None:
+            root = call
+            while self.calls[root]["parent"] is not None:
+                root = self.calls[root]["parent"]
+            for prefix in (self.calls[root]["name"], self.calls[call]["path"]):
+                name = name.removeprefix(f"{prefix}.")
+        return {"tensor": tensor, "text": _shortened(name, 22)}
 
     def _shapes(self, node):
         """What leaves an operation."""
-        outputs = node["outputs"]
-        return _shape(self.tensors[outputs[0]]) if len(outputs) == 1 else f"{len(outputs)} results" if outputs else ""
+        outputs = [self.tensors[tensor] for tensor in node["outputs"]]
+        used = [output for output in outputs if output["users"]] or outputs
+        return _shape(used[0]) if len(used) == 1 else f"{len(used)} results" if used else ""
 
     def _parameters(self, node):
         """The parameters among the arguments of an operation, each once."""
@@ -258,11 +265,6 @@ def _by(ids, parent):
     for i in ids:
         groups.setdefault(parent(i), []).append(i)
     return groups
-
-
-def _within(name, path):
-    """A qualified name as seen from inside `path`."""
-    return name.removeprefix(f"{path}.") if path else name
 
 
 def _title(name, kind):

@@ -7,7 +7,15 @@ function update(changes) {
   if (state.follow && ("position" in changes || changes.follow)) state.level = levelOfEvent(eventAt(state.position));
   if ("position" in changes || "level" in changes) handled = false;
   render();
-  history.replaceState(null, "", addressOf(state));
+  writeAddress();
+}
+
+// Browsers refuse more than some ten changes of the address a second: of a quick series, the last one is written.
+let addressTimer = null;
+
+function writeAddress() {
+  clearTimeout(addressTimer);
+  addressTimer = setTimeout(() => history.replaceState(null, "", addressOf(state)), 120);
 }
 
 function render() {
@@ -110,8 +118,12 @@ function nextHealth() {
 
 const darkSystem = matchMedia("(prefers-color-scheme: dark)");
 
+let themePainted = "";
+
 function paintTheme() {
   const dark = state.theme === "dark" || (state.theme === "system" && darkSystem.matches);
+  if (themePainted === `${state.theme} ${dark} ${state.palette}`) return;
+  themePainted = `${state.theme} ${dark} ${state.palette}`;
   document.documentElement.dataset.theme = dark ? "dark" : "light";
   document.getElementById("theme").textContent = { system: "Auto", light: "Light", dark: "Dark" }[state.theme];
   const { positive, negative, words } = PALETTES[state.palette];
@@ -154,7 +166,11 @@ function setUpDrawing() {
     if (box && event.target.matches(":focus-visible")) showBox(Number(box.dataset.box));
   });
   for (const [id, act] of [["zoom-in", () => zoom(1.25)], ["zoom-out", () => zoom(0.8)], ["zoom-fit", fitAll]]) document.getElementById(id).addEventListener("click", act);
-  new ResizeObserver(() => drawn && (handled ? applyView() : look())).observe(svg);
+  measure();
+  new ResizeObserver(() => {
+    measure();
+    if (drawn) (handled ? applyView : look)();
+  }).observe(svg);
 }
 
 function setUp() {

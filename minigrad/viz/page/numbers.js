@@ -102,12 +102,29 @@ const PALETTES = {
 };
 const NO_NUMBER = [142, 60, 200];
 
+const SHADES = 512;
+const tables = {};  // palette -> colours of the shades, positive ones first, as [red, green, blue] and as pixels
+
+function tableOf(palette) {
+  if (!tables[palette]) {
+    const { positive, negative } = PALETTES[palette];
+    const shades = [positive, negative].flatMap((end) => Array.from({ length: SHADES }, (_, shade) => end.map((part) => Math.round(255 + (part - 255) * (shade / (SHADES - 1)) ** 0.7))));
+    shades.push(NO_NUMBER);
+    tables[palette] = { shades, pixels: Uint8ClampedArray.from(shades.flatMap((shade) => [...shade, 255])) };
+  }
+  return tables[palette];
+}
+
+// The place of a value's colour in the table: zero is white, the largest value is the full colour.
+function shadeOf(value, most) {
+  if (value !== value) return 2 * SHADES;
+  const size = value < 0 ? -value : value;
+  const shade = size >= most ? (size > 0 ? SHADES - 1 : 0) : Math.max(size > 0 ? 1 : 0, Math.round((size / most) * (SHADES - 1)));
+  return value < 0 ? SHADES + shade : shade;
+}
+
 function colour(value, most) {
-  if (Number.isNaN(value)) return NO_NUMBER;
-  const { positive, negative } = PALETTES[state.palette];
-  const end = value >= 0 ? positive : negative;
-  const share = most > 0 && Number.isFinite(value) ? (Math.abs(value) / most) ** 0.7 : value === 0 || most === 0 ? 0 : 1;
-  return end.map((part) => Math.round(255 + (part - 255) * share));
+  return tableOf(state.palette).shades[shadeOf(value, most)];
 }
 
 function paintPlane(canvas, planes, plane, most) {
@@ -115,11 +132,30 @@ function paintPlane(canvas, planes, plane, most) {
   canvas.height = Math.max(planes.rows, 1);
   const context = canvas.getContext("2d");
   const image = context.createImageData(canvas.width, canvas.height);
-  const start = plane * planes.rows * planes.cols;
-  for (let place = 0; place < planes.rows * planes.cols; place++) {
-    image.data.set([...colour(planes.values[start + place], most), 255], 4 * place);
-  }
+  const colours = new Uint32Array(tableOf(state.palette).pixels.buffer);
+  const pixels = new Uint32Array(image.data.buffer);
+  const size = planes.rows * planes.cols, start = plane * size;
+  for (let place = 0; place < size; place++) pixels[place] = colours[shadeOf(planes.values[start + place], most)];
   context.putImageData(image, 0, 0);
+}
+
+// Pictures are painted after the step that shows them, from the top of the card down, a few milliseconds at a time; the
+// next step drops what is not painted yet. So stepping stays quick however many pictures a card has.
+let unpainted = [];
+
+function paintLater(canvas, ...what) {
+  canvas.width = Math.max(what[0].cols, 1);
+  canvas.height = Math.max(what[0].rows, 1);
+  unpainted.push([canvas, ...what]);
+  if (unpainted.length === 1) setTimeout(paintSome);
+  document.body.dataset.unpainted = unpainted.length;
+}
+
+function paintSome() {
+  const end = performance.now() + 8;
+  while (unpainted.length && performance.now() < end) paintPlane(...unpainted.shift());
+  document.body.dataset.unpainted = unpainted.length;
+  if (unpainted.length) setTimeout(paintSome);
 }
 
 function sizeOnScreen(planes, wanted) {
@@ -136,7 +172,7 @@ function thumbnail(planes, plane, { tensor, what, wanted = 56, most = largest(pl
     "data-tensor": tensor, "data-plane": plane, "data-what": what, tabindex: 0, role: "img",
     "aria-label": `${what ?? "values"} of ${tensor === undefined ? "an array" : nameOfTensor(tensor)}, plane ${plane}`,
   });
-  paintPlane(canvas, planes, plane, most);
+  paintLater(canvas, planes, plane, most);
   const [width, height] = sizeOnScreen(planes, wanted);
   canvas.style.width = `${width}px`;
   canvas.style.height = `${height}px`;
@@ -232,8 +268,8 @@ function numberCell(value, most, digits = 5) {
 }
 
 function ramp(most) {
-  const canvas = make("canvas", { "aria-hidden": "true" });
-  const steps = { values: Float32Array.from({ length: 61 }, (_, i) => ((i - 30) / 30) * most), rows: 1, cols: 61 };
-  paintPlane(canvas, steps, 0, most);
-  return make("div", { class: "ramp" }, written(-most, 4), canvas, `${most ? "+" : ""}${written(most, 4)}`);
+  const bar = make("i", { "aria-hidden": "true" });
+  const stops = Array.from({ length: 17 }, (_, i) => `rgb(${colour(((i - 8) / 8) * most, most).join(",")})`);
+  bar.style.background = `linear-gradient(90deg, ${stops.join(", ")})`;
+  return make("div", { class: "ramp" }, written(-most, 4), bar, `${most ? "+" : ""}${written(most, 4)}`);
 }

@@ -288,7 +288,7 @@ def _unflat(flat, sizes):
     return place[::-1]
 
 
-RULES = {
+RULES: dict = {
     Convolution: _windows,
     MaxPool: _windows,
     MedianPool: _windows,
