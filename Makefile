@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-browser conformance lint bench clean
+.PHONY: demo test test-browser conformance lint bench docs clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo
@@ -33,6 +33,12 @@ lint: .venv/.dev
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
 
+# The site, in build/docs: warnings are errors, links lead somewhere, and every example in it runs.
+docs: .venv/.docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
+	$(BIN)/python docs/check_links.py build/docs
+	$(BIN)/python -m pytest -q tests/test_docs.py tests/test_docs_site.py tests/test_doctests.py
+
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks
 
@@ -52,9 +58,14 @@ bench: .venv/.dev
 	@$(PIP) -e ".[examples,dev,oracle]"
 	@touch $@ .venv/.demo
 
+.venv/.docs: pyproject.toml | .venv/bin/python
+	@echo "installing minigrad and what its documentation needs into .venv"
+	@$(PIP) -e ".[docs]"
+	@touch $@
+
 .venv/.browser: pyproject.toml | .venv/.dev
 	@$(PIP) -e ".[browser]"
 	@touch $@
 
 clean:
-	rm -rf .venv runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv runs build dist docs/api *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,8 +3,9 @@
     python examples/lenet.py                              # 1,797 scanned digits that come with scikit-learn
     python examples/lenet.py --data mnist --epochs 5      # MNIST, from $MINIGRAD_DATA or downloaded
 
-Writes into runs/lenet/: the backprop graph (graph.svg, graph.png), loss.png, filters.png, confusion.png and
-checkpoint.safetensors, from which --resume goes on.
+Writes into runs/lenet/: the backprop graph (graph.svg, graph.png); loss.png, filters.png, maps.png, saliency.png,
+receptive_field.png, confusion.png; activations.png, gradients.png, ratios.png, which show the layers while they learn;
+and checkpoint.safetensors, from which --resume goes on.
 """
 
 from pathlib import Path
@@ -61,7 +62,7 @@ def main():
     draw_graph(model, images[:8], labels[:8], folder)
     run.train(test_loader, epochs)
 
-    run.report(test_loader, test.classes, model.c1.weight)
+    run.report(test_loader, test.classes, first="c1", deep="c3")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
     python examples/resnet_cifar.py --epochs 5            # ResNet-20; CIFAR-10 from $MINIGRAD_DATA or downloaded
     python examples/resnet_cifar.py --model resnet56
 
-Writes into runs/resnet20/: the backprop graph with one box a block (graph.svg, graph.png), loss.png, filters.png,
-confusion.png and checkpoint.safetensors, from which --resume goes on.
+Writes into runs/resnet20/: the backprop graph with one box a block (graph.svg, graph.png); loss.png, filters.png,
+maps.png, saliency.png, receptive_field.png, confusion.png; activations.png, gradients.png, ratios.png, which show the
+layers while they learn; and checkpoint.safetensors, from which --resume goes on.
 """
 
 from pathlib import Path
@@ -54,7 +55,7 @@ def main():
     model.load_state_dict(state)  # the drawn batch moved the running statistics
     run.train(test_loader, args.epochs)
 
-    run.report(test_loader, test.classes, model.conv1.weight)
+    run.report(test_loader, test.classes, first="conv1", deep="stage2")
 
 
 if __name__ == "__main__":

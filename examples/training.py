@@ -8,6 +8,9 @@ import numpy as np
 import minigrad
 from minigrad import nn
 from minigrad.nn import functional as F
+from minigrad.viz import plots
+
+EVERY = 20  # steps from one record of activations and gradients to the next
 
 
 def arguments(description, *, data, epochs, lr, batch_size):
@@ -39,13 +42,14 @@ def run_main(main):
 
 
 class Run:
-    """A training run: model, optimizer, schedule and loader, its history, and the checkpoint that holds them all."""
+    """A training run: model, optimizer, schedule, loader, what was recorded, and the checkpoint that holds it all."""
 
-    PARTS = "model", "optimizer", "schedule", "loader", "history"
+    PARTS = "model", "optimizer", "schedule", "loader", "history", "recorder"
 
     def __init__(self, model, optimizer, schedule, loader, folder):
         self.model, self.optimizer, self.schedule, self.loader = model, optimizer, schedule, loader
         self.history = minigrad.History()
+        self.recorder = plots.Recorder(model, every=EVERY)
         self.path = folder / "checkpoint.safetensors"
 
     def save(self):
@@ -75,13 +79,24 @@ class Run:
             print(f"\ninterrupted in step {self.history.step + 1}; {self.path} holds the state, go on with --resume")
             raise SystemExit(130) from None
 
-    def report(self, test_loader, classes, filters):
-        """Draw the history, the first layer's filters and the confusion matrix; the last line is the test accuracy."""
+    def report(self, test_loader, classes, first, deep):
+        """Draw the run and what the network has learned; the last line is the test accuracy.
+
+        `first` and `deep` are names of layers: the first convolution, and one whose cells see much of the image.
+        """
         predicted, true = predictions(self.model, test_loader)
-        folder = self.path.parent
-        self.history.save(folder / "loss.png")
-        plot_filters(filters, folder / "filters.png")
-        plot_confusion(predicted, true, classes, folder / "confusion.png")
+        folder, (images, _) = self.path.parent, next(iter(test_loader))
+        pictures = {
+            "loss": self.history.plot(),
+            "filters": plots.plot_filters(self.model.get_submodule(first).weight),
+            "maps": plots.plot_feature_maps(self.model, images[0], first),
+            "receptive_field": plots.plot_receptive_field(self.model, images[:50], deep),
+            "saliency": plots.plot_saliency(self.model, images[0], classes=classes),
+            "confusion": plots.plot_confusion(true, predicted, classes),
+            **{kind: self.recorder.plot(kind) for kind in ("activations", "gradients", "ratios")},
+        }
+        for name, figure in pictures.items():
+            figure.savefig(folder / f"{name}.png")
         print(f"pictures and checkpoint are in {folder}/; look at {folder / 'graph.svg'}")
         print(f"test accuracy {(predicted == true).mean():.2%}")
 
@@ -92,6 +107,7 @@ class Run:
             scores = self.model(images)
             loss = F.cross_entropy(scores, labels)
             loss.backward()
+            self.recorder.step()
             self.optimizer.step()
             self.history.add(loss=loss, accuracy=(scores.argmax(1) == labels).float().mean())
 
@@ -116,59 +132,3 @@ def draw_graph(model, images, labels, folder, depth=None):
     picture = minigrad.viz.graph(loss, params=model, depth=depth)
     picture.render(folder / "graph.svg")
     picture.render(folder / "graph.png")
-
-
-def plot_filters(weight, path):
-    """The first channel of every filter: green where positive, red where negative, white at 0."""
-    plt = _pyplot()
-    colours = plt.matplotlib.colors.LinearSegmentedColormap.from_list("signs", ["#c0392b", "white", "#1e8449"])
-    weight = weight.detach().numpy()
-    limit = np.abs(weight).max()
-    figure, axes = plt.subplots(1, len(weight), figsize=(1.6 * len(weight) + 1, 1.9), layout="constrained")
-    for number, (axis, filter_) in enumerate(zip(axes, weight)):
-        shown = axis.imshow(filter_[0], cmap=colours, vmin=-limit, vmax=limit)
-        axis.set(xticks=[], yticks=[], title=str(number))
-    figure.colorbar(shown, ax=axes)
-    figure.savefig(path)
-    plt.close(figure)
-
-
-def plot_confusion(predicted, true, classes, path):
-    """How often each true class (row) was taken for each class (column)."""
-    plt = _pyplot()
-    counts = np.zeros((len(classes), len(classes)), int)
-    np.add.at(counts, (true, predicted), 1)
-    figure, axis = plt.subplots(figsize=(6.5, 6), layout="constrained")
-    axis.imshow(np.log1p(counts), cmap="Greens")
-    for (row, column), count in np.ndenumerate(counts):
-        if count:
-            axis.text(
-                column,
-                row,
-                count,
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="white" if count > counts.max() / 4 else "black",
-            )
-    axis.set(
-        xlabel="predicted",
-        ylabel="true",
-        xticks=range(len(classes)),
-        yticks=range(len(classes)),
-        title=f"{(counts.trace() / counts.sum()):.2%} correct",
-    )
-    axis.set_xticklabels(classes, rotation=0 if max(map(len, classes)) < 3 else 90)
-    axis.set_yticklabels(classes)
-    figure.savefig(path)
-    plt.close(figure)
-
-
-def _pyplot():
-    """Matplotlib without a window: imported when the first plot is drawn, half a second after the start of nothing."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot

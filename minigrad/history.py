@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from minigrad import Tensor
+from minigrad.figures import new_figure
 from minigrad.utils.data import DataLoader
 
 __all__ = ["History"]
@@ -23,6 +24,7 @@ __all__ = ["History"]
 RESERVED = {"step", "epoch"}  # columns of the exports
 STATE = {"step", "ends", "steps", "epochs"}
 PICTURES = (".png", ".svg", ".pdf", ".jpg")
+MOST_LINES = 60  # ends of epochs that are drawn
 SMOOTHED = 10  # a running mean is over so many steps, or over the fiftieth part of a long curve
 
 
@@ -235,23 +237,26 @@ class History(Mapping):
         """A matplotlib `Figure`: a panel for each last word of the names, so loss and test_loss stand in one.
 
         What was recorded step by step is a pale curve and its running mean, what was recorded epoch by epoch has a mark
-        at each epoch. Losses are on a logarithmic axis. Raises ImportError without matplotlib.
+        at each epoch; thin lines are the ends of epochs. Losses are on a logarithmic axis. Values that are not finite
+        leave a gap. Raises ImportError without matplotlib.
         """
-        try:
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError("a plot needs matplotlib: pip install matplotlib") from error
         panels: dict[str, list[str]] = {}
         for name in self:
             panels.setdefault(name.rpartition("_")[2], []).append(name)
-        figure = Figure(figsize=(5 * max(1, len(panels)), 4), layout="constrained")
+        figure = new_figure(5 * max(1, len(panels)), 4)
         axes = figure.subplots(1, max(1, len(panels)), squeeze=False)[0]
         for axis, (title, names) in zip(axes, panels.items()):
             for number, name in enumerate(names):
                 self._draw(axis, name, f"C{number}")
-            positive = all(value > 0 for name in names for value in self[name])
+            positive = all(value > 0 for name in names for value in self[name] if math.isfinite(value))
             axis.set(title=title, xlabel="step" if self.step else "epoch")
             axis.set_yscale("log" if title == "loss" and positive else "linear")
+            axis.xaxis.get_major_locator().set_params(integer=True)
+            axis.margins(x=0.02)
+            axis.grid(axis="y", linewidth=0.4, alpha=0.5)
+            if self.step and len(self._ends) <= MOST_LINES:
+                across = axis.get_xaxis_transform()
+                axis.vlines(self._ends, 0, 1, color="0.85", linewidth=0.8, zorder=0, transform=across)
             axis.legend()
         return figure
 
@@ -264,9 +269,17 @@ class History(Mapping):
             return
         steps, values = self._steps[name]
         window = max(min(SMOOTHED, len(values)), len(values) // 50)
-        smooth = np.convolve(values, np.full(window, 1 / window), mode="valid")
         axis.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
-        axis.plot(steps[window - 1 :], smooth, color=colour, label=name)
+        axis.plot(steps[window - 1 :], _running_mean(np.array(values), window), color=colour, label=name)
+
+
+def _running_mean(values, window):
+    """The mean of each `window` neighbours, of those that are finite; NaN where none is."""
+    finite = np.isfinite(values)
+    ones = np.ones(window)
+    counts = np.convolve(finite, ones, mode="valid")
+    sums = np.convolve(np.where(finite, values, 0), ones, mode="valid")
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
 def _number(value):

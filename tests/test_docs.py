@@ -38,4 +38,5 @@ def _numbered(text):
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)|src=\"([^\"]+)\"", page.read_text(encoding="utf-8")):
         link = "".join(target)
-        assert link.startswith("http") or (page.parent / link).exists(), link
+        made = re.fullmatch(r"explorers/(.*)\.html", link)  # by the build of the docs
+        assert link.startswith("http") or made or (page.parent / link).exists(), link

@@ -32,4 +32,7 @@ def test_lenet_goes_on_from_its_checkpoint(tmp_path):
     first = example("lenet.py", "--epochs", 1, "--out", tmp_path).stdout
     assert "epoch 1" in first and "epoch 2" not in first
     resumed = example("lenet.py", "--epochs", 2, "--resume", "--out", tmp_path).stdout
-    assert "epoch 1" not in resumed and "epoch 2" in resumed and (tmp_path / "loss.png").exists()
+    assert "epoch 1" not in resumed and "epoch 2" in resumed
+    of_the_network = "filters", "maps", "receptive_field", "saliency", "confusion", "graph"
+    for picture in ("loss", "activations", "gradients", "ratios", *of_the_network):
+        assert (tmp_path / f"{picture}.png").read_bytes().startswith(b"\x89PNG")

@@ -148,9 +148,23 @@ def test_the_plot_shows_running_means_and_marks(tmp_path):
     mg.History().save(tmp_path / "empty.svg")  # nothing recorded is no error
 
 
+def test_the_plot_leaves_gaps_where_values_are_not_finite():
+    losses = np.arange(1.0, 31.0)
+    losses[5], losses[12:24] = math.inf, math.nan
+    history = filled([losses], [0.5])
+    axis = history.plot().axes[0]
+    smooth = axis.lines[1].get_ydata()
+    expected = [np.nanmean(np.where(np.isfinite(w), w, np.nan)) if np.isfinite(w).any() else np.nan for w in
+                np.lib.stride_tricks.sliding_window_view(losses, 10)]  # fmt: skip
+    np.testing.assert_allclose(smooth, expected)
+    assert axis.get_yscale() == "log" and np.isnan(smooth).sum() == 3
+    (ends,) = axis.collections  # a line at the end of the epoch
+    assert [segment[0][0] for segment in ends.get_segments()] == [30]
+
+
 def test_a_plot_without_matplotlib_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match="pip install matplotlib"):
+    with pytest.raises(ImportError, match=r'pip install "minigrad\[plots\]"'):
         filled().plot()
 
 

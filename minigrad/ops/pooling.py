@@ -27,7 +27,7 @@ class MaxPool(Operation):
 
     @staticmethod
     def forward(ctx, x, kernel, stride, padding, dilation, output_size):
-        ctx.shape = x.shape
+        ctx.shape, ctx.settings = x.shape, (kernel, stride, padding, dilation)
         y, indices = kernels_for(x).max_pool(x, kernel, stride, padding, dilation, output_size)
         ctx.save_for_backward(indices)
         return y, indices
@@ -45,7 +45,7 @@ class MedianPool(MaxPool):
 
     @staticmethod
     def forward(ctx, x, kernel, stride, padding, output_size):
-        ctx.shape = x.shape
+        ctx.shape, ctx.settings = x.shape, (kernel, stride, padding, (1,) * len(kernel))
         y, indices = kernels_for(x).median_pool(x, kernel, stride, padding, output_size)
         ctx.save_for_backward(indices)
         return y, indices

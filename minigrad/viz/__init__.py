@@ -4,6 +4,7 @@
 draws.
 """
 
+from . import plots
 from .explorer import explore, record
 from .extract import Edge, Graph, Group, Node, Port, extract
 from .picture import Picture, RenderError
@@ -22,6 +23,7 @@ __all__ = [
     "explore",
     "extract",
     "graph",
+    "plots",
     "record",
 ]
 
