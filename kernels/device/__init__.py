@@ -5,17 +5,20 @@ says whose functions they become, and what is missing where there are none; `tra
 Nothing here is imported from CuPy or Numba before somebody asks for the device.
 """
 
-from .array import DeviceArray, MixedDevices
+from .array import DeviceArray, called
 from .library import current_stream, library, missing, simulated
-from .transfer import empty, in_pinned_memory, pinned, to_device, to_host
+from .tape import Tape
+from .transfer import empty, in_pinned_memory, memory_in_use, pinned, to_device, to_host
 
 __all__ = [
     "DeviceArray",
-    "MixedDevices",
+    "Tape",
+    "called",
     "current_stream",
     "empty",
     "in_pinned_memory",
     "library",
+    "memory_in_use",
     "missing",
     "pinned",
     "simulated",

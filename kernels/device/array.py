@@ -1,10 +1,13 @@
 """The array on the device: memory of the library's, answered by NumPy's functions, strict about where things are."""
 
+from operator import setitem
+
 import numpy as np
 
 from .library import library, simulated
+from .tape import run, seen
 
-__all__ = ["DeviceArray", "MixedDevices"]
+__all__ = ["DeviceArray", "called"]
 
 _REDUCTIONS = {  # what CuPy's ufuncs cannot reduce, its functions can
     "add": np.sum,
@@ -14,16 +17,19 @@ _REDUCTIONS = {  # what CuPy's ufuncs cannot reduce, its functions can
     "logical_and": np.all,
     "logical_or": np.any,
 }
+_METHODS = {  # the other methods of ufuncs that CuPy's have
+    "accumulate": ("add", "multiply"),
+    "at": ("add", "maximum", "minimum"),
+    "reduceat": ("add",),
+}
 
 
-class MixedDevices(RuntimeError):
-    """Arrays of the host and of the device in one operation."""
-
-    def __init__(self):
-        super().__init__(
-            "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!\nhint: "
-            "move one of them: x.to(y.device), and a module with model.to(device)"
-        )
+def mixed_devices():
+    """PyTorch's error for arrays of the host and of the device in one operation."""
+    return RuntimeError(
+        "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!\nhint: move one "
+        "of them: x.to(y.device), and a module with model.to(device)"
+    )
 
 
 class Flags:
@@ -95,8 +101,9 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     @property
     def base(self):
-        """The library's array whose memory this is a view of, or None."""
-        return self.memory.base
+        """The array whose memory this is a view of, or None."""
+        base = self.memory.base
+        return DeviceArray(base) if hasattr(base, "dtype") else base
 
     @property
     def pointer(self):
@@ -121,25 +128,37 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
             axis = kwargs.pop("axis", 0)
             kwargs = {name: value for name, value in kwargs.items() if value is not None}
             return self.__array_function__(_REDUCTIONS[ufunc.__name__], (), inputs, {"axis": axis, **kwargs})
+        if method == "accumulate" and ufunc.__name__ not in _METHODS[method]:
+            return _accumulated(ufunc, *inputs, **kwargs)
         if "out" in kwargs:
             kwargs["out"] = kwargs["out"][0] if len(kwargs["out"]) == 1 else kwargs["out"]
         function = library().function(ufunc)
-        return _called(function if method == "__call__" else getattr(function, method), inputs, kwargs)
+        if method != "__call__":
+            if ufunc.__name__ not in _METHODS.get(method, ()):
+                raise NotImplementedError(
+                    f"numpy.{ufunc.__name__}.{method} has no counterpart on the GPU: CuPy lacks it\nhint: compute it on "
+                    "the CPU: x.cpu()"
+                )
+            function = getattr(function, method)
+        return called(function, inputs, kwargs)
 
     def __array_function__(self, func, types, args, kwargs):
-        return _called(library().function(func), args, kwargs)
+        if kwargs.get("device", 0) is None:  # NumPy's name for the host, which `like` passes on
+            del kwargs["device"]
+        if "initial" in kwargs:
+            return _with_initial(func, *args, **kwargs)
+        return called(library().function(func), args, kwargs)
 
     def __matmul__(self, other):
-        return _called(lambda a, b: a @ b, (self, other), {})
+        return called(lambda a, b: a @ b, (self, other), {})
 
     # elements
 
     def __getitem__(self, index):
-        memory = self.memory[_index(index)]
-        return DeviceArray(memory if isinstance(memory, type(self.memory)) else self.memory[(*_tuple(index), ...)])
+        return DeviceArray(run(_element, (self.memory, _index(index))))
 
     def __setitem__(self, index, value):
-        self.memory[_index(index)] = _bare(value, {})
+        run(setitem, (self.memory, _index(index), _bare(value, {})))
 
     def __len__(self):
         return len(self.memory)
@@ -148,36 +167,77 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         return (self[i] for i in range(len(self)))
 
     def __bool__(self):
-        return bool(self.memory)
+        return bool(seen(self.memory))
 
     def __int__(self):
-        return int(self.memory)
+        return int(seen(self.memory))
 
     def __float__(self):
-        return float(self.memory)
+        return float(seen(self.memory))
 
     def __index__(self):
-        return self.memory.__index__() if simulated() else int(self.memory)
+        return seen(self.memory).item().__index__()
 
     def item(self):
         """The only element as a Python number; waits for the device."""
-        return self.memory.item()
+        return seen(self.memory).item()
 
     def tolist(self):
         """The elements as nested lists; waits for the device."""
-        return self.memory.tolist()
+        return seen(self.memory).tolist()
 
     def __repr__(self):
         return f"DeviceArray({self.memory})"
 
+    def diagonal(self, offset=0, axis1=0, axis2=1):
+        """The diagonals in two axes, a view that can be written as CuPy's can."""
+        result = called(library().method(self.memory, "diagonal"), (offset, axis1, axis2), {})
+        if simulated() and self.memory.flags.writeable:
+            result.memory.flags.writeable = True
+        return result
+
+    def max(self, axis=None, **kwargs):
+        """The largest elements; `initial` counts as one more."""
+        return np.max(self, axis, **kwargs)
+
+    def min(self, axis=None, **kwargs):
+        """The smallest elements; `initial` counts as one more."""
+        return np.min(self, axis, **kwargs)
+
+    def take(self, indices, axis=None, mode="wrap"):
+        """The entries of an axis at `indices`, which wrap around as they do in CuPy."""
+        if isinstance(indices, np.ndarray) and indices.ndim:
+            raise mixed_devices()
+        if simulated():
+            return called(lambda memory, places: memory.take(places, axis, mode="wrap"), (self, indices), {})
+        return called(lambda memory, places: memory.take(places, axis), (self, indices), {})
+
+    def restrided(self, shape, strides, offset=0):
+        """The memory seen with other strides, from `offset` bytes after the first element on: a view."""
+        if not simulated():
+            array = library().module.ndarray
+            return DeviceArray(array(shape, self.dtype, self.memory.data + offset, strides))
+        return DeviceArray(np.asarray(_Seen(self.memory, offset, shape, strides)))
+
     def fill(self, value):
         """Write a number into every element."""
-        self.memory.fill(value.item() if isinstance(value, (np.ndarray, DeviceArray)) else value)
+        value = value.item() if isinstance(value, (np.ndarray, DeviceArray)) else value
+        run(lambda memory: memory.fill(value), (self.memory,))
 
 
-def _tuple(index):
-    index = _index(index)
-    return index if type(index) is tuple else (index,)
+class _Seen:
+    """A simulated array's memory from any address on: NumPy makes views of it."""
+
+    def __init__(self, memory, offset, shape, strides):
+        self.memory = memory  # keeps it alive
+        interface = dict(memory.__array_interface__, shape=shape, strides=strides)
+        self.__array_interface__ = {**interface, "data": (memory.ctypes.data + offset, False)}
+
+
+def _element(memory, index):
+    """memory[index], of 0 dimensions where NumPy gives a number."""
+    found = memory[index]
+    return found if isinstance(found, type(memory)) else memory[(*(index if type(index) is tuple else (index,)), ...)]
 
 
 def _index(index):
@@ -198,19 +258,19 @@ def _bare(value, known):
         return value.memory
     if isinstance(value, np.ndarray):
         if value.ndim:
-            raise MixedDevices
+            raise mixed_devices()
         return value[()]
     if type(value) in (tuple, list):
         return type(value)([_bare(item, known) for item in value])
     return value
 
 
-def _called(function, args, kwargs):
-    """What the library's function gives, on the device."""
+def called(function, args, kwargs):
+    """What a function of the library's arrays gives for arrays on the device: arrays on the device."""
     known = {}
     args = [_bare(arg, known) for arg in args]
     kwargs = {name: _bare(value, known) for name, value in kwargs.items()}
-    return _kept(function(*args, **kwargs), known)
+    return _kept(run(function, args, kwargs), known)
 
 
 def _kept(result, known):
@@ -225,14 +285,33 @@ def _kept(result, known):
     return DeviceArray(result) if hasattr(result, "__cuda_array_interface__") else result
 
 
+def _with_initial(function, array, axis=None, *, initial, keepdims=False):
+    """`function`, np.max or np.min, of the elements and a number, which CuPy's do not take."""
+    axes = range(array.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = [axis % array.ndim for axis in axes]
+    if all(array.shape[axis] for axis in axes):
+        pair = np.maximum if function in (np.max, np.amax) else np.minimum
+        return pair(function(array, axis=tuple(axes), keepdims=keepdims), initial)
+    shape = [1 if axis in axes else size for axis, size in enumerate(array.shape) if keepdims or axis not in axes]
+    return np.full(shape, initial, array.dtype, like=array)
+
+
+def _accumulated(ufunc, array, axis=0, dtype=None):
+    """The partial results of an associative ufunc, in log₂ n passes over the array (Hillis and Steele 1986)."""
+    result = np.moveaxis(array, axis, 0).astype(array.dtype if dtype is None else dtype)
+    reach = 1
+    while reach < len(result):
+        later = ufunc(result[:-reach], result[reach:])
+        result[reach:] = later
+        reach *= 2
+    return np.moveaxis(result, 0, axis)
+
+
 def _method(name):
     """The method of the library's array of that name, on the device."""
 
     def method(self, *args, **kwargs):
-        known = {id(self.memory): self}
-        args = [_bare(arg, known) for arg in args]
-        kwargs = {key: _bare(value, known) for key, value in kwargs.items()}
-        return _kept(library().method(self.memory, name)(*args, **kwargs), known)
+        return called(lambda memory, *args, **kwargs: library().method(memory, name)(*args, **kwargs), (self, *args), kwargs)
 
     method.__name__ = name
     method.__doc__ = f"As `numpy.ndarray.{name}`."
@@ -240,7 +319,7 @@ def _method(name):
 
 
 for _name in (
-    "all any argmax argmin argsort astype clip copy cumprod cumsum diagonal dot flatten max mean min nonzero prod "
-    "ravel repeat reshape round sort squeeze std sum swapaxes take trace transpose var view"
+    "all any argmax argmin argsort astype clip copy cumprod cumsum dot flatten mean nonzero prod "
+    "ravel repeat reshape round sort squeeze std sum swapaxes trace transpose var view"
 ).split():
     _method(_name)

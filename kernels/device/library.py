@@ -15,8 +15,6 @@ import numpy as np
 
 __all__ = ["current_stream", "library", "missing", "simulated"]
 
-_NONE = "<absent>"
-
 
 def simulated():
     """Whether Numba's CUDA simulator stands in for the GPU: NUMBA_ENABLE_CUDASIM=1 in the environment.
@@ -54,14 +52,16 @@ class _Library:
     def __init__(self, module):
         self.module = module
 
-    @functools.cache  # noqa: B019: the one library lives as long as the process
+    @functools.cache  # noqa: B019
     def function(self, function):
         """The library's counterpart of a NumPy function or ufunc; a NotImplementedError if it has none."""
-        path = () if isinstance(function, np.ufunc) else function.__module__.split(".")[1:]
-        found = functools.reduce(lambda place, name: getattr(place, name, None), path, self.module)
-        found = getattr(found, function.__name__, None)
+        path, name = _path(function)
+        if path == ("special",):
+            found = getattr(import_module("cupyx.scipy.special"), name, None)
+        else:
+            found = functools.reduce(lambda place, part: getattr(place, part, None), (*path, name), self.module)
         if found is None or found is function:
-            raise _no_counterpart(".".join(["numpy", *path, function.__name__]))
+            raise _no_counterpart(function)
         return found
 
     def method(self, array, name):
@@ -80,10 +80,10 @@ class _Simulated(_Library):
     @functools.cache  # noqa: B019
     def function(self, function):
         """The NumPy function itself, checking its arguments; a NotImplementedError if CuPy has none of the name."""
-        path = () if isinstance(function, np.ufunc) else function.__module__.split(".")[1:]
-        name = ".".join([*path, function.__name__])
+        path, name = _path(function)
+        name = ".".join([*path, name])
         if name not in self._arguments:
-            raise _no_counterpart(f"numpy.{name}")
+            raise _no_counterpart(function)
         return function if isinstance(function, np.ufunc) else self._checked(name, function)
 
     def method(self, array, name):
@@ -126,8 +126,19 @@ class _Simulated(_Library):
         return inspect.Signature(parameters)
 
 
-def _no_counterpart(name):
-    return NotImplementedError(f"{name} has no counterpart on the GPU: CuPy lacks it\nhint: compute it on the CPU: x.cpu()")
+def _path(function):
+    """(modules below NumPy, name) of a function; SciPy's special functions are ufuncs that NumPy does not have."""
+    if isinstance(function, np.ufunc):
+        return () if getattr(np, function.__name__, None) is function else ("special",), function.__name__
+    return tuple(function.__module__.split(".")[1:]), function.__name__
+
+
+def _no_counterpart(function):
+    path, name = _path(function)
+    return NotImplementedError(
+        f"{'.'.join(['numpy', *path, name])} has no counterpart on the GPU: CuPy lacks it\nhint: compute it on the CPU: "
+        "x.cpu()"
+    )
 
 
 @functools.cache

@@ -3,14 +3,16 @@
 The order of the elements in memory travels along, so that channels-last stays channels-last.
 """
 
+import gc
 from collections import deque
 
 import numpy as np
 
 from .array import DeviceArray
 from .library import current_stream, library, simulated
+from .tape import run, seen
 
-__all__ = ["empty", "in_pinned_memory", "pinned", "to_device", "to_host"]
+__all__ = ["empty", "in_pinned_memory", "memory_in_use", "pinned", "to_device", "to_host"]
 
 _under_way = deque()  # (event, host array) of copies that may not have ended: their memory must not be used again
 
@@ -35,10 +37,10 @@ def to_device(array, non_blocking=False):
     Only from page-locked memory does the copy overlap with work; that memory must not be written meanwhile.
     """
     order = _order(array)
-    dense = np.ascontiguousarray(array.transpose(order))
+    dense = np.asarray(array.transpose(order), order="C")
     memory = library().module.empty(dense.shape, dense.dtype)
     if simulated():
-        memory[...] = dense
+        run(np.copyto, (memory, dense))
     else:
         stream = current_stream()
         memory.set(dense, stream)
@@ -54,7 +56,7 @@ def to_device(array, non_blocking=False):
 def to_host(array):
     """A copy of a device array in the host's memory, complete on return."""
     order = _order(array)
-    dense = array.memory.transpose(order)
+    dense = seen(array.memory).transpose(order)
     host = dense.copy() if simulated() else dense.get()
     return host.transpose(_back(order))
 
@@ -62,11 +64,23 @@ def to_host(array):
 def pinned(array):
     """A copy of a host array in page-locked memory, from which copies to the device overlap with its work."""
     order = _order(array)
-    dense = np.ascontiguousarray(array.transpose(order))
+    dense = np.asarray(array.transpose(order), order="C")
     memory = _Pinned(dense.nbytes) if simulated() else library().module.cuda.alloc_pinned_memory(dense.nbytes)
     locked = np.frombuffer(memory, dense.dtype, dense.size).reshape(dense.shape)
     locked[...] = dense
     return locked.transpose(_back(order))
+
+
+def memory_in_use():
+    """Bytes of the simulated device's memory in arrays that are alive."""
+    owners = {}
+    for array in gc.get_objects():
+        if type(array) is DeviceArray:
+            memory = array.memory
+            while isinstance(memory.base, np.ndarray):
+                memory = memory.base
+            owners[id(memory)] = memory.nbytes
+    return sum(owners.values())
 
 
 class _Pinned(bytearray):

@@ -89,6 +89,13 @@ DEVICES = {np.ndarray: CPU, DeviceArray: CUDA}  # the arrays that a tensor can b
 ARRAYS = tuple(DEVICES)
 
 
+
+
+def address_of(array):
+    """The address of an array's first element."""
+    return array.__array_interface__["data"][0] if isinstance(array, np.ndarray) else array.pointer
+
+
 _default = [CPU]
 
 

@@ -10,7 +10,7 @@ import weakref
 import numpy as np
 
 from . import dtypes, printing
-from .device import CPU, CUDA, DEVICES, channels_last, contiguous_format, placed
+from .device import CPU, CUDA, DEVICES, address_of, channels_last, contiguous_format, placed
 from .node import AccumulateGrad
 from .state import state
 
@@ -178,8 +178,7 @@ class Tensor:
 
     def data_ptr(self):
         """The address of the first element."""
-        array = self._array
-        return array.pointer if DEVICES.get(type(array)) is CUDA else array.__array_interface__["data"][0]
+        return address_of(self._array)
 
     def is_floating_point(self):
         """Whether the dtype is float32 or float64."""

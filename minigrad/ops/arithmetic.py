@@ -41,7 +41,7 @@ def promote(*operands):
 
 def cast(operand, dtype):
     """An array or a number as an array of `dtype`."""
-    return operand.astype(dtype, copy=False) if type(operand) in DEVICES else boxed(operand).astype(dtype)
+    return boxed(operand).astype(dtype, copy=False)
 
 
 def no_broadcast(x, y):

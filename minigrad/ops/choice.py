@@ -21,7 +21,7 @@ def _pair(condition, x, y):
         or any(v.dtype != dtype or v.shape not in ((), condition.shape) for v in arrays)
     ):
         return None
-    return [v if type(v) in DEVICES else np.asarray(v, dtype) for v in (x, y)]
+    return [v if type(v) in DEVICES else np.asarray(v, dtype, like=condition) for v in (x, y)]
 
 
 class Where(Operation):

@@ -75,13 +75,13 @@ def _drop(input, p, training, inplace, noise_shape, alpha=False):
             f"result type Float can't be cast to the desired output type {TORCH_NAMES[dtype]}\nhint: use x.float()"
         )
     if p == 1:
-        operation, arrays = Dropout, [np.zeros((), dtype)]
+        operation, arrays = Dropout, [np.zeros((), dtype, like=input._array)]
     else:
         kept = stream_of(None, input.device).random(noise_shape(input._array.shape), np.float32) >= p
         if alpha:
             a = 1 / np.sqrt((SATURATION * SATURATION * p + 1) * (1 - p))
             shift = a * SATURATION * (kept - 1.0 + p)
-            operation, arrays = AlphaDropout, [kept * dtype.type(a), np.asarray(shift, dtype)]
+            operation, arrays = AlphaDropout, [kept * dtype.type(a), boxed(shift).astype(dtype)]
         else:
             operation, arrays = Dropout, [kept * dtype.type(1 / (1 - p))]
     constants = [Tensor._wrap(boxed(array)) for array in arrays]

@@ -72,7 +72,7 @@ class Place(Operation):
     def forward(ctx, x, shape, index):
         _save(ctx, index)
         if all(isinstance(i, slice) or i.dtype == bool for i in index) and sum(map(_is_array, index)) == 1:
-            y = np.zeros(shape, x.dtype)
+            y = np.zeros(shape, x.dtype, like=x)
             y[index] = x
             return y
         axes, arrays = _by_axis(index)
@@ -84,7 +84,7 @@ class Place(Operation):
         sizes = [shape[axis] for axis in axes], [shape[axis] for axis in rest]
         counts = [int(np.prod(part)) for part in sizes]
         y = scatter_add(rows.reshape(arrays[0].size, counts[1]), places.reshape(-1), counts[0])
-        return y.reshape(sizes[0] + sizes[1]).transpose(np.argsort(axes + rest))
+        return y.reshape(sizes[0] + sizes[1]).transpose(np.argsort(axes + rest).tolist())
 
     @staticmethod
     def backward(ctx, dy):
@@ -106,7 +106,7 @@ class PutAt(Operation):
     @staticmethod
     def backward(ctx, dy):
         index = _saved(ctx)
-        dx = PutAt.apply(dy, zeros((), dtype=dy.dtype), index) if ctx.needs_input_grad[0] else None
+        dx = PutAt.apply(dy, zeros((), dtype=dy.dtype, device=dy.device), index) if ctx.needs_input_grad[0] else None
         return dx, (Pick.apply(dy, index) if ctx.needs_input_grad[1] else None)
 
 
@@ -272,7 +272,7 @@ def _check_broadcast(index):
 
 def _picked_shape(array, index):
     """The shape of what an index of arrays picks."""
-    return np.broadcast_to(np.False_, array.shape)[index].shape
+    return np.broadcast_to(np.zeros((), bool, like=array), array.shape)[index].shape
 
 
 @method()
@@ -291,7 +291,7 @@ def __setitem__(self, index, value):
     first, then = _parse(index, self._array.shape)
     part = self if first is None or _is_whole(first, self._array.shape) else Slice.apply(self, first)
     if not isinstance(value, Tensor):
-        value = Tensor._wrap(np.asarray(_number(value, self), dtype=self._array.dtype))
+        value = Tensor._wrap(np.asarray(_number(value, self), dtype=self._array.dtype, like=self._array))
     if not then:
         while value.ndim > part.ndim and value.shape[0] == 1:
             value = reshape(value, value._array.shape[1:])

@@ -18,6 +18,7 @@ from minigrad.kernels.buffers import unshared
 
 from .arithmetic import LARGE, PLAIN, is_dense, no_broadcast
 from .choice import where
+from .conversion import moved
 from .creation import fitting, ones, zeros
 from .registry import method, twins
 
@@ -51,11 +52,11 @@ def _is_leaf(tensor):
 
 def _outside(view, shape):
     """Whether each element of a base of this shape lies outside the view, a bool tensor."""
-    outside = ones(shape, dtype=bool)
+    outside = ones(shape, dtype=bool, device=view.base.device)
     with no_grad():
         part = view.replay(outside)._array
         if not np.may_share_memory(part, outside._array):  # by strides, over memory that lies otherwise
-            numbers = Tensor._wrap(np.arange(1, 1 + outside.numel()).reshape(shape))
+            numbers = Tensor._wrap(np.arange(1, 1 + outside.numel(), like=part).reshape(shape))
             return Tensor._wrap(~np.isin(numbers._array, view.replay(numbers)._array))
     part[...] = False
     return outside
@@ -182,7 +183,8 @@ def _write(tensor, values, known):
             "the tensor's memory is read-only\nhint: it was made from a read-only array; work on a .clone()"
         )
     alike = values.dtype == array.dtype and values.strides == array.strides
-    if alike and values.flags.writeable and unshared(values, known + 1) and unshared(array, 2):
+    owned = type(array) is np.ndarray  # on the GPU memory keeps its place: captured graphs know it by its address
+    if owned and alike and values.flags.writeable and unshared(values, known + 1) and unshared(array, 2):
         tensor._array = values
     elif array.size >= LARGE and not np.may_share_memory(array, values):
         kernels_for(array).copy_into(array, values)
@@ -202,7 +204,7 @@ class Overwrite(Operation):
 
     @staticmethod
     def forward(ctx, x, v):
-        v = boxed(v).astype(x.dtype, copy=False)
+        v = np.asarray(v, like=x).astype(x.dtype, copy=False)
         if v.shape == x.shape:
             return v
         try:
@@ -215,7 +217,7 @@ class Overwrite(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        return (zeros(dy.shape, dtype=dy.dtype) if ctx.needs_input_grad[0] else None), dy
+        return (zeros(dy.shape, dtype=dy.dtype, device=dy.device) if ctx.needs_input_grad[0] else None), dy
 
 
 def _of_kind(tensor, result):
@@ -354,7 +356,7 @@ OPERATORS = {
 def copy_(self, src, non_blocking=False):
     """Write the elements of `src`, broadcast and converted, into this tensor (`torch.Tensor.copy_`)."""
     source = src if isinstance(src, Tensor) else Tensor._wrap(boxed(src))
-    return assign(self, Overwrite, source)
+    return assign(self, Overwrite, moved(source, self.device, non_blocking))
 
 
 @method()

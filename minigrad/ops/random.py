@@ -12,6 +12,8 @@ import numpy as np
 from minigrad.autograd import CPU, CUDA, Tensor, get_default_dtype, home, present
 from minigrad.autograd.dtypes import as_dtype, boxed, int64
 
+from minigrad.kernels.device import missing
+
 from .arithmetic import not_implemented
 from .counter_stream import CounterStream
 from .creation import checked, finish, fitting, shape_of
@@ -140,6 +142,12 @@ def gpu_generator():
     return Generator("cuda").manual_seed(default_generator.initial_seed())
 
 
+def manual_seed_gpu(seed):
+    """Start the stream of the GPU's default generator of `seed`, if there is a GPU."""
+    if not missing():
+        gpu_generator().manual_seed(seed)
+
+
 @contextlib.contextmanager
 def lend(seed, number):
     """Let what this thread draws inside come from stream `number` of `seed`, whatever was drawn before.
@@ -168,8 +176,7 @@ def manual_seed(seed):
     >>> _ = manual_seed(1); bool((a == minigrad.rand(2)).all())
     True
     """
-    if gpu_generator.cache_info().currsize:  # else it will begin with this seed
-        gpu_generator().manual_seed(int(seed))
+    manual_seed_gpu(int(seed))
     return default_generator.manual_seed(int(seed))
 
 

@@ -164,14 +164,14 @@ class Prod(Operation):
             return dy * (y.reshape(ctx.kept) / x)
         if len(ctx.axes) == x.ndim:
             if not is_grad_enabled() and np.count_nonzero(x._array) < x._array.size - 1:
-                return zeros(x.shape, dtype=y.dtype)  # two zeros leave nothing, not even NaN, as in PyTorch
+                return zeros(x.shape, dtype=y.dtype, device=x.device)  # two zeros leave nothing, not even NaN, as in PyTorch
             return dy * _product_of_the_others(x.reshape(-1), 0).reshape(x.shape)
         return dy * _product_of_the_others(x, ctx.axes[0])
 
 
 def _product_of_the_others(x, axis):
     """Π xⱼ over j ≠ i along an axis: what stands before times what stands after."""
-    n, one = x.shape[axis], ones(kept_shape(x.shape, (axis,)), dtype=x.dtype)
+    n, one = x.shape[axis], ones(kept_shape(x.shape, (axis,)), dtype=x.dtype, device=x.device)
     if n == 0:
         return x
     before = cat([one, x.narrow(axis, 0, n - 1)], axis).cumprod(axis)
@@ -288,7 +288,7 @@ def logsumexp(input, dim, keepdim=False):
 def _truth(ufunc, input, dim, keepdim):
     array = input._array
     result = ufunc.reduce(array != 0, axis=axes_of(dim, array.ndim, empty_means_all=False), keepdims=keepdim)
-    return Tensor._wrap(np.asarray(result, np.uint8 if array.dtype == np.uint8 else bool))
+    return Tensor._wrap(boxed(result).astype(np.uint8 if array.dtype == np.uint8 else bool, copy=False))
 
 
 @both()
@@ -342,7 +342,7 @@ def trace(input):
         )
     if input._array.dtype == bool:
         raise NotImplementedError("\"trace\" not implemented for 'Bool'\nhint: use x.long().trace()")
-    along = arange(min(input._array.shape))
+    along = arange(min(input._array.shape), device=input.device)
     return sum(input[along, along])
 
 

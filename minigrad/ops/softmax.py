@@ -195,7 +195,7 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     if not hard:
         return soft
     axis = check_dim(dim, logits.ndim)
-    one_hot = np.zeros(soft.shape, soft.dtype)
+    one_hot = np.zeros_like(soft._array)
     if soft.ndim == 0:
         one_hot[()] = 1
     elif soft.numel():
