@@ -1,9 +1,9 @@
 """The kernels: arrays in, arrays out, nothing of tensors or gradients.
 
 Each backend is a package that offers the same functions with the same arguments: `cpu` (Numba, fast), `reference`
-(literal loops in plain Python, the readable definition and the oracle of the tests) and `cuda` (Numba, for arrays on the
-GPU). A backend is imported when it is first used, for Numba takes half a second to import. `use` chooses the backend for
-the host's arrays, `kernels_for` hands it out; `winograd` chooses between speed and the last digits.
+(literal loops in plain Python, the readable definition and the oracle of the tests) and `cuda` (Numba, for arrays on
+the GPU). A backend is imported when it is first used, for Numba takes half a second to import. `use` chooses the
+backend for the host's arrays, `kernels_for` hands it out; `winograd` chooses between speed and the last digits.
 """
 
 import threading

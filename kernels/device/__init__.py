@@ -7,13 +7,14 @@ Nothing here is imported from CuPy or Numba before somebody asks for the device.
 
 from .array import DeviceArray, called
 from .library import current_stream, library, missing, simulated
-from .tape import Tape
+from .tape import Tape, capturing
 from .transfer import empty, in_pinned_memory, memory_in_use, pinned, to_device, to_host
 
 __all__ = [
     "DeviceArray",
     "Tape",
     "called",
+    "capturing",
     "current_stream",
     "empty",
     "in_pinned_memory",

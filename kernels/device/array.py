@@ -27,8 +27,8 @@ _METHODS = {  # the other methods of ufuncs that CuPy's have
 def mixed_devices():
     """PyTorch's error for arrays of the host and of the device in one operation."""
     return RuntimeError(
-        "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!\nhint: move one "
-        "of them: x.to(y.device), and a module with model.to(device)"
+        "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!\nhint: move "
+        "one of them: x.to(y.device), and a module with model.to(device)"
     )
 
 
@@ -136,8 +136,8 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         if method != "__call__":
             if ufunc.__name__ not in _METHODS.get(method, ()):
                 raise NotImplementedError(
-                    f"numpy.{ufunc.__name__}.{method} has no counterpart on the GPU: CuPy lacks it\nhint: compute it on "
-                    "the CPU: x.cpu()"
+                    f"numpy.{ufunc.__name__}.{method} has no counterpart on the GPU: CuPy lacks it\nhint: compute it "
+                    "on the CPU: x.cpu()"
                 )
             function = getattr(function, method)
         return called(function, inputs, kwargs)
@@ -310,16 +310,20 @@ def _accumulated(ufunc, array, axis=0, dtype=None):
 def _method(name):
     """The method of the library's array of that name, on the device."""
 
+    def of_memory(memory, *args, **kwargs):
+        return library().method(memory, name)(*args, **kwargs)
+
     def method(self, *args, **kwargs):
-        return called(lambda memory, *args, **kwargs: library().method(memory, name)(*args, **kwargs), (self, *args), kwargs)
+        return called(of_memory, (self, *args), kwargs)
 
     method.__name__ = name
     method.__doc__ = f"As `numpy.ndarray.{name}`."
     setattr(DeviceArray, name, method)
 
 
-for _name in (
-    "all any argmax argmin argsort astype clip copy cumprod cumsum dot flatten mean nonzero prod "
-    "ravel repeat reshape round sort squeeze std sum swapaxes trace transpose var view"
-).split():
+_METHOD_NAMES = """
+    all any argmax argmin argsort astype clip copy cumprod cumsum dot flatten mean nonzero prod ravel repeat reshape
+    round sort squeeze std sum swapaxes trace transpose var view
+"""
+for _name in _METHOD_NAMES.split():
     _method(_name)

@@ -136,8 +136,8 @@ def _path(function):
 def _no_counterpart(function):
     path, name = _path(function)
     return NotImplementedError(
-        f"{'.'.join(['numpy', *path, name])} has no counterpart on the GPU: CuPy lacks it\nhint: compute it on the CPU: "
-        "x.cpu()"
+        f"{'.'.join(['numpy', *path, name])} has no counterpart on the GPU: CuPy lacks it\nhint: compute it on the "
+        "CPU: x.cpu()"
     )
 
 

@@ -7,21 +7,20 @@ into the same memory. What the host looks at during a capture it could not see o
 
 import numpy as np
 
-__all__ = ["Tape", "run", "seen"]
+__all__ = ["Tape", "capturing", "run", "seen"]
 
 
 class Tape:
     """The recorded calls of one capture: (function, arguments, named arguments, result)."""
 
     recording = None  # the tape that records now, in the whole process, as a device captures
+    capturing = False  # whether a graph is captured, on a GPU or by a tape
 
     def __init__(self):
         self.calls = []
 
     def begin(self):
         """Record from now on."""
-        if Tape.recording is not None:
-            raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nhint: captures do not nest")
         Tape.recording = self
 
     def end(self):
@@ -44,6 +43,11 @@ def _put(kept, fresh):
             _put(old, new)
 
 
+def capturing():
+    """Whether a CUDA graph is being captured."""
+    return Tape.capturing
+
+
 def run(function, args, kwargs=None):
     """`function(*args, **kwargs)` on the library's arrays, noted by the tape that records."""
     result = function(*args, **(kwargs or {}))
@@ -55,7 +59,7 @@ def run(function, args, kwargs=None):
 
 def seen(memory):
     """Memory that the host is about to look at: while a graph is captured nothing has been computed yet."""
-    if Tape.recording is not None:
+    if Tape.capturing:
         raise RuntimeError(
             "CUDA error: operation not permitted when stream is capturing\nhint: the step waits for a value of the GPU "
             "(.item(), bool(tensor), printing, indexing with a mask, a check of indices); take that out of the capture"

@@ -69,8 +69,8 @@ def present(device):
         return CPU
     if device.type != "cuda":
         raise AssertionError(
-            f"Torch not compiled with {device.type.upper()} enabled\nhint: minigrad has no device '{device}', only 'cpu' "
-            f"and 'cuda'; let the program ask `{device.type}.is_available()`"
+            f"Torch not compiled with {device.type.upper()} enabled\nhint: minigrad has no device '{device}', only "
+            f"'cpu' and 'cuda'; let the program ask `{device.type}.is_available()`"
         )
     if missing():
         raise AssertionError(
@@ -87,8 +87,6 @@ def present(device):
 CPU, CUDA = Device("cpu"), Device("cuda", 0)
 DEVICES = {np.ndarray: CPU, DeviceArray: CUDA}  # the arrays that a tensor can be around, and where they are
 ARRAYS = tuple(DEVICES)
-
-
 
 
 def address_of(array):

@@ -160,8 +160,7 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
         for i, y in enumerate(outputs):
             units = np.eye(y._array.size, dtype=y._array.dtype, like=y._array).reshape(y._array.size, *y._array.shape)
             pulled = [
-                _pull((y,), sources, (Tensor._wrap(unit.copy()),), create_graph, strict, "jacobian")
-                for unit in units
+                _pull((y,), sources, (Tensor._wrap(unit.copy()),), create_graph, strict, "jacobian") for unit in units
             ]
             shapes = [(*outputs[i].shape, *x.shape) for x in sources]
             row = [_stacked([p[j] for p in pulled], shape, sources[j]) for j, shape in enumerate(shapes)]

@@ -11,7 +11,7 @@ GPU it is not, and a replay makes the calls again on the same memory.
 import contextlib
 
 from minigrad.autograd import present
-from minigrad.kernels.device import Tape, library, missing, simulated
+from minigrad.kernels.device import Tape, capturing, library, simulated
 
 from .streams import Stream, current_stream
 
@@ -43,6 +43,11 @@ class CUDAGraph:
         """
         if self._graph is not None:
             raise RuntimeError("This CUDAGraph instance already owns a captured graph\nhint: call reset() first")
+        if capturing():
+            raise RuntimeError(
+                "CUDA error: operation not permitted when stream is capturing\nhint: captures do not nest"
+            )
+        Tape.capturing = True
         if simulated():
             self._graph = Tape()
             self._graph.begin()
@@ -56,6 +61,7 @@ class CUDAGraph:
 
     def capture_end(self):
         """End the capture; the graph can be replayed from now on."""
+        Tape.capturing = False
         if simulated():
             self._graph.end()
             return
@@ -133,6 +139,4 @@ def is_current_stream_capturing():
     >>> is_current_stream_capturing()
     False
     """
-    if simulated():
-        return Tape.recording is not None
-    return False if missing() else current_stream().queue.is_capturing()
+    return capturing()

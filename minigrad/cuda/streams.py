@@ -69,8 +69,10 @@ class Stream:
         set_stream(self._before.pop())
 
     def __eq__(self, other):
-        return isinstance(other, Stream) and self.cuda_stream == other.cuda_stream and (
-            self.queue is not None or self is other
+        return (
+            isinstance(other, Stream)
+            and self.cuda_stream == other.cuda_stream
+            and (self.queue is not None or self is other)
         )
 
     def __hash__(self):

@@ -1,7 +1,5 @@
 """Where and as what a module's tensors are kept: dtype, device, memory order."""
 
-
-
 from minigrad.autograd import Tensor, no_grad, preserve_format
 from minigrad.autograd.dtypes import as_dtype, bfloat16
 from minigrad.ops import functions

@@ -20,6 +20,7 @@ from minigrad.autograd import (
     promote_types,
 )
 from minigrad.autograd.dtypes import as_dtype, native
+from minigrad.kernels.device import DeviceArray, library, missing, simulated
 
 from .registry import function
 
@@ -106,6 +107,8 @@ def _array_of(data, dtype):
         array = native(np.asarray(data))
     elif type(data) in DEVICES:
         array = data
+    elif not missing() and not simulated() and hasattr(data, "__cuda_array_interface__"):
+        array = DeviceArray(library().module.asarray(data))
     else:
         return _array_of_numbers(data, dtype)
     return array if dtype is None else array.astype(as_dtype(dtype), copy=False)
@@ -406,9 +409,7 @@ def _new(name, maker):
         return maker(*args, dtype=dtype, device=device, **kwargs)
 
     new.__name__ = name
-    new.__doc__ = (
-        f"Like `minigrad.{maker.__name__}`, with this tensor's dtype and device unless others are given (`torch.Tensor.{name}`)."
-    )
+    new.__doc__ = f"Like `minigrad.{maker.__name__}`, of this tensor's dtype and device unless others are given (`torch.Tensor.{name}`)."
     setattr(Tensor, name, new)
 
 

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from minigrad.autograd import Operation, get_default_dtype
+from minigrad.autograd.dtypes import boxed
 from minigrad.kernels import kernels_for, scalars
 
 from .arithmetic import LARGE, is_dense

@@ -22,7 +22,9 @@ _never("is_mps", "the memory is an Apple GPU's")
 _never("is_meta", "there is no memory")
 _never("is_sparse", "only the elements other than 0 are kept")
 _never("is_quantized", "the elements are quantized")
-Tensor.is_cpu = property(lambda self: self.device is CPU, doc="Whether the memory is the CPU's (`torch.Tensor.is_cpu`).")
+Tensor.is_cpu = property(
+    lambda self: self.device is CPU, doc="Whether the memory is the CPU's (`torch.Tensor.is_cpu`)."
+)
 Tensor.is_cuda = property(lambda self: self.device is CUDA, doc="Whether it is the GPU's (`torch.Tensor.is_cuda`).")
 Tensor.name = property(lambda self: None, doc="The name that the tensor was given: never one (`torch.Tensor.name`).")
 

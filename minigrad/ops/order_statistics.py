@@ -248,7 +248,11 @@ def _between(rows, q, interpolation, ignore_nan):
     Ranks count in the sorted row; the last rank is -1 for rows with NaN, whose quantiles are all at the end.
     """
     nan, n = np.isnan(rows), rows.shape[-1]
-    last = np.maximum(n - nan.sum(-1, keepdims=True) - 1, 0) if ignore_nan else np.full((*rows.shape[:-1], 1), n - 1, like=rows)
+    last = (
+        np.maximum(n - nan.sum(-1, keepdims=True) - 1, 0)
+        if ignore_nan
+        else np.full((*rows.shape[:-1], 1), n - 1, like=rows)
+    )
     last = last.astype(rows.dtype)
     rank = q * last
     if not ignore_nan:

@@ -11,7 +11,6 @@ import numpy as np
 
 from minigrad.autograd import CPU, CUDA, Tensor, get_default_dtype, home, present
 from minigrad.autograd.dtypes import as_dtype, boxed, int64
-
 from minigrad.kernels.device import missing
 
 from .arithmetic import not_implemented

@@ -196,7 +196,9 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     tensor([0, 0, 2])
     """
     if repeats is None:
-        return Tensor._wrap(np.repeat(np.arange(input.numel(), like=input._array), _counts(input, input.numel(), output_size)))
+        return Tensor._wrap(
+            np.repeat(np.arange(input.numel(), like=input._array), _counts(input, input.numel(), output_size))
+        )
     if dim is None:
         input, dim = reshape(input, -1), 0
     axis = check_dim(dim, input.ndim)

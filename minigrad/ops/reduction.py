@@ -164,7 +164,9 @@ class Prod(Operation):
             return dy * (y.reshape(ctx.kept) / x)
         if len(ctx.axes) == x.ndim:
             if not is_grad_enabled() and np.count_nonzero(x._array) < x._array.size - 1:
-                return zeros(x.shape, dtype=y.dtype, device=x.device)  # two zeros leave nothing, not even NaN, as in PyTorch
+                return zeros(
+                    x.shape, dtype=y.dtype, device=x.device
+                )  # two zeros leave nothing, not even NaN, as in PyTorch
             return dy * _product_of_the_others(x.reshape(-1), 0).reshape(x.shape)
         return dy * _product_of_the_others(x, ctx.axes[0])
 

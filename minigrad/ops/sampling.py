@@ -213,7 +213,8 @@ def exponential_(self, lambd=1.0, *, generator=None):
     if not lambd > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
     return _fill(
-        self, boxed(stream_of(generator, self.device).standard_exponential(self._array.shape, dtype)) / dtype.type(lambd)
+        self,
+        boxed(stream_of(generator, self.device).standard_exponential(self._array.shape, dtype)) / dtype.type(lambd),
     )
 
 
@@ -222,7 +223,9 @@ def geometric_(self, p, *, generator=None):
     """Fill with the number of trials to the first success of probability `p`, in place (`torch.Tensor.geometric_`)."""
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
-    return _fill(self, boxed(stream_of(generator, self.device).geometric(p, self._array.shape)).astype(self._array.dtype))
+    return _fill(
+        self, boxed(stream_of(generator, self.device).geometric(p, self._array.shape)).astype(self._array.dtype)
+    )
 
 
 @method()

@@ -60,7 +60,9 @@ class Replace(Operation):
     @staticmethod
     def backward(ctx, dy):
         needs_x, needs_v, *_ = ctx.needs_input_grad
-        dx = Replace.apply(dy, zeros((), dtype=dy.dtype, device=dy.device), ctx.view, *ctx.settings) if needs_x else None
+        dx = (
+            Replace.apply(dy, zeros((), dtype=dy.dtype, device=dy.device), ctx.view, *ctx.settings) if needs_x else None
+        )
         return dx, ctx.view.apply(dy, *ctx.settings) if needs_v else None
 
 
