@@ -2,7 +2,22 @@
 
 from . import functional, graph
 from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
-from .device import Device, MemoryFormat, channels_last, contiguous_format, present, preserve_format
+from .device import (
+    ARRAYS,
+    CPU,
+    CUDA,
+    DEVICES,
+    Device,
+    MemoryFormat,
+    channels_last,
+    contiguous_format,
+    home,
+    pattern,
+    placed,
+    present,
+    preserve_format,
+    set_home,
+)
 from .dtypes import get_default_dtype, promote_types, result_type, set_default_dtype
 from .engine import backward, grad, gradient_edge
 from .function import Function, once_differentiable
@@ -23,6 +38,10 @@ from .tensor import HookHandle, Size, Storage, Tensor, View, check_dim
 from .variable import Variable
 
 __all__ = [
+    "ARRAYS",
+    "CPU",
+    "CUDA",
+    "DEVICES",
     "AccumulateGrad",
     "Binary",
     "Device",
@@ -55,8 +74,11 @@ __all__ = [
     "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "home",
     "no_grad",
     "once_differentiable",
+    "pattern",
+    "placed",
     "present",
     "preserve_format",
     "promote_types",
@@ -64,5 +86,6 @@ __all__ = [
     "set_default_dtype",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "set_home",
     "state",
 ]

@@ -9,6 +9,7 @@ from collections import namedtuple
 import numpy as np
 
 from minigrad.autograd import Operation
+from minigrad.autograd.dtypes import boxed
 
 from .choice import where
 from .creation import tensor
@@ -29,7 +30,7 @@ class Det(Operation):
 
     @staticmethod
     def forward(ctx, x):
-        y = np.asarray(np.linalg.det(x))
+        y = boxed(np.linalg.det(x))
         ctx.save_for_backward(x, y)
         return y
 
@@ -57,7 +58,7 @@ class LogDet(Operation):
     def forward(ctx, x):
         ctx.save_for_backward(x)
         sign, y = np.linalg.slogdet(x)
-        return np.asarray(sign), np.asarray(y)
+        return boxed(sign), boxed(y)
 
     @staticmethod
     def backward(ctx, _, dy):

@@ -6,8 +6,8 @@ index tensors pick from that.
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd import ARRAYS, Operation, Tensor
+from minigrad.autograd.dtypes import TORCH_NAMES, boxed
 from minigrad.kernels import kernels_for
 
 from .arithmetic import LARGE
@@ -22,8 +22,8 @@ _ALL = slice(None)
 
 def _save(ctx, index):
     """Save the arrays of an index, to be freed with the graph."""
-    ctx.plain = [None if isinstance(i, np.ndarray) else (i,) for i in index]
-    ctx.save_for_backward(*[i for i in index if isinstance(i, np.ndarray)])
+    ctx.plain = [None if isinstance(i, ARRAYS) else (i,) for i in index]
+    ctx.save_for_backward(*[i for i in index if isinstance(i, ARRAYS)])
 
 
 def _saved(ctx):
@@ -54,7 +54,7 @@ class Pick(Operation):
             return kernels_for(x).select(x, last)
         if not before and _is_array(last) and last.dtype != bool:
             return rows_at(x, last)
-        if isinstance(last, np.ndarray) and last.dtype != bool and all(isinstance(i, slice) for i in before):
+        if isinstance(last, ARRAYS) and last.dtype != bool and all(isinstance(i, slice) for i in before):
             return x.take(last, axis=len(before), mode="wrap")
         return x[index]
 
@@ -116,7 +116,7 @@ def _range(size):
 
 
 def _is_array(item):
-    return isinstance(item, np.ndarray)
+    return isinstance(item, ARRAYS)
 
 
 def _by_axis(index):
@@ -146,7 +146,7 @@ def _as_item(item):
         item = np.array([v._array if isinstance(v, Tensor) else v for v in item] if len(item) else [], dtype=None)
         item = item.astype(np.int64) if item.size == 0 else item
     elif isinstance(item, (bool, np.bool_)):
-        return np.asarray(item)
+        return boxed(item)
     elif isinstance(item, slice):
         return _as_slice(item)
     elif item is None or item is Ellipsis or type(item) is int:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minigrad.autograd import AccumulateGrad, Operation, Storage, Tensor, no_grad, state
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd import DEVICES, AccumulateGrad, Operation, Storage, Tensor, no_grad, state
+from minigrad.autograd.dtypes import TORCH_NAMES, boxed
 from minigrad.kernels import kernels_for, scalars
 from minigrad.kernels.buffers import unshared
 
@@ -202,7 +202,7 @@ class Overwrite(Operation):
 
     @staticmethod
     def forward(ctx, x, v):
-        v = np.asarray(v).astype(x.dtype, copy=False)
+        v = boxed(v).astype(x.dtype, copy=False)
         if v.shape == x.shape:
             return v
         try:
@@ -232,7 +232,7 @@ def _direct(tensor, function, other):
         return False
     if tensor._view is not None or tensor.is_inference() or not is_dense(array) or not array.flags.writeable:
         return False
-    if type(operand) is np.ndarray:
+    if type(operand) in DEVICES:
         alike = operand.dtype == array.dtype and operand.shape == array.shape and operand.strides == array.strides
         if not alike or not is_dense(operand) or np.may_share_memory(array, operand):
             return False
@@ -353,7 +353,7 @@ OPERATORS = {
 @method()
 def copy_(self, src, non_blocking=False):
     """Write the elements of `src`, broadcast and converted, into this tensor (`torch.Tensor.copy_`)."""
-    source = src if isinstance(src, Tensor) else Tensor._wrap(np.asarray(src))
+    source = src if isinstance(src, Tensor) else Tensor._wrap(boxed(src))
     return assign(self, Overwrite, source)
 
 

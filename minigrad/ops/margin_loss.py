@@ -3,6 +3,7 @@
 import numpy as np
 
 from minigrad.autograd import Operation
+from minigrad.autograd.dtypes import boxed
 
 from .choice import where
 from .extrema import minimum
@@ -255,7 +256,7 @@ class SoftMarginSlope(Operation):
     @staticmethod
     def forward(ctx, u):
         power = np.exp(u)
-        y = np.asarray(power / (1 + power))
+        y = boxed(power / (1 + power))
         ctx.save_for_backward(u, y)
         return y
 

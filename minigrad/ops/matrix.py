@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from minigrad.autograd import Binary, Operation, Size, Tensor
-from minigrad.autograd.dtypes import TORCH_NAMES, promote_types
+from minigrad.autograd.dtypes import TORCH_NAMES, boxed, promote_types
 from minigrad.kernels import kernels_for
 
 from .registry import both, functional, method
@@ -79,10 +79,10 @@ class WeightedSum(Operation):
         if p.dtype.kind != "f":
             beta, alpha = int(beta), int(alpha)
         ctx.beta, ctx.alpha = beta, alpha
-        z = p.copy() if alpha == 1 else np.multiply(p, np.asarray(alpha).astype(p.dtype))
+        z = p.copy() if alpha == 1 else np.multiply(p, boxed(alpha).astype(p.dtype))
         if beta == 0:
             return z
-        return np.add(z, x if beta == 1 else np.multiply(x, np.asarray(beta).astype(x.dtype)), out=z)
+        return np.add(z, x if beta == 1 else np.multiply(x, boxed(beta).astype(x.dtype)), out=z)
 
     @staticmethod
     def backward(ctx, dz):

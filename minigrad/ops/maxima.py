@@ -5,6 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor, check_dim
+from minigrad.autograd.dtypes import boxed
 from minigrad.kernels import kernels_for
 
 from .creation import zeros
@@ -32,7 +33,7 @@ class Extreme(Operation):
             y = y.reshape(ctx.kept) if keepdim else y
         else:
             y = (np.maximum if largest else np.minimum).reduce(x, axis=axes, keepdims=keepdim) if axes else x.copy()
-        ctx.save_for_backward(x, np.asarray(y))
+        ctx.save_for_backward(x, boxed(y))
         return ctx._saved[1]
 
     @staticmethod
@@ -210,9 +211,9 @@ def _index_of_extreme(input, dim, keepdim, find):
                 f"{find.__name__}(): Expected reduction dim to be specified for input.numel() == 0.\nhint: pass dim="
             )
         index = find(array)
-        return Tensor._wrap(np.asarray(index).reshape((1,) * array.ndim if keepdim else ()))
+        return Tensor._wrap(boxed(index).reshape((1,) * array.ndim if keepdim else ()))
     axis = check_dim(dim, array.ndim)
     if array.ndim == 0:
         return Tensor._wrap(np.zeros((), np.int64))
     require_size(f"{find.__name__}()", array.shape, (axis,))
-    return Tensor._wrap(np.asarray(find(array, axis=axis, keepdims=keepdim)))
+    return Tensor._wrap(boxed(find(array, axis=axis, keepdims=keepdim)))

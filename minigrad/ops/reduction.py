@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor, check_dim, get_default_dtype, is_grad_enabled
-from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype
+from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype, boxed
 from minigrad.kernels import kernels_for
 
 from .comparison import isnan
@@ -150,7 +150,7 @@ class Prod(Operation):
         x_cast = x if x.dtype.kind == "f" else x.astype(dtype, copy=False)
         with np.errstate(all="ignore"):
             y = np.multiply.reduce(x_cast, axis=axes, dtype=dtype, keepdims=keepdim)
-        y = np.asarray(y)
+        y = boxed(y)
         ctx.save_for_backward(x, y)
         return y
 
@@ -191,7 +191,7 @@ class LogSumExp(Operation):
             top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
             top = np.where(np.isinf(top), x.dtype.type(0), top)
             y = np.log(np.sum(np.exp(x - top), axis=axes, keepdims=True)) + top
-        y = np.asarray(y if keepdim else y.squeeze(axes))
+        y = boxed(y if keepdim else y.squeeze(axes))
         ctx.save_for_backward(x, y)
         return y
 
@@ -325,7 +325,7 @@ def count_nonzero(input, dim=None):
     tensor([1, 2])
     """
     axes = axes_of(dim, input._array.ndim)
-    return Tensor._wrap(np.asarray(np.add.reduce(input._array != 0, axis=axes, dtype=np.int64)))
+    return Tensor._wrap(boxed(np.add.reduce(input._array != 0, axis=axes, dtype=np.int64)))
 
 
 @both()

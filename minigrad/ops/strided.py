@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from minigrad.autograd import Operation, check_dim
+from minigrad.autograd.dtypes import boxed
 
 from .registry import both, method
 from .shape import reshape, sizes_of
@@ -45,7 +46,7 @@ def _seen(array, size, stride, offset):
     """A view of an array's memory: `stride` and `offset` count elements, the offset from the array's first one."""
     address = array.__array_interface__["data"][0] + offset * array.itemsize
     strides = tuple([s * array.itemsize if n > 1 else array.itemsize for n, s in zip(size, stride)])
-    return np.asarray(_Memory(array, address, tuple(size), strides)) if 0 not in size else np.empty(size, array.dtype)
+    return boxed(_Memory(array, address, tuple(size), strides)) if 0 not in size else np.empty(size, array.dtype)
 
 
 def _extent(size, stride):
