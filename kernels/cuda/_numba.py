@@ -85,7 +85,7 @@ class Kernel:
 
     def types(self, constants):
         """Numba's types of the arguments."""
-        named = {"i32": i32, "u32": u32, "i64": i64, "f64": f64, "u8": types.uint8}
+        named = {"i32": i32, "i64": i64, "f64": f64, "u8": types.uint8}
         named.update({name: type_of(value) for name, value in constants if isinstance(value, np.dtype)})
         found = [named[word.rstrip("*")] for word in self.words]
         return tuple([types.CPointer(t) if word.endswith("*") else t for t, word in zip(found, self.words)])
