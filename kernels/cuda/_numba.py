@@ -90,10 +90,16 @@ class Kernel:
         found = [named[word.rstrip("*")] for word in self.words]
         return tuple([types.CPointer(t) if word.endswith("*") else t for t, word in zip(found, self.words)])
 
+    def launch_bounds(self, constants):
+        """Threads of a block, and how many blocks a multiprocessor shall hold: 512 threads, of 128 registers."""
+        threads = dict(constants)["THREADS"]
+        return threads, 512 // threads
+
     @functools.cache  # noqa: B019: kernels live as long as the process
     def compiled(self, constants):
         """The kernel for the device at hand."""
-        return cuda.jit(types.void(*self.types(constants)))(self.specialized(constants))
+        signature = types.void(*self.types(constants))
+        return cuda.jit(signature, launch_bounds=self.launch_bounds(constants))(self.specialized(constants))
 
 
 def kernel(signature):

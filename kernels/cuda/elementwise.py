@@ -8,8 +8,6 @@ import functools
 import math
 from types import FunctionType
 
-import numpy as np
-
 from .. import scalars
 from ..device import library
 from ._numba import SIMULATED, cuda, i32, inlined, kernel, launch, on_device, quotient, unrolled

@@ -101,7 +101,7 @@ def matmul(a, b):
     if 0 in c.shape:
         return c
     (a, a_by_rows), (b, b_by_rows) = _lying(a), _lying(b)
-    tile = choose_tile(rows, columns, matrices)
+    tile = choose_tile(rows, columns, matrices, a.dtype)
     grid = -(-rows // tile.ROWS), -(-columns // tile.COLUMNS), matrices
     launch(
         tiled_product, grid, tile.threads, a, b, c, rows, columns, depth,

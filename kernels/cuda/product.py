@@ -30,16 +30,17 @@ class Tile(NamedTuple):
         return self.ROWS // (4 * self.HIGH) * (self.COLUMNS // (4 * self.WIDE))
 
 
-LARGE, NARROW, SLIM, SMALL = Tile(128, 128, 8, 2, 2), Tile(128, 64, 8, 2, 2), Tile(128, 32, 8, 2, 1), Tile(32, 32, 8, 1, 1)
+LARGE, NARROW, SLIM = Tile(128, 128, 8, 2, 2), Tile(128, 64, 8, 2, 2), Tile(128, 32, 8, 2, 1)
+SMALL, DOUBLE = Tile(32, 32, 8, 1, 1), Tile(64, 64, 8, 1, 1)  # the latter for float64, which takes two registers
 TINY = Tile(16, 8, 8, 1, 1), Tile(8, 16, 4, 1, 1), Tile(16, 16, 4, 2, 1)  # for the simulator
 ENOUGH = 128  # blocks that keep a GPU busy
 
 
-def choose_tile(rows, columns, batch):
+def choose_tile(rows, columns, batch, dtype):
     """The tile for a result of so many rows and columns, so many times: the largest one that makes enough blocks."""
     if SIMULATED:
         return TINY[(rows + columns) % len(TINY)]
-    for tile in (LARGE, NARROW, SLIM):
+    for tile in (LARGE, NARROW, SLIM) if dtype.itemsize == 4 else (DOUBLE,):
         blocks = -(-rows // tile.ROWS) * -(-columns // tile.COLUMNS) * batch
         if blocks >= ENOUGH and columns > tile.COLUMNS // 2:
             return tile

@@ -16,6 +16,13 @@ from math import prod
 
 from .memory import constant
 
+# Where the sizes stand in a table, most of them for three axes:
+PLACES, SCALE = 0, 3  # windows along the axes, and the image's cells from one to the next
+SIZE, LINE, CHANNELS = 6, 9, 10  # of the image: its size, all channels, those of a group
+RESULT_LINE, FILTERS = 11, 12  # of the result: all channels, those of a group
+RESULT, SPACING, FIRST = 13, 16, 19  # the result's size, from one of its pixels to the next, the first of them
+CELLS, WINDOWS = 22, 23  # depth and rows of the product
+LISTED, GROUP_LINES = 24, 25  # where the list of the weight's lines begins, how many a group has
 HEAD = 28  # numbers before the entries
 FAR = 1 << 28  # a step that leads out of any image
 PADDED = 128  # entries are filled up to a multiple of this, which is what a tile may read
@@ -44,8 +51,6 @@ def _table(
     entries += (FAR, 0, 0, 0) * (filling // step + PADDED // step)
     lines += [0] * (filling + PADDED)
     rows = images * prod(places)
-    # 0: places, 3: scale, 6: size, 9: line, channels, 11: result's line, columns, 13: result, 16: spacing, 19: first,
-    # 22: depth, rows, 24: where the lines of the weight are listed, how many a group has
     head = *places, *scale, *size, line, channels, result_line, columns, *result, *spacing, *first
     head = *head, depth, rows, HEAD + len(entries), all_taps * channels
     return constant((*head, *(0,) * (HEAD - len(head)), *entries, *lines)), rows, depth
