@@ -409,7 +409,10 @@ def _new(name, maker):
         return maker(*args, dtype=dtype, device=device, **kwargs)
 
     new.__name__ = name
-    new.__doc__ = f"Like `minigrad.{maker.__name__}`, of this tensor's dtype and device unless others are given (`torch.Tensor.{name}`)."
+    new.__doc__ = (
+        f"Like `minigrad.{maker.__name__}`, of this tensor's dtype and device unless others are given "
+        f"(`torch.Tensor.{name}`)."
+    )
     setattr(Tensor, name, new)
 
 
