@@ -95,7 +95,7 @@ class Kernel:
         threads = dict(constants)["THREADS"]
         return threads, 512 // threads
 
-    @functools.cache  # noqa: B019: kernels live as long as the process
+    @functools.cache  # noqa: B019
     def compiled(self, constants):
         """The kernel for the device at hand."""
         signature = types.void(*self.types(constants))
@@ -121,7 +121,7 @@ def _stream(address):
 
 
 def launch(kernel, grid, threads, *args, **constants):
-    """Run a kernel on a grid of blocks, an int or (x, y, z), of so many threads each; nothing where there are no blocks.
+    """Run a kernel on a grid of blocks, an int or (x, y, z), of so many threads each; nothing without blocks.
 
     Arguments are contiguous arrays of the library's, numbers, or None for an array that the kernel does not touch.
     """

@@ -5,7 +5,7 @@
 
 from math import inf
 
-from ._numba import SIMULATED, cuda, exp, i32, inlined, kernel, launch, log, on_device
+from ._numba import SIMULATED, cuda, exp, inlined, kernel, launch, log, on_device
 from .memory import dense, empty
 
 __all__ = ["ctc", "ctc_grad"]
@@ -38,7 +38,7 @@ def skips(labels, first, s):
 def forward_variables(
     logp, labels, input_lengths, target_lengths, losses, alpha, blank, batch, steps, classes, width, *, T, THREADS
 ):  # fmt: skip
-    """alpha[n, t, s], the log-probability of all beginnings in state s at step t, and the loss of sequence blockIdx.x."""
+    """alpha[n, t, s], the log-probability of all beginnings in state s at step t, and the loss of a sequence."""
     n = cuda.blockIdx.x
     first, places = n * width, 2 * width + 1
     states, length = 2 * target_lengths[n] + 1, input_lengths[n]
@@ -68,16 +68,15 @@ def forward_variables(
 
 @kernel("T*, T*, i64*, i64*, i64*, T*, T*, T*, T*, i64, i32, i32, i32, i32")
 def gradient_of_logits(
-    dlosses, logp, labels, input_lengths, target_lengths, losses, alpha, beta, grad, blank, batch, steps, classes, width,
-    *, T, ZERO_INFINITY, THREADS,
+    dlosses, logp, labels, input_lengths, target_lengths, losses, alpha, beta, grad, blank, batch, steps, classes,
+    width, *, T, ZERO_INFINITY, THREADS,
 ):  # fmt: skip
     """grad[t, n] = dloss · (e^logp - posterior) for sequence blockIdx.x, from its last step to its first."""
     n = cuda.blockIdx.x
     first, places = n * width, 2 * width + 1
     states, length, loss = 2 * target_lengths[n] + 1, input_lengths[n], losses[n]
-    if ZERO_INFINITY:
-        if loss == inf:
-            length = length * 0
+    if ZERO_INFINITY and loss == inf:
+        length = length * 0
     for back in range(length):
         t = length - 1 - back
         at = (n * steps + t) * places

@@ -1,7 +1,7 @@
 """Convolutions whose channels do not meet: one filter for each channel. Their products are few, so memory decides.
 
-A thread computes one number of y or dx, channels beside each other, taps in a loop. For the weight gradient a block takes
-some channels and a stretch of pixels; the parts are added in order by a second kernel.
+A thread computes one number of y or dx, channels beside each other, taps in a loop. For the weight gradient a block
+takes some channels and a stretch of pixels; the parts are added in order by a second kernel.
 """
 
 from math import prod
@@ -49,7 +49,10 @@ def windows_by_channel(x, weight, bias, y, sizes, cells, *, T, THREADS, BIAS):
 
 @kernel("T*, T*, T*, i32*, i32")
 def pixels_by_channel(dy, weight, dx, sizes, cells, *, T, THREADS):
-    """dx[n, i, c] = sum over the taps of dy[n, (i + before - tap · dilation) / stride, c] · weight[c, tap], where whole."""
+    """dx[n, i, c] = sum over the taps of dy[n, (i + before - tap · dilation) / stride, c] · weight[c, tap].
+
+    Where the quotient is not whole no window reads the pixel by that tap.
+    """
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < cells:
         channels = sizes[0]
@@ -131,12 +134,9 @@ def _sizes(x, y, kernel, stride, padding, dilation):
         return (missing,) * (3 - len(values)) + tuple(values)
 
     before = [start for start, _ in padding]
-    return constant(
-        (
-            x.shape[-1], *three(x.shape[1:-1], 1), *three(y.shape[1:-1], 1), *three(kernel, 1), *three(stride, 1),
-            *three(before, 0), *three(dilation, 1),
-        )  # fmt: skip
-    )
+    sizes = three(x.shape[1:-1], 1), three(y.shape[1:-1], 1), three(kernel, 1)
+    steps = three(stride, 1), three(before, 0), three(dilation, 1)
+    return constant((x.shape[-1], *sum(sizes + steps, ())))
 
 
 def depthwise_forward(x, weight, bias, y, stride, padding, dilation):

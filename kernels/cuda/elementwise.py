@@ -1,7 +1,7 @@
 """Functions of numbers applied to arrays, four elements a thread at a time.
 
-The functions are those of `kernels/scalars.py`, compiled for the device from the code that `kernels/reference` runs, with
-the processor's own functions in the place of that file's vocabulary.
+The functions are those of `kernels/scalars.py`, compiled for the device from the code that `kernels/reference` runs,
+with the processor's own functions in the place of that file's vocabulary.
 """
 
 import functools
@@ -68,7 +68,8 @@ def device_function(function, dtype):
     if SIMULATED:
         return FunctionType(code, names, function.__name__)
     numbers = tuple(dtype.type(number) if isinstance(number, float) else number for number in code.co_consts)
-    return cuda.jit(device=True, forceinline=True)(FunctionType(code.replace(co_consts=numbers), names, function.__name__))
+    code = code.replace(co_consts=numbers)
+    return cuda.jit(device=True, forceinline=True)(FunctionType(code, names, function.__name__))
 
 
 @inlined
@@ -165,8 +166,8 @@ def elementwise_in_place(function, parameters, x, *others):
 def elementwise_broadcast(function, parameters, x, y):
     """function(element of x, element of y, *parameters), where y has the size 1 on some of x's axes.
 
-    As `kernels.reference.elementwise_broadcast`. Where y's other axes lie side by side in x's memory, as those of a bias
-    do, its elements are found by two divisions; otherwise it is written out first.
+    As `kernels.reference.elementwise_broadcast`. Where y's other axes lie side by side in x's memory, as those of a
+    bias do, its elements are found by two divisions; otherwise it is written out first.
     """
     axes = memory_order(x)
     x, y = dense(x.transpose(axes)), y.transpose(axes)

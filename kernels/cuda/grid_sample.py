@@ -1,7 +1,7 @@
 """Sampling images at given places, up to four neighbours along each axis: a thread computes one number.
 
-The gradient in the image gives each channel of an image to one thread, which adds in order. The weights of the neighbours
-are polynomials of the place, differentiated as asked for. `kernels/reference/grid_sample.py` is the definition.
+The gradient in the image gives each channel of an image to one thread, which adds in order. The neighbours' weights are
+polynomials of the place, differentiated as asked for. `kernels/reference/grid_sample.py` is the definition.
 """
 
 import math
@@ -234,7 +234,7 @@ def grid_sample_grid_grad(dy, x, grid, mode, padding_mode, align_corners, orders
         samples = _samples(x, grid, mode, padding_mode, align_corners, steeper)
         count = samples.size // samples.shape[-1] if samples.size else 0
         launch(
-            along_channels, -(-count // THREADS), THREADS, dy, samples, dgrid, count, samples.shape[-1], rank, coordinate,
-            T=x.dtype, THREADS=THREADS,
+            along_channels, -(-count // THREADS), THREADS, dy, samples, dgrid, count, samples.shape[-1], rank,
+            coordinate, T=x.dtype, THREADS=THREADS,
         )  # fmt: skip
     return dgrid

@@ -59,9 +59,11 @@ def tiled_product(
             for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
                 group = thread + load * THREADS
                 if A_BY_ROWS:
-                    lay_across(left, ROWS + PAD, buffer, group % (DEPTH // 4) * 4, group // (DEPTH // 4), staged_a, 4 * load)
+                    k_line, place = group % (DEPTH // 4) * 4, group // (DEPTH // 4)
+                    lay_across(left, ROWS + PAD, buffer, k_line, place, staged_a, 4 * load)
                 else:
-                    lay_along(left, ROWS + PAD, buffer, group // (ROWS // 4), group % (ROWS // 4) * 4, staged_a, 4 * load)
+                    k_line, place = group // (ROWS // 4), group % (ROWS // 4) * 4
+                    lay_along(left, ROWS + PAD, buffer, k_line, place, staged_a, 4 * load)
             for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
                 group = thread + load * THREADS
                 if group < COLUMNS * DEPTH // 4:

@@ -1,7 +1,7 @@
 """Pooling over windows: a thread computes one number, channels side by side, so that neighbours read neighbours.
 
-Gradients are gathered, too: a cell of dx asks the windows that hold it, so nothing is added to one place by two threads.
-Only `max_pool_grad`, which knows where maxima stood but not the windows, gives each channel of an image to one thread.
+Gradients are gathered, too: a cell of dx asks the windows that hold it, so no two threads add to one place. Only
+`max_pool_grad`, which knows where maxima stood but not the windows, gives each channel of an image to one thread.
 Memory is channels-last. `kernels/reference/pool.py` is the definition.
 """
 
@@ -74,7 +74,8 @@ def largest_in_windows(x, y, indices, sizes, lowest, cells, *, T, ADAPTIVE, THRE
         step_z, step_y, step_x = step_of(0, sizes), step_of(1, sizes), step_of(2, sizes)
         largest, index = lowest, i64(-1)
         for z in range(into(window_start(o_z, 0, sizes), step_z), min(window_stop(o_z, 0, sizes), sizes[1]), step_z):
-            for i in range(into(window_start(o_y, 1, sizes), step_y), min(window_stop(o_y, 1, sizes), sizes[2]), step_y):
+            stop_y = min(window_stop(o_y, 1, sizes), sizes[2])
+            for i in range(into(window_start(o_y, 1, sizes), step_y), stop_y, step_y):
                 stop = min(window_stop(o_x, 2, sizes), sizes[3])
                 for j in range(into(window_start(o_x, 2, sizes), step_x), stop, step_x):
                     at = (z * sizes[2] + i) * sizes[3] + j
@@ -238,8 +239,9 @@ def _sizes(channels, spatial, output, kernel=(), stride=(), padding=(), dilation
     def three(values, missing):
         return (missing,) * (3 - len(values)) + tuple(map(int, values))
 
-    axes = three(spatial, 1), three(output, 1), three(kernel, 1), three(stride, 1), three(padding, 0), three(dilation, 1)
-    return constant((channels, *sum(axes, ())))
+    sizes = three(spatial, 1), three(output, 1), three(kernel, 1)
+    steps = three(stride, 1), three(padding, 0), three(dilation, 1)
+    return constant((channels, *sum(sizes + steps, ())))
 
 
 def _blocks(array):
@@ -286,7 +288,7 @@ def median_pool(x, kernel, stride, padding, output_size):
 
 @on_device
 def max_pool_grad(dy, indices, input_shape):
-    """Gradient of `max_pool`: every dy is added to the cell its maximum came from: `kernels.reference.max_pool_grad`."""
+    """Gradient of `max_pool`: every dy added to the cell its maximum came from: `kernels.reference.max_pool_grad`."""
     images, channels, *spatial = input_shape
     dx = empty((images, *spatial, channels), dy.dtype)
     dx.fill(0)

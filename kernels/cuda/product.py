@@ -1,10 +1,10 @@
 """The heart of matrix products and convolutions: tiles of a block in shared memory, tiles of a thread in registers.
 
-A block computes ROWS x COLUMNS of the result, DEPTH terms of the sums at a time. It keeps these pieces of the two factors
-in shared memory, `left` as DEPTH lines of ROWS and `right` as DEPTH lines of COLUMNS, twice, so that the next piece is
-written while the present one is read. A thread computes 4 HIGH x 4 WIDE results, as HIGH x WIDE squares of four by four
-that lie a fraction of the tile apart: then neighbours read neighbouring groups of four, with 128 bits an instruction and
-without conflicts. What a kernel adds is how it gathers the pieces and where it puts the results.
+A block computes ROWS x COLUMNS of the result, DEPTH terms of the sums at a time. It keeps these pieces of the two
+factors in shared memory, `left` as DEPTH lines of ROWS and `right` as DEPTH lines of COLUMNS, twice, so that the next
+piece is written while the present one is read. A thread computes 4 HIGH x 4 WIDE results, as HIGH x WIDE squares of
+four by four that lie a fraction of the tile apart: then neighbours read neighbouring groups of four, with 128 bits an
+instruction and without conflicts. What a kernel adds is how it gathers the pieces and where it puts the results.
 """
 
 from typing import NamedTuple
@@ -56,7 +56,7 @@ def clear(sums, *, T, HIGH, WIDE):
 
 @inlined
 def accumulate(left, right, buffer, row, column, sums, a, b, *, ROWS, COLUMNS, DEPTH, HIGH, WIDE):
-    """Add the products of one piece: for each square of the thread, left[k, i] · right[k, j] for its rows and columns."""
+    """Add the products of one piece: for each square of the thread left[k, i] · right[k, j] for its i and j."""
     for k in unrolled(DEPTH):
         for i in unrolled(HIGH):
             take4(a, 4 * i, left, (buffer * DEPTH + k) * (ROWS + PAD) + i * (ROWS // HIGH) + row)

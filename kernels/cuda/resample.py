@@ -39,6 +39,7 @@ def resample(x, axis, starts, indices, weights):
     y = empty((*x.shape[:axis], cells, *x.shape[axis + 1 :]), x.dtype)
     launch(
         weighted_sums, -(-y.size // THREADS), THREADS, x, _table(starts, "int64"), _table(indices, "int64"),
-        _table(weights, "float64"), y, y.size, cells, x.shape[axis], prod(x.shape[axis + 1 :]), T=x.dtype, THREADS=THREADS,
+        _table(weights, "float64"), y, y.size, cells, x.shape[axis], prod(x.shape[axis + 1 :]),
+        T=x.dtype, THREADS=THREADS,
     )  # fmt: skip
     return y.transpose(inverse(axes))

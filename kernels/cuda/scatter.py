@@ -90,7 +90,7 @@ def scatter(x, index, src, reduction):
     y = x.copy(order="C")
     lines = x.shape[0] * x.shape[2]
     launch(
-        place, -(-lines // THREADS), THREADS, dense(src), dense(index), y, lines, index.shape[1], x.shape[1], x.shape[2],
+        place, -(-lines // THREADS), THREADS, dense(src), dense(index), y, lines, index.shape[1], *x.shape[1:],
         T=x.dtype, KIND=KINDS.index(reduction), THREADS=THREADS,
     )  # fmt: skip
     return y

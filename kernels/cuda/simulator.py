@@ -91,8 +91,7 @@ class _Block:
             pass
         except BaseException as error:
             self.error = error
-            raise_in = f"thread {thread} of block {tuple(reversed(self.blocks[number]))}"
-            error.add_note(f"in {raise_in}")
+            error.add_note(f"in thread {thread} of block {tuple(reversed(self.blocks[number]))}")
         self.back.release()
 
     def run(self):
@@ -112,7 +111,8 @@ class _Block:
                     if self.error is not None:
                         break
                 if 0 < self.ended < self.threads and self.error is None:
-                    self.error = RuntimeError(f"{self.threads - self.ended} threads wait at a barrier, the others ended")
+                    waiting = self.threads - self.ended
+                    self.error = RuntimeError(f"{waiting} threads wait at a barrier, the others ended")
                 order.reverse()
             if self.error is not None:
                 break

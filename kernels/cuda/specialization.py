@@ -108,8 +108,10 @@ class _Specializer(ast.NodeTransformer):
     def _folded(self, node):
         decided, value = self.value(node)
         if decided and isinstance(value, bool | int | float) and not isinstance(value, bool) and abs(value) < 2**62:
-            return ast.copy_location(ast.Constant(value), node) if value >= 0 else ast.copy_location(
-                ast.UnaryOp(ast.USub(), ast.Constant(-value)), node
+            return (
+                ast.copy_location(ast.Constant(value), node)
+                if value >= 0
+                else ast.copy_location(ast.UnaryOp(ast.USub(), ast.Constant(-value)), node)
             )
         return self.generic_visit(node)
 

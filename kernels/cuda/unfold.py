@@ -1,4 +1,4 @@
-"""Windows of images as columns of a matrix, and back: both gathered. `kernels/reference/unfold.py` is the definition."""
+"""Windows of images as columns of a matrix, and back. `kernels/reference/unfold.py` is the definition."""
 
 from ._numba import SIMULATED, cuda, i32, kernel, launch, on_device
 from .memory import constant, dense, empty

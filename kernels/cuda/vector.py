@@ -1,9 +1,9 @@
 """Four numbers at once: 128-bit loads and stores, and a square of four by four products.
 
-Numba has no such things, so they are intrinsics: a few instructions of LLVM each, which the assembler makes `LDG.E.128`,
-`LDS.128`, `STG.E.128`, `STS.128` and sixteen `FFMA`; below each stands its twin for the simulator. `place` is a pointer
-or a shared array, and the address of its element must be a multiple of 16 bytes; `local` is an array of the thread's
-own, which lives in registers where all its indices are constants.
+Numba has no such things, so they are intrinsics: a few instructions of LLVM each, which the assembler turns into
+`LDG.E.128`, `LDS.128`, `STG.E.128`, `STS.128` and sixteen `FFMA`; the simulator has a twin of each. `place` is a
+pointer or a shared array, and the address of its element must be a multiple of 16 bytes; `local` is an array of the
+thread's own, which lives in registers where all its indices are constants.
 """
 
 from ._numba import SIMULATED

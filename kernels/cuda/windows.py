@@ -1,13 +1,13 @@
 """Where the windows of a convolution lie, as tables of whole numbers that its kernels read.
 
-A convolution is a matrix product: its rows are the places of the windows, and along the depth lie the cells of a window,
-channel by channel, tap by tap. The input gradient is one too, with dy in the place of x: a pixel of dx gathers the
-pixels of dy whose windows held it. Where windows are `stride` apart only every stride-th tap meets such a pixel, so it
-falls apart into phases, one for each remainder of a pixel's coordinates, each a convolution of stride 1.
+A convolution is a matrix product: its rows are the places of the windows, and along the depth lie the cells of a
+window, channel by channel, tap by tap. The input gradient is one too, with dy in the place of x: a pixel of dx gathers
+the pixels of dy whose windows held it. Where windows are `stride` apart only every stride-th tap meets such a pixel, so
+it falls apart into phases, one for each remainder of a pixel's coordinates, each a convolution of stride 1.
 
-A table is a `HEAD` of sizes, then four numbers for each entry of the depth: how far the cell lies from the window's place
-along the three axes, and in memory. Then follows, for each place along the depth, the line of the weight that meets it.
-Images have three axes here; missing ones have the size 1.
+A table is a `HEAD` of sizes, then four numbers for each entry of the depth: how far the cell lies from the window's
+place along the three axes, and in memory. Then follows, for each place along the depth, the line of the weight that
+meets it. Images have three axes here; missing ones have the size 1.
 """
 
 import functools
@@ -36,7 +36,7 @@ def _three(values, missing):
 def _table(
     places, scale, size, line, channels, result, result_line, columns, spacing, first, taps, images, single, all_taps
 ):  # fmt: skip
-    """(the table on the device, rows, depth) of one product; `taps` are pairs of a tap's offset and its weight's number.
+    """(the table on the device, rows, depth) of one product; `taps` pairs a tap's offset with its weight's number.
 
     With `single` there is an entry for each place along the depth, else one for four channels.
     """
@@ -90,10 +90,7 @@ def gradient_windows(dy_shape, weight_shape, input_shape, stride, padding, dilat
             steps = [f + p - t * d for f, p, t, d in zip(first, before, tap, dilation)]
             if all(step % s == 0 for step, s in zip(steps, stride)):
                 taps.append((tuple(step // s for step, s in zip(steps, stride)), number))
-        found.append(
-            _table(
-                places, (1, 1, 1), size, line, filters // groups, result, channels * groups, channels, stride, first,
-                taps, images, single, prod(kernel),
-            )  # fmt: skip
-        )
+        columns = channels * groups, channels, stride, first
+        phase = places, (1, 1, 1), size, line, filters // groups, result, *columns, taps, images, single, prod(kernel)
+        found.append(_table(*phase))
     return found

@@ -1,8 +1,8 @@
 """Compiling the GPU's kernels where there is no GPU: from the calls that networks make to the machine's instructions.
 
-`recorded` runs functions of `kernels.cuda` on arrays of the host with launches that only take note of the kernel and its
-constants; so what is compiled is what would run. `compiled` brings a kernel through Numba to PTX and through NVIDIA's
-assembler to machine code, whose listing `Code` reads.
+`recorded` runs functions of `kernels.cuda` on arrays of the host with launches that only take note of the kernel and
+its constants; so what is compiled is what would run. `ptx` brings a kernel through Numba, `assembled` through NVIDIA's
+assembler to machine code, whose listing `Code` holds.
 """
 
 import functools
@@ -20,7 +20,8 @@ from minigrad.kernels import cuda
 from minigrad.kernels.cuda import _numba
 from minigrad.kernels.device import DeviceArray
 
-TOOLS = next((Path(path) / "nvidia/cu13/bin" for path in sys.path if (Path(path) / "nvidia/cu13/bin/ptxas").exists()), None)
+FOLDERS = (Path(path) / "nvidia/cu13/bin" for path in sys.path)
+TOOLS = next((folder for folder in FOLDERS if (folder / "ptxas").exists() and (folder / "cuobjdump").exists()), None)
 
 
 def recorded(monkeypatch, calls):
@@ -57,7 +58,7 @@ class Code(NamedTuple):
     instructions: list
 
     def hot_loop(self):
-        """The instructions of the loop that holds most multiplications and additions of float32, none else within it."""
+        """The instructions of the shortest loop that holds the most `FFMA`, multiplications and additions at once."""
         loops = []
         for at, (address, operation, operands) in enumerate(self.instructions):
             found = re.search(r"0x([0-9a-f]+)", operands)
@@ -77,7 +78,9 @@ def ptx(kernel, constants, capability):
     before, dispatcher.get_current_device = dispatcher.get_current_device, lambda: chosen  # device functions ask for it
     try:
         code, _ = compile_ptx(
-            kernel._specialized(constants), _numba.types.void(*kernel.types(constants)), cc=capability,
+            kernel._specialized(constants),
+            _numba.types.void(*kernel.types(constants)),
+            cc=capability,
             launch_bounds=kernel.launch_bounds(constants),
         )
     finally:

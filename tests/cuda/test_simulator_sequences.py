@@ -17,7 +17,6 @@ def test_ctc(data, batch, steps, most, classes, dtype, zero_infinity):
     lengths = rng.integers(0, steps + 1, batch), rng.integers(0, most + 1, batch)
     losses, alpha = called("ctc", logp, labels, *lengths, 0)
 
-
     expected, table = reference.ctc(logp, labels, *lengths, 0)
     np.testing.assert_allclose(losses, expected, **TOLERANCE[dtype])
     for n in range(batch):
