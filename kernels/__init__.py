@@ -1,9 +1,9 @@
 """The kernels: arrays in, arrays out, nothing of tensors or gradients.
 
-Each backend is a package that offers the same functions with the same arguments: `cpu` (Numba, fast) and `reference`
-(literal loops in plain Python, the readable definition and the oracle of the tests). A backend is imported when it is
-first used, for Numba takes half a second to import. `use` chooses the backend, `kernels_for` hands it out; `winograd`
-chooses between speed and the last digits.
+Each backend is a package that offers the same functions with the same arguments: `cpu` (Numba, fast), `reference`
+(literal loops in plain Python, the readable definition and the oracle of the tests) and `cuda` (Numba, for arrays on
+the GPU). A backend is imported when it is first used, for Numba takes half a second to import. `use` chooses the
+backend for the host's arrays, `kernels_for` hands it out; `winograd` chooses between speed and the last digits.
 """
 
 import threading
@@ -11,6 +11,7 @@ from importlib import import_module
 
 import numpy as np
 
+from .device import DeviceArray
 from .precision import winograd
 
 __all__ = ["kernels_for", "use", "winograd"]
@@ -28,14 +29,16 @@ _active = _Active()
 
 
 def kernels_for(array):
-    """The backend module that works on `array`.
+    """The backend module that works on `array`: for an array on the GPU it is `cuda`, whatever the thread uses else.
 
-    Raises TypeError for anything but a NumPy array.
+    Raises TypeError for anything but an array.
 
     >>> kernels_for(np.ones(3)).softmax(np.array([0.0, 0.0]), 0)
     array([0.5, 0.5])
     """
     if not isinstance(array, np.ndarray):
+        if type(array) is DeviceArray:
+            return import_module(".cuda", __name__)
         raise TypeError(f"no kernels for arrays of type {type(array).__name__}; expected numpy.ndarray")
     return _active.module or use("cpu")._module
 

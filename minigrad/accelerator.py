@@ -1,29 +1,15 @@
-"""Whatever accelerator there is, under `torch.accelerator`'s names: so far there is none."""
+"""Whatever accelerator there is, under `torch.accelerator`'s names: a GPU or none."""
 
-__all__ = ["current_accelerator", "device_count", "is_available"]
+from .autograd import CUDA, Device
+from .cuda import device_count, is_available, synchronize
 
-
-def is_available():
-    """Whether there is an accelerator (`torch.accelerator.is_available`).
-
-    >>> is_available()
-    False
-    """
-    return False
+__all__ = ["current_accelerator", "device_count", "is_available", "synchronize"]
 
 
 def current_accelerator(check_available=False):
     """The device of the accelerator in use, or None (`torch.accelerator.current_accelerator`).
 
-    >>> current_accelerator() is None
+    >>> current_accelerator() is None or is_available()
     True
     """
-
-
-def device_count():
-    """How many accelerators there are (`torch.accelerator.device_count`).
-
-    >>> device_count()
-    0
-    """
-    return 0
+    return Device(CUDA.type) if is_available() else None

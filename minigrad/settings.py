@@ -69,11 +69,11 @@ def get_float32_matmul_precision():
 
 
 def set_default_device(device):
-    """Make tensors on `device` from now on: the CPU, so far the only one (`torch.set_default_device`).
+    """Make tensors on `device` from now on; None means the CPU (`torch.set_default_device`).
 
     >>> set_default_device("cpu")
     """
-    autograd.present("cpu" if device is None else device)
+    autograd.set_home("cpu" if device is None else device)
 
 
 def get_default_device():
@@ -82,7 +82,7 @@ def get_default_device():
     >>> get_default_device()
     device(type='cpu')
     """
-    return autograd.present("cpu")
+    return autograd.home()
 
 
 def set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None):

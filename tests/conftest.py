@@ -5,6 +5,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+import minigrad
+
 pytest.register_assert_rewrite("torch_oracle")
 
 settings.register_profile(
@@ -15,3 +17,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("minigrad")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--device", default="cpu", help="where tensors are made: cpu, or cuda (slow when simulated)")
+
+
+def pytest_configure(config):
+    minigrad.set_default_device(config.getoption("--device"))  # before modules of tests are imported, and make tensors

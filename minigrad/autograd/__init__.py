@@ -2,7 +2,23 @@
 
 from . import functional, graph
 from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
-from .device import Device, MemoryFormat, channels_last, contiguous_format, present, preserve_format
+from .device import (
+    ARRAYS,
+    CPU,
+    CUDA,
+    DEVICES,
+    Device,
+    MemoryFormat,
+    address_of,
+    channels_last,
+    contiguous_format,
+    home,
+    pattern,
+    placed,
+    present,
+    preserve_format,
+    set_home,
+)
 from .dtypes import get_default_dtype, promote_types, result_type, set_default_dtype
 from .engine import backward, grad, gradient_edge
 from .function import Function, once_differentiable
@@ -24,6 +40,10 @@ from .tensor import HookHandle, Size, Storage, Tensor, View, check_dim
 from .variable import Variable
 
 __all__ = [
+    "ARRAYS",
+    "CPU",
+    "CUDA",
+    "DEVICES",
     "AccumulateGrad",
     "Binary",
     "Device",
@@ -39,6 +59,7 @@ __all__ = [
     "Tensor",
     "Variable",
     "View",
+    "address_of",
     "backward",
     "channels_last",
     "check_dim",
@@ -52,12 +73,15 @@ __all__ = [
     "gradgradcheck",
     "gradient_edge",
     "graph",
+    "home",
     "inference_mode",
     "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "no_grad",
     "once_differentiable",
+    "pattern",
+    "placed",
     "present",
     "preserve_format",
     "promote_types",
@@ -65,6 +89,7 @@ __all__ = [
     "set_default_dtype",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "set_home",
     "state",
     "watch",
 ]

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .device import ARRAYS, CPU, placed
+
 _PACKAGE = str(Path(__file__).parent.parent)
 
 
@@ -32,7 +34,7 @@ class _Anomaly:
     @staticmethod
     def guard(node, saved):
         """`saved`, an array that `node` keeps, as a handle that notices if its memory was written meanwhile."""
-        return _Guarded(node, saved) if isinstance(saved, np.ndarray) else saved
+        return _Guarded(node, saved) if isinstance(saved, ARRAYS) else saved
 
     def examine(self, node, grads):
         """Raise if a gradient that `node` computed holds a NaN."""
@@ -75,7 +77,7 @@ class _Guarded:
 
 
 def _checksum(array):
-    return zlib.adler32(np.ascontiguousarray(array).data.cast("B")) if array.size else 0
+    return zlib.adler32(np.ascontiguousarray(placed(array, CPU)).data.cast("B")) if array.size else 0
 
 
 class detect_anomaly:

@@ -1,5 +1,16 @@
-"""Where a tensor's memory is (so far on the CPU) and in which order its elements can lie there."""
+"""Where a tensor's memory is, and in which order its elements can lie there.
 
+A tensor is where its array is: NumPy's arrays are on the CPU, `DeviceArray` is on the GPU. Nothing else in the engine
+knows a device; what makes an array beside another says `np.zeros(shape, dtype, like=other)`, NumPy's own way.
+"""
+
+import functools
+
+import numpy as np
+
+from minigrad.kernels.device import DeviceArray, missing, to_device, to_host
+
+_entered: list = []  # where tensors were made before each `with device:`
 _TYPES = ("cpu", "cuda", "mps", "xpu", "meta")
 
 
@@ -40,11 +51,11 @@ class Device:
         return hash((self.type, self.index))
 
     def __enter__(self):
-        present(self)
+        _entered.append(set_home(self))
         return self
 
     def __exit__(self, *error):
-        return None
+        set_home(_entered.pop())
 
 
 def present(device):
@@ -54,15 +65,63 @@ def present(device):
     device(type='cpu')
     """
     device = Device(device)
-    if device.type != "cpu":
+    if device.type == "cpu":
+        return CPU
+    if device.type != "cuda":
         raise AssertionError(
-            f"Torch not compiled with {device.type.upper()} enabled\nhint: minigrad has no device '{device}': the only "
-            f"one so far is 'cpu'; let the program ask `{device.type}.is_available()`"
+            f"Torch not compiled with {device.type.upper()} enabled\nhint: minigrad has no device '{device}', only "
+            f"'cpu' and 'cuda'; let the program ask `{device.type}.is_available()`"
         )
-    return CPU
+    if missing():
+        raise AssertionError(
+            f"Torch not compiled with CUDA enabled\nhint: {missing()}; NUMBA_ENABLE_CUDASIM=1 in the environment "
+            "simulates a GPU, slowly; programs ask `cuda.is_available()`"
+        )
+    if device.index:
+        raise RuntimeError(
+            f"CUDA error: invalid device ordinal\nhint: '{device}' was asked for, and minigrad uses one GPU, 'cuda:0'"
+        )
+    return CUDA
 
 
-CPU = Device("cpu")
+CPU, CUDA = Device("cpu"), Device("cuda", 0)
+DEVICES = {np.ndarray: CPU, DeviceArray: CUDA}  # the arrays that a tensor can be around, and where they are
+ARRAYS = tuple(DEVICES)
+
+
+def address_of(array):
+    """The address of an array's first element."""
+    return array.__array_interface__["data"][0] if isinstance(array, np.ndarray) else array.pointer
+
+
+_default = [CPU]
+
+
+def home(device=None):
+    """The `present` device of that name; for None the one that tensors are made on unless told otherwise."""
+    return _default[0] if device is None else present(device)
+
+
+def set_home(device):
+    """Let `device` be where tensors are made unless told otherwise; returns what it was before."""
+    before, _default[0] = _default[0], present(device)
+    return before
+
+
+_CPU_PATTERN = np.empty(0)
+
+
+@functools.cache
+def pattern(device):
+    """An array on the device, for NumPy's functions to make others `like` it."""
+    return to_device(_CPU_PATTERN) if device is CUDA else _CPU_PATTERN
+
+
+def placed(array, device, non_blocking=False):
+    """`array` on a device that is `present`: itself if it is there, else a copy."""
+    if device is CUDA:
+        return array if type(array) is DeviceArray else to_device(array, non_blocking)
+    return to_host(array) if type(array) is DeviceArray else array
 
 
 class MemoryFormat:

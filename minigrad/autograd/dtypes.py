@@ -8,6 +8,7 @@ of a higher category than every tensor with dimensions
 
 import numpy as np
 
+from .device import ARRAYS, DEVICES
 from .printing import options
 
 float32 = float = np.dtype("float32")
@@ -88,6 +89,11 @@ def as_dtype(dtype):
         return np.dtype(dtype)
     names = ", ".join(str(d) for d in SUPPORTED)
     raise TypeError(f"minigrad has no dtype {dtype}\nhint: the dtypes are {names}")
+
+
+def boxed(result):
+    """An array itself; NumPy's scalar, what its functions make of arrays of 0 dimensions, as an array."""
+    return result if type(result) in DEVICES else np.asarray(result)
 
 
 def native(array):
@@ -199,7 +205,7 @@ def result_type(*operands):
     """
     groups = [None, None, None]  # tensors with dimensions, 0-d tensors, Python numbers
     for operand in operands:
-        if isinstance(operand, np.ndarray):
+        if isinstance(operand, ARRAYS):
             group, dtype = (0 if operand.ndim else 1), operand.dtype
         else:
             group, dtype = 2, _scalar_dtype(operand)

@@ -62,10 +62,11 @@ def _broadcasts(shape, to):
 
 
 def _materialize(node, grads):
-    """Zeros for the gradients that never arrived."""
+    """Zeros for the gradients that never arrived, where those are that did."""
+    like = next(grad for grad in grads if grad is not None)._array
     for index, grad in enumerate(grads):
         if grad is None:
-            grads[index] = Tensor._wrap(np.zeros(*node.outputs[index]))
+            grads[index] = Tensor._wrap(np.zeros(*node.outputs[index], like=like))
 
 
 def _explain(error, node):

@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 
+from .device import DEVICES
 from .engine import gradient_edge
 from .operation import Operation
 from .state import no_grad, state, watch
@@ -99,7 +100,7 @@ class Function(Operation):
             return result if self._is_dirty(result) else result.detach()
         if isinstance(result, (np.ndarray, np.generic)):
             return Tensor._wrap(np.asarray(result))
-        return result
+        return Tensor._wrap(result) if type(result) in DEVICES else result
 
     def _connect(self, args, outputs, results):
         """Become the graph's node; results that the user declared so, or that are no tensors, stay outside.

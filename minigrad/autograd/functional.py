@@ -158,10 +158,9 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
             _require_gradients(outputs)
         rows = []
         for i, y in enumerate(outputs):
-            units = np.eye(y._array.size, dtype=y._array.dtype).reshape(y._array.size, *y._array.shape)
+            units = np.eye(y._array.size, dtype=y._array.dtype, like=y._array).reshape(y._array.size, *y._array.shape)
             pulled = [
-                _pull((y,), sources, (Tensor._wrap(np.array(unit)),), create_graph, strict, "jacobian")
-                for unit in units
+                _pull((y,), sources, (Tensor._wrap(unit.copy()),), create_graph, strict, "jacobian") for unit in units
             ]
             shapes = [(*outputs[i].shape, *x.shape) for x in sources]
             row = [_stacked([p[j] for p in pulled], shape, sources[j]) for j, shape in enumerate(shapes)]
@@ -172,8 +171,8 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
 def _stacked(parts, shape, like):
     """Differentiable tensors of one shape, one after another, as one tensor of `shape`."""
     if not parts:
-        return Tensor._wrap(np.zeros(shape, like._array.dtype))
-    base = Tensor._wrap(np.zeros((len(parts), *parts[0].shape), parts[0]._array.dtype))
+        return Tensor._wrap(np.zeros(shape, like._array.dtype, like=like._array))
+    base = Tensor._wrap(np.zeros((len(parts), *parts[0].shape), parts[0]._array.dtype, like=parts[0]._array))
     for i, part in enumerate(parts):
         base[i] = part
     return base.reshape(shape)
@@ -217,7 +216,7 @@ def vhp(func, inputs, v=None, create_graph=False, strict=False):
     with enable_grad():
         many_inputs, sources, _, (output,) = _call(func, inputs, "vhp", create_graph)
         v = _checked(v, sources, "vhp", "input to the user-provided function")
-        ones = (Tensor._wrap(np.ones((), output._array.dtype)),)
+        ones = (Tensor._wrap(np.ones((), output._array.dtype, like=output._array)),)
         first = _pull((_scalar(output, "vhp"),), sources, ones, True, strict, "vhp")
         product = _pull(first, sources, v, create_graph, False, "vhp")
     return _finish((output,), False, create_graph), _finish(product, many_inputs, create_graph)
@@ -234,7 +233,7 @@ def hvp(func, inputs, v=None, create_graph=False, strict=False):
     with enable_grad():
         many_inputs, sources, _, (output,) = _call(func, inputs, "hvp", create_graph)
         v = _checked(v, sources, "hvp", "input to the user-provided function")
-        ones = (Tensor._wrap(np.ones((), output._array.dtype)).requires_grad_(),)
+        ones = (Tensor._wrap(np.ones((), output._array.dtype, like=output._array)).requires_grad_(),)
         first = _pull((_scalar(output, "hvp"),), sources, ones, True, strict, "hvp")
         cotangents = tuple([_zeros(x).requires_grad_() for x in sources])
         second = _pull(first, sources, cotangents, True, False, "hvp")

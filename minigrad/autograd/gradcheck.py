@@ -10,6 +10,8 @@ from itertools import chain
 
 import numpy as np
 
+from minigrad.autograd import placed
+
 from .dtypes import float64
 from .engine import grad
 from .tensor import Tensor
@@ -107,7 +109,9 @@ def gradgradcheck(
     outputs = _differentiable(func(*inputs))
     if grad_outputs is None:
         rng = np.random.default_rng(1)
-        grad_outputs = [Tensor._wrap(rng.standard_normal(y.shape)).requires_grad_() for y in outputs]
+        grad_outputs = [
+            Tensor._wrap(placed(np.asarray(rng.standard_normal(y.shape)), y.device)).requires_grad_() for y in outputs
+        ]
     count, wanted = len(inputs), [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
 
     def gradients(*args):
@@ -133,12 +137,12 @@ def _differentiable(outputs):
 def _values(func, inputs):
     """The floating-point results of `func` as flat arrays, outside the graph of `inputs`."""
     outputs = _differentiable(func(*inputs))  # recorded: func may itself differentiate
-    return [y.detach().numpy().reshape(-1).copy() for y in outputs]
+    return [y.numpy(force=True).reshape(-1).copy() for y in outputs]
 
 
 def _moved(inputs, index, array):
     """`inputs` with the values of one of them replaced."""
-    tensor = Tensor._wrap(array).requires_grad_()
+    tensor = Tensor._wrap(placed(array, inputs[index].device)).requires_grad_()
     return (*inputs[:index], tensor, *inputs[index + 1 :])
 
 
@@ -159,7 +163,9 @@ def _check(func, inputs, checked, eps, atol, rtol, nondet_tol, fast_mode):
 
 def _pull(outputs, sources, cotangents):
     """The gradients of `sources`, as flat arrays: zero where no path leads from an output to a source."""
-    pairs = [(y, Tensor._wrap(c.reshape(y.shape))) for y, c in zip(outputs, cotangents) if y.requires_grad]
+    pairs = [
+        (y, Tensor._wrap(placed(c.reshape(y.shape), y.device))) for y, c in zip(outputs, cotangents) if y.requires_grad
+    ]
     if not pairs:
         return [np.zeros(x.numel()) for x in sources]
     ys, cs = zip(*pairs)
@@ -170,7 +176,7 @@ def _pull(outputs, sources, cotangents):
                 f"the gradient of an input of shape {tuple(x.shape)} and dtype {x.dtype} has shape {tuple(g.shape)} "
                 f"and dtype {g.dtype}"
             )
-    return [g.numpy().reshape(-1) for g in grads]
+    return [g.numpy(force=True).reshape(-1) for g in grads]
 
 
 def _check_jacobian(func, inputs, checked, outputs, rng, eps, atol, rtol):
@@ -200,7 +206,7 @@ def _check_jacobian(func, inputs, checked, outputs, rng, eps, atol, rtol):
 
 def _numeric_jacobian(func, inputs, index, outputs, eps):
     """d output / d input, (elements of the output, elements of the input), for each output."""
-    x = inputs[index].detach().numpy()
+    x = inputs[index].numpy(force=True)
     jacobians = [np.zeros((y.numel(), x.size)) for y in outputs]
     for column in range(x.size):
         values = []
@@ -219,7 +225,7 @@ def _check_direction(func, inputs, checked, outputs, rng, eps, atol, rtol):
     cotangents = [rng.standard_normal(y.numel()) for y in outputs]
     pulled = _pull(outputs, sources, cotangents)
     for s, i in enumerate(checked):
-        x = sources[s].detach().numpy()
+        x = sources[s].numpy(force=True)
         direction = rng.standard_normal(x.shape)
         above, below = (_values(func, _moved(inputs, i, x + step * direction)) for step in (eps, -eps))
         terms = [c * (a - b) / (2 * eps) for c, a, b in zip(cotangents, above, below)]

@@ -8,7 +8,8 @@ gradients flow. Because `backward` is itself made of operations, gradients of an
 import numpy as np
 
 from .anomaly import anomaly
-from .dtypes import TORCH_NAMES
+from .device import ARRAYS, DEVICES
+from .dtypes import TORCH_NAMES, boxed
 from .node import Node, sequence
 from .state import inference_mode, state, watch
 from .tensor import Storage, Tensor, View
@@ -93,7 +94,7 @@ class Operation(Node):
                 if storage is not None and storage.version != version:
                     self._raise_stale(*item)
                 tensor = _new(Tensor)
-                tensor._array = array if type(array) is np.ndarray else array()  # else a hook or anomaly mode keeps it
+                tensor._array = array if type(array) in DEVICES else array()  # else a hook or anomaly mode keeps it
                 tensor._edge = tensor._grad = tensor._storage = tensor._view = None
                 if source is not None:
                     tensor._edge = (self, source[1]) if source[0] is _OUTPUT else source
@@ -111,7 +112,7 @@ class Operation(Node):
         node, index = (None, 0) if source is None else source
         node = self if node is _OUTPUT else node
         of = "" if node is None or node.accumulates else f", which is output {index} of {node.operation},"
-        what = f" [torch.{TORCH_NAMES[array.dtype]}Tensor {list(array.shape)}]" if isinstance(array, np.ndarray) else ""
+        what = f" [torch.{TORCH_NAMES[array.dtype]}Tensor {list(array.shape)}]" if isinstance(array, ARRAYS) else ""
         raise RuntimeError(
             "one of the variables needed for gradient computation has been modified by an inplace operation:"
             f"{what}{of} is at version {storage.version}; expected version {version} instead. Hint: enable anomaly "
@@ -158,7 +159,7 @@ class Operation(Node):
             recording, edges = False, [None] * len(args)
         ctx.edges = edges
         results = cls.forward(ctx, *arrays)
-        if type(results) is np.ndarray:  # the usual case, kept short: small networks spend their time here
+        if type(results) in DEVICES:  # the usual case, kept short: small networks spend their time here
             tensor = _new(Tensor)  # what Tensor._wrap does
             tensor._array = results
             tensor._edge = tensor._grad = tensor._storage = tensor._view = None
@@ -196,9 +197,9 @@ class Operation(Node):
 
     def _boxed(self, result):
         """NumPy's scalar, what its functions make of 0-d arrays, as an array: in what was saved too."""
-        if type(result) is np.ndarray:
+        if type(result) in DEVICES:
             return result
-        array = np.asarray(result)
+        array = boxed(result)
         self._saved = tuple([array if saved is result else saved for saved in self._saved])
         return array
 
@@ -221,7 +222,7 @@ class Operation(Node):
             plain = state.saving is None and not anomaly.enabled
             saved = []
             for value in self._saved:
-                if isinstance(value, np.ndarray):
+                if isinstance(value, ARRAYS):
                     version = 0
                     for arg, array, edge in zip(args, arrays, self.edges):  # noqa: B007
                         if array is value and arg is not value:
@@ -278,7 +279,7 @@ class Binary(Operation):
         recording = (x_edge is not None or y_edge is not None) and state.grad_enabled
         ctx.edges = (x_edge, y_edge) if recording else _NEITHER
         result = cls.forward(ctx, a, b)
-        if type(result) is not np.ndarray:
+        if type(result) not in DEVICES:
             result = ctx._boxed(result)
         tensor = _new(Tensor)
         tensor._array = result
@@ -333,5 +334,5 @@ class Constant(Operation):
         return tied
 
     @staticmethod
-    def backward(ctx, _):
-        return tuple([Tensor._wrap(np.zeros(*node.outputs[index])) for node, index in ctx.edges])
+    def backward(ctx, dy):
+        return tuple([Tensor._wrap(np.zeros(*node.outputs[index], like=dy._array)) for node, index in ctx.edges])

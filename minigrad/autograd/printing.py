@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import dtypes
+from .device import CPU, home, placed
 
 _PROFILES = {  # precision, threshold, edgeitems, linewidth
     "default": (4, 1000, 3, 80),
@@ -87,7 +88,9 @@ def format_array(array, indent):
 
 def tensor_repr(tensor):
     """What `repr(tensor)` gives."""
-    notes, array = [], tensor._array
+    notes, array = [], placed(tensor._array, CPU)
+    if tensor.device is not home():
+        notes.append(f"device='{tensor.device}'")
     if array.size == 0 and array.ndim != 1:
         notes.append(f"size={tuple(array.shape)}")
     plain = (dtypes.int64, dtypes.bool) if array.size else ()

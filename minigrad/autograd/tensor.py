@@ -10,7 +10,7 @@ import weakref
 import numpy as np
 
 from . import dtypes, printing
-from .device import CPU, channels_last, contiguous_format
+from .device import CPU, CUDA, DEVICES, address_of, channels_last, contiguous_format, placed
 from .node import AccumulateGrad
 from .state import state
 
@@ -137,8 +137,8 @@ class Tensor:
 
     @property
     def device(self):
-        """Where the memory is."""
-        return CPU
+        """Where the memory is, a `minigrad.device`."""
+        return DEVICES.get(type(self._array), CPU)
 
     @property
     def ndim(self):
@@ -178,7 +178,7 @@ class Tensor:
 
     def data_ptr(self):
         """The address of the first element."""
-        return self._array.__array_interface__["data"][0]
+        return address_of(self._array)
 
     def is_floating_point(self):
         """Whether the dtype is float32 or float64."""
@@ -269,6 +269,12 @@ class Tensor:
                 )
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
+            if value.device != self.device:
+                raise RuntimeError(
+                    f"attempting to assign a gradient with device type '{value.device.type}' to a tensor with device "
+                    f"type '{self.device.type}'. Please ensure that the gradient and the tensor are on the same device"
+                    f"\nhint: move it with .to({str(self.device)!r})"
+                )
             if value._array.dtype != self._array.dtype:
                 theirs, own = dtypes.TORCH_NAMES[value.dtype].lower(), dtypes.TORCH_NAMES[self.dtype]
                 raise RuntimeError(
@@ -364,12 +370,22 @@ class Tensor:
     # seen from outside ----------------------------------------------------------------------------------------------
 
     def numpy(self, *, force=False):
-        """The memory as a NumPy array, shared; an error if this tensor requires grad (`force=True` detaches)."""
+        """The memory as a NumPy array, shared; an error if this tensor requires grad, or is on the GPU.
+
+        `force=True` detaches, and copies to the CPU.
+        """
         if self.requires_grad and not force:
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.\nhint: what "
                 "NumPy computes is not recorded; detach() says that this is meant"
             )
+        if self.device is CUDA:
+            if not force:
+                raise TypeError(
+                    "can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
+                    "memory first."
+                )
+            return placed(self._array, CPU)
         return self._array
 
     def __array__(self, dtype=None, copy=None):

@@ -1,7 +1,5 @@
 """Where and as what a module's tensors are kept: dtype, device, memory order."""
 
-
-
 from minigrad.autograd import Tensor, no_grad, preserve_format
 from minigrad.autograd.dtypes import as_dtype, bfloat16
 from minigrad.ops import functions
@@ -47,7 +45,7 @@ class Placed:
         `to(dtype)`, `to(device)`, `to(tensor)`, `to(memory_format=...)`, by position or by name; a memory format is for
         tensors of 4 dimensions. Source: `torch.nn.Module.to`.
         """
-        dtype, device, order = destination(*args, **kwargs)
+        dtype, device, non_blocking, order = destination(*args, **kwargs)
         if dtype is not None and dtype.kind != "f":
             raise TypeError(
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
@@ -55,7 +53,8 @@ class Placed:
 
         def convert(tensor):
             wanted = dtype if tensor.is_floating_point() else None
-            return tensor.to(dtype=wanted, device=device, memory_format=order if tensor.ndim == 4 else preserve_format)
+            format = order if tensor.ndim == 4 else preserve_format
+            return tensor.to(dtype=wanted, device=device, non_blocking=non_blocking, memory_format=format)
 
         return self._apply(convert)
 
@@ -80,11 +79,11 @@ class Placed:
         return self.to(as_dtype(bfloat16))
 
     def cpu(self):
-        """Move to the CPU, where it already is; returns the module."""
-        return self
+        """Move to the CPU, in place; returns the module."""
+        return self._apply(lambda tensor: tensor.cpu())
 
     def cuda(self, device=None):
-        """Move to a GPU, in place; returns the module."""
+        """Move to the GPU, in place; returns the module."""
         return self._apply(lambda tensor: tensor.cuda(device))
 
     def to_empty(self, *, device, recurse=True):

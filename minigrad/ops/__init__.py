@@ -28,6 +28,7 @@ from . import (  # noqa: F401
     dropout,
     elementary,
     embedding,
+    exchange,
     extrema,
     grid_sampling,
     index,

@@ -5,7 +5,7 @@ in `kernels/scalars.py`, how it is differentiated in `activation_operations.py`.
 import numpy as np
 
 from minigrad.autograd import Tensor, check_dim, get_default_dtype
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd.dtypes import TORCH_NAMES, boxed
 
 from .activation_operations import (
     CELU,
@@ -31,7 +31,7 @@ from .activation_operations import (
 )
 from .choice import where
 from .inplace import assign
-from .random import default_generator
+from .random import stream_of
 from .registry import both, function, functional, functionals, functions
 
 
@@ -190,8 +190,8 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     dtype = _tensor(input, "rrelu")._array.dtype
-    drawn = default_generator.stream.random(input._array.shape, dtype if dtype.kind == "f" else "float32")
-    slopes = np.asarray(drawn * dtype.type(upper - lower) + dtype.type(lower))
+    drawn = stream_of(None, input.device).random(input._array.shape, dtype if dtype.kind == "f" else "float32")
+    slopes = boxed(drawn * dtype.type(upper - lower) + dtype.type(lower))
     return _apply("rrelu_with_noise_out_cpu", PReLU, input, Tensor._wrap(slopes), inplace=inplace)
 
 

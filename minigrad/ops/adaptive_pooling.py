@@ -69,9 +69,9 @@ class MaxUnpool(Operation):
     @staticmethod
     def forward(ctx, x, indices, output_size):
         ctx.save_for_backward(indices)
-        y = np.zeros((*x.shape[:2], prod(output_size)), x.dtype)
+        y = np.zeros((*x.shape[:2], prod(output_size)), x.dtype, like=x)
         planes = (*x.shape[:2], prod(x.shape[2:]))
-        places = np.ascontiguousarray(indices.reshape(planes))  # else NumPy may write the last x first
+        places = indices.reshape(planes).copy()  # else NumPy may write the last x first
         np.put_along_axis(y, places, x.reshape(planes), -1)
         return y.reshape(*x.shape[:2], *output_size)
 

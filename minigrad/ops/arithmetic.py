@@ -7,8 +7,8 @@ turns an operation into Python operators. Quotients are in `division`, powers in
 
 import numpy as np
 
-from minigrad.autograd import Binary, Operation, Tensor, get_default_dtype, result_type
-from minigrad.autograd.dtypes import TORCH_NAMES, native
+from minigrad.autograd import ARRAYS, DEVICES, Binary, Operation, Tensor, get_default_dtype, result_type
+from minigrad.autograd.dtypes import TORCH_NAMES, boxed, native
 from minigrad.kernels import kernels_for, scalars
 
 from .registry import both
@@ -31,17 +31,17 @@ class ForeignOperand(TypeError):
 def promote(*operands):
     """The operands' common dtype; errors that name the operands."""
     for operand in operands:
-        if not isinstance(operand, (np.ndarray, *_NUMBERS)):
+        if not isinstance(operand, (*ARRAYS, *_NUMBERS)):
             raise ForeignOperand(
                 f"unsupported operand type {type(operand).__name__!r} for a tensor operation\nhint: operands are "
                 "tensors, arrays and numbers; use minigrad.tensor(...) to convert"
             )
-    return result_type(*[native(v) if isinstance(v, np.ndarray) else v for v in operands])
+    return result_type(*[native(v) if isinstance(v, ARRAYS) else v for v in operands])
 
 
 def cast(operand, dtype):
     """An array or a number as an array of `dtype`."""
-    return operand.astype(dtype, copy=False) if type(operand) is np.ndarray else np.asarray(operand).astype(dtype)
+    return boxed(operand).astype(dtype, copy=False)
 
 
 def no_broadcast(x, y):
@@ -76,9 +76,9 @@ def only_tensors(name, **operands):
 
 def alike(x, y):
     """Whether NumPy promotes the two as PyTorch does: arrays of one dtype, or a floating one and a Python number."""
-    if type(x) is np.ndarray:
-        return x.dtype is y.dtype if type(y) is np.ndarray else x.dtype.kind == "f" and type(y) in PLAIN
-    return type(x) in PLAIN and type(y) is np.ndarray and y.dtype.kind == "f"
+    if type(x) in DEVICES:
+        return x.dtype is y.dtype if type(y) in DEVICES else x.dtype.kind == "f" and type(y) in PLAIN
+    return type(x) in PLAIN and type(y) in DEVICES and y.dtype.kind == "f"
 
 
 def is_dense(x):
@@ -112,20 +112,20 @@ def _ranked(y, x):
 
 def binary(ufunc, x, y, dtype=None):
     """`ufunc(x, y)` computed in `dtype`, by default the operands' common one."""
-    if dtype is None and not (type(x) is type(y) is np.ndarray and x.dtype is y.dtype) and not alike(x, y):
+    if dtype is None and not (type(x) is type(y) in DEVICES and x.dtype is y.dtype) and not alike(x, y):
         dtype = promote(x, y)
     if dtype is not None:
         x, y = cast(x, dtype), cast(y, dtype)
-    if type(x) is np.ndarray and x.size >= LARGE and ufunc in _KERNELS and is_dense(x):
+    if type(x) in DEVICES and x.size >= LARGE and ufunc in _KERNELS and is_dense(x):
         if type(y) in PLAIN:
             return kernels_for(x).elementwise(_KERNELS[ufunc], (y,), x)
-        if type(y) is np.ndarray:
+        if type(y) in DEVICES:
             if x.shape == y.shape:
                 if x.strides == y.strides and is_dense(y):
                     return kernels_for(x).elementwise(_KERNELS[ufunc], (), x, y)
             elif repeats(y, x):
                 return kernels_for(x).elementwise_broadcast(_KERNELS[ufunc], (), x, _ranked(y, x))
-    elif ufunc in _COMMUTATIVE and type(x) is type(y) is np.ndarray and large(y) and repeats(x, y):
+    elif ufunc in _COMMUTATIVE and type(x) is type(y) in DEVICES and large(y) and repeats(x, y):
         return kernels_for(y).elementwise_broadcast(_KERNELS[ufunc], (), y, _ranked(x, y))
     try:
         return ufunc(x, y)
@@ -197,7 +197,7 @@ class Sub(Binary):
 
 
 def _is_bool(operand):
-    return operand.dtype.kind == "b" if type(operand) is np.ndarray else operand is True or operand is False
+    return operand.dtype.kind == "b" if type(operand) in DEVICES else operand is True or operand is False
 
 
 def _forbid_bools(x, y):
@@ -257,9 +257,9 @@ class Lerp(Operation):
     @staticmethod
     def forward(ctx, x, y, weight):
         if x.dtype.kind != "f":
-            raise not_implemented(f"lerp_kernel_{'tensor' if isinstance(weight, np.ndarray) else 'scalar'}", x.dtype)
+            raise not_implemented(f"lerp_kernel_{'tensor' if isinstance(weight, ARRAYS) else 'scalar'}", x.dtype)
         for name, other in (("end", y), ("weight", weight)):
-            if isinstance(other, np.ndarray) and other.dtype != x.dtype:
+            if isinstance(other, ARRAYS) and other.dtype != x.dtype:
                 raise RuntimeError(
                     f"expected dtype {_WORDS[x.dtype]} for `{name}` but got dtype {_WORDS[other.dtype]}"
                     f"\nhint: use {name}.to(input.dtype)"

@@ -125,7 +125,7 @@ def scaled_dot_product_attention(
         scale = 1 / math.sqrt(width) if width else 1.0
     scores = matmul(query * scale, key.mT)
     if is_causal:
-        scores = scores + _bias(np.tri(*scores.shape[-2:], dtype=bool), scores.dtype)
+        scores = scores + _bias(np.tri(*scores.shape[-2:], dtype=bool, like=scores._array), scores.dtype)
     elif attn_mask is not None:
         mask = _bias(attn_mask._array, scores.dtype) if attn_mask.dtype == bool else attn_mask
         masked = scores + mask
@@ -335,7 +335,7 @@ def multi_head_attention_forward(
     k = _of_heads(k, static_k, "static_k", rows, head_width)
     v = _of_heads(v, static_v, "static_v", rows, head_width)
     if add_zero_attn:
-        zero = zeros(rows, 1, head_width, dtype=k.dtype)
+        zero = zeros(rows, 1, head_width, dtype=k.dtype, device=k.device)
         k, v = cat([k, zero], 1), cat([v, zero], 1)
         added += 1
     source = k.shape[1]

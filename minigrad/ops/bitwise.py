@@ -3,6 +3,7 @@
 import numpy as np
 
 from minigrad.autograd import Tensor
+from minigrad.autograd.dtypes import boxed
 
 from .arithmetic import binary, not_implemented, operators, promote
 from .comparison import array_of
@@ -15,7 +16,7 @@ def _bits(ufunc, kernel, x, y, kinds="biu"):
     dtype = promote(x, y)
     if dtype.kind not in kinds:
         raise not_implemented(kernel, dtype, "bits belong to integers and bools")
-    return Tensor._wrap(np.asarray(binary(ufunc, x, y, dtype)))
+    return Tensor._wrap(boxed(binary(ufunc, x, y, dtype)))
 
 
 @both(inplace=True)
@@ -61,7 +62,7 @@ def bitwise_not(input):
     """
     if input.dtype.kind == "f":
         raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
-    return Tensor._wrap(np.asarray(np.invert(input._array)))
+    return Tensor._wrap(boxed(np.invert(input._array)))
 
 
 @both(inplace=True)

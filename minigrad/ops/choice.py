@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor
+from minigrad.autograd import DEVICES, Operation, Tensor
 from minigrad.kernels import kernels_for
 
 from .arithmetic import alike, cast, no_broadcast, promote
@@ -13,7 +13,7 @@ COMPILED = 1 << 11  # elements from which on a kernel chooses faster than NumPy
 
 def _pair(condition, x, y):
     """(x, y) as the kernel wants them, arrays of one floating dtype; None where only NumPy serves."""
-    arrays = [v for v in (x, y) if type(v) is np.ndarray]
+    arrays = [v for v in (x, y) if type(v) in DEVICES]
     dtype = arrays[0].dtype if arrays else None
     if (
         dtype is None
@@ -21,7 +21,7 @@ def _pair(condition, x, y):
         or any(v.dtype != dtype or v.shape not in ((), condition.shape) for v in arrays)
     ):
         return None
-    return [v if type(v) is np.ndarray else np.asarray(v, dtype) for v in (x, y)]
+    return [v if type(v) in DEVICES else np.asarray(v, dtype, like=condition) for v in (x, y)]
 
 
 class Where(Operation):

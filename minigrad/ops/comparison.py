@@ -3,7 +3,7 @@
 import numpy as np
 
 from minigrad.autograd import Tensor, get_default_dtype
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd.dtypes import TORCH_NAMES, boxed
 
 from .arithmetic import binary, no_broadcast, only_tensors, operators
 from .registry import both, function
@@ -16,12 +16,12 @@ def array_of(operand):
 
 def compare(ufunc, x, y):
     """`ufunc(x, y)` of two operands, outside the graph."""
-    return Tensor._wrap(np.asarray(binary(ufunc, array_of(x), array_of(y))))
+    return Tensor._wrap(boxed(binary(ufunc, array_of(x), array_of(y))))
 
 
 def _ask(ufunc, input):
     """A question about each element."""
-    return Tensor._wrap(np.asarray(ufunc(input._array)))
+    return Tensor._wrap(boxed(ufunc(input._array)))
 
 
 @both(inplace=True)
@@ -234,7 +234,7 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance}")
     x, y = (v._array if v.dtype.kind == "f" else v._array.astype(get_default_dtype()) for v in (input, other))
     try:
-        close = np.asarray(input._array == other._array)
+        close = boxed(input._array == other._array)
     except ValueError:
         raise no_broadcast(x, y) from None
     if equal_nan:
@@ -277,7 +277,7 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
     tensor([ True, False,  True])
     """
     found = np.isin(array_of(elements), array_of(test_elements), assume_unique=assume_unique, invert=invert)
-    return Tensor._wrap(np.asarray(found))
+    return Tensor._wrap(boxed(found))
 
 
 for _comparison in (eq, ne, lt, le, gt, ge):

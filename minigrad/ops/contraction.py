@@ -168,7 +168,7 @@ def _diagonal(x, names, number):
                     f"{sizes[1]} != {sizes[0]}"
                 )
             others = [d for d in range(x.ndim) if d not in (first, second)]
-            along = arange(sizes[0])
+            along = arange(sizes[0], device=x.device)
             x = x.permute(first, second, *others)[along, along]
             names = [name, *[names[d] for d in others]]
     return x, names

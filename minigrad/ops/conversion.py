@@ -9,6 +9,7 @@ from minigrad.autograd import (
     channels_last,
     contiguous_format,
     dtypes,
+    placed,
     present,
     preserve_format,
 )
@@ -56,6 +57,26 @@ class Cast(Operation):
         return dy  # the engine casts to the argument's dtype
 
 
+class Transfer(Operation):
+    """x on another device"""
+
+    formula = "dx = dy on x's device"
+
+    @staticmethod
+    def forward(ctx, x, source, device, non_blocking):
+        ctx.source = source
+        return placed(x, device, non_blocking)
+
+    @staticmethod
+    def backward(ctx, dy):
+        return moved(dy, ctx.source)
+
+
+def moved(tensor, device, non_blocking=False):
+    """The tensor on a device that is `present`: itself if it is there."""
+    return tensor if tensor.device is device else Transfer.apply(tensor, tensor.device, device, non_blocking)
+
+
 @both()
 def clone(input, *, memory_format=preserve_format):
     """A copy with its own memory; gradients flow through (`torch.clone`).
@@ -92,10 +113,10 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
     """
     if args:
         dtype, device, non_blocking, copy = _by_position(args, dtype, device, non_blocking, copy)
-    if device is not None:
-        present(device)
+    source, target = self, self.device if device is None else present(device)
     dtype = self._array.dtype if dtype is None else as_dtype(dtype)
-    if copy and dtype == self._array.dtype:
+    self = moved(self, target, non_blocking)
+    if copy and self is source and dtype == self._array.dtype:
         self = clone(self, memory_format=memory_format)
     return _converted(self, dtype, memory_format)
 
@@ -108,7 +129,7 @@ def _by_position(args, dtype, device, non_blocking=False, copy=False):
             flags.append(arg)
         elif isinstance(arg, Tensor):
             dtype, device = arg.dtype, arg.device
-        elif isinstance(arg, Device) or (isinstance(arg, str) and not _is_dtype(arg)):
+        elif isinstance(arg, (Device, int)) or (isinstance(arg, str) and not _is_dtype(arg)):
             device = arg
         elif arg is not None:
             dtype = arg
@@ -116,10 +137,11 @@ def _by_position(args, dtype, device, non_blocking=False, copy=False):
 
 
 def destination(*args, dtype=None, device=None, non_blocking=False, tensor=None, memory_format=preserve_format):
-    """(dtype or None, device or None, memory format) of the arguments of `Module.to`."""
+    """(dtype or None, device or None, non_blocking, memory format) of the arguments of `Module.to`."""
     named = () if tensor is None else (tensor,)
-    dtype, device, _, _ = _by_position((*args, *named), dtype, device, non_blocking)
-    return None if dtype is None else as_dtype(dtype), None if device is None else present(device), memory_format
+    dtype, device, non_blocking, _ = _by_position((*args, *named), dtype, device, non_blocking)
+    dtype, device = None if dtype is None else as_dtype(dtype), None if device is None else present(device)
+    return dtype, device, non_blocking, memory_format
 
 
 def _converted(input, dtype, memory_format):
@@ -145,7 +167,9 @@ def type(self, dtype=None):
     'torch.LongTensor'
     """
     if dtype is None:
-        return f"torch.{TORCH_NAMES[self._array.dtype]}Tensor"
+        return f"torch.{'cuda.' * self.is_cuda}{TORCH_NAMES[self._array.dtype]}Tensor"
+    if isinstance(dtype, str) and ".cuda." in dtype:
+        return self.cuda().type(dtype.replace(".cuda.", "."))
     if isinstance(dtype, str) and not _is_dtype(dtype):
         named = [d for d, name in TORCH_NAMES.items() if dtype in (f"torch.{name}Tensor", f"minigrad.{name}Tensor")]
         if not named:
@@ -196,12 +220,18 @@ def type_as(self, other):
 
 
 @method()
-def cpu(self):
-    """On the CPU, where it already is (`torch.Tensor.cpu`)."""
-    return self
+def cpu(self, memory_format=preserve_format):
+    """On the CPU: itself if it is there, else a copy, complete on return (`torch.Tensor.cpu`)."""
+    return self.to("cpu", memory_format=memory_format)
 
 
 @method()
 def cuda(self, device=None, non_blocking=False, memory_format=preserve_format):
-    """On a GPU: an error as long as minigrad knows none (`torch.Tensor.cuda`)."""
-    return self.to("cuda" if device is None else device, memory_format=memory_format)
+    """On the GPU: itself if it is there, else a copy, for which the host need not wait with `non_blocking`.
+
+    Source: `torch.Tensor.cuda`.
+    """
+    device = "cuda" if device is None else device
+    if present(device).type != "cuda":
+        raise RuntimeError(f"Invalid device, must be cuda device\nhint: it is '{device}'; use .to(...)")
+    return self.to(device, non_blocking=non_blocking, memory_format=memory_format)

@@ -146,7 +146,7 @@ def _whole_number_convolution(x, weight, bias, stride, padding, dilation, groups
 def _whole_number_transposed_convolution(x, weight, y_shape, stride, padding, dilation, groups):
     """The transposed convolution of whole numbers: x with zeros between, convolved with the weight back to front."""
     inner, *kernel = weight.shape[1:]
-    spread = np.zeros((*x.shape[:2], *[(n - 1) * s + 1 for n, s in zip(x.shape[2:], stride)]), x.dtype)
+    spread = np.zeros((*x.shape[:2], *[(n - 1) * s + 1 for n, s in zip(x.shape[2:], stride)]), x.dtype, like=x)
     spread[(..., *[slice(None, None, s) for s in stride])] = x
     edges = []
     for n, size, k, d, (before, _) in zip(spread.shape[2:], y_shape[2:], kernel, dilation, padding):

@@ -13,7 +13,7 @@ from .registry import both
 def _given(values, inverse, counts, return_inverse, return_counts):
     """The results that were asked for: a tensor, or a tuple of several."""
     results = [values] + [inverse] * bool(return_inverse) + [counts] * bool(return_counts)
-    tensors = tuple([Tensor._wrap(np.asarray(x, order="C")) for x in results])
+    tensors = tuple([Tensor._wrap(np.asarray(x, order="C", like=x)) for x in results])
     return tensors if len(tensors) > 1 else tensors[0]
 
 
@@ -45,10 +45,10 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
         array = array.reshape(1)
     _forbid_empty("unique", array, axis)
     rows = _rows(array, axis)
-    order = np.lexsort(rows.T[::-1]) if rows.size else np.arange(len(rows))
+    order = np.lexsort(rows.T[::-1]) if rows.size else np.arange(len(rows), like=rows)
     starts = _starts(rows[order])
     number = np.cumsum(starts) - 1
-    inverse = np.empty(len(rows), np.int64)
+    inverse = np.empty(len(rows), np.int64, like=rows)
     inverse[order] = number
     values = array.take(order[starts], axis)
     inverse = inverse if input.ndim else inverse.reshape(())
@@ -63,7 +63,7 @@ def _rows(array, axis):
 
 def _starts(rows):
     """Whether each row differs from the one before; the first does."""
-    return np.concatenate([np.ones(min(1, len(rows)), bool), (rows[1:] != rows[:-1]).any(axis=1)])
+    return np.concatenate([np.ones(min(1, len(rows)), bool, like=rows), (rows[1:] != rows[:-1]).any(axis=1)])
 
 
 @both()

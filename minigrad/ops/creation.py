@@ -5,8 +5,22 @@ import os
 
 import numpy as np
 
-from minigrad.autograd import Tensor, contiguous_format, get_default_dtype, present, preserve_format, promote_types
+from minigrad.autograd import (
+    ARRAYS,
+    CPU,
+    DEVICES,
+    Tensor,
+    contiguous_format,
+    get_default_dtype,
+    home,
+    pattern,
+    placed,
+    present,
+    preserve_format,
+    promote_types,
+)
 from minigrad.autograd.dtypes import as_dtype, native
+from minigrad.kernels.device import DeviceArray, library, missing, simulated
 
 from .registry import function
 
@@ -15,9 +29,13 @@ _PLAIN = frozenset((int, float, bool))
 
 
 def finish(array, requires_grad, device=None):
-    """`array` as a leaf tensor on `device`."""
-    if device is not None:
-        present(device)
+    """`array` as a leaf tensor on `device`: by default where it is, or, the host's, where tensors are made."""
+    device = DEVICES[type(array)] if device is None and type(array) not in DEVICES else home(device)
+    return _leaf(placed(array, device), requires_grad)
+
+
+def _leaf(array, requires_grad):
+    """`array` as a leaf tensor."""
     if requires_grad and array.dtype.kind != "f":
         raise RuntimeError(
             f"Only Tensors of floating point and complex dtype can require gradients\nhint: this one is {array.dtype}"
@@ -87,6 +105,10 @@ def _array_of(data, dtype):
         array = data._array
     elif isinstance(data, (np.ndarray, np.generic)):
         array = native(np.asarray(data))
+    elif type(data) in DEVICES:
+        array = data
+    elif not missing() and not simulated() and hasattr(data, "__cuda_array_interface__"):
+        array = DeviceArray(library().module.asarray(data))
     else:
         return _array_of_numbers(data, dtype)
     return array if dtype is None else array.astype(as_dtype(dtype), copy=False)
@@ -126,7 +148,7 @@ def _plain(data, floats):
     if isinstance(data, Tensor):
         if data._array.size != 1:
             raise _MANY
-        data = data._array.reshape(())
+        data = placed(data._array, CPU).reshape(())
     if isinstance(data, (np.ndarray, np.generic)):
         data = native(np.asarray(data))
         if data.dtype.kind == "f":
@@ -175,9 +197,9 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False):
     tensor([1.5000, 2.0000], requires_grad=True)
     """
     array = _array_of(data, dtype)
-    if isinstance(data, (Tensor, np.ndarray)):
-        array = np.array(array, copy=True, order="K")
-    return finish(array, requires_grad, device)
+    if isinstance(data, (Tensor, *ARRAYS)):
+        array = array.copy(order="K")
+    return finish(array, requires_grad, device if device is not None or not isinstance(data, Tensor) else data.device)
 
 
 @function
@@ -188,7 +210,7 @@ def as_tensor(data, dtype=None, device=None):
     tensor([1, 2])
     """
     if isinstance(data, Tensor):
-        return data if dtype is None else data.to(dtype)
+        return data if dtype is None and device is None else data.to(dtype=dtype, device=device)
     return finish(_array_of(data, dtype), False, device)
 
 
@@ -228,7 +250,8 @@ def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
     >>> scalar_tensor(2)
     tensor(2.)
     """
-    return full((), s, dtype=get_default_dtype() if dtype is None else dtype, requires_grad=requires_grad)
+    dtype = get_default_dtype() if dtype is None else dtype
+    return full((), s, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 @function
@@ -252,6 +275,11 @@ def _dtype_of(dtype):
     return get_default_dtype() if dtype is None else as_dtype(dtype)
 
 
+def _made(maker, shape, dtype, device):
+    """What a function of NumPy's makes of a shape and a dtype, on the device."""
+    return maker(shape, _dtype_of(dtype), like=pattern(home(device)))
+
+
 def _sizes(name, sizes, size):
     """The shape that a function was given, by position or as `size=`."""
     if size is not None:
@@ -269,7 +297,7 @@ def zeros(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return finish(np.zeros(_sizes("zeros", sizes, size), _dtype_of(dtype)), requires_grad, device)
+    return _leaf(_made(np.zeros, _sizes("zeros", sizes, size), dtype, device), requires_grad)
 
 
 @function
@@ -279,7 +307,7 @@ def ones(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     >>> ones(2)
     tensor([1., 1.])
     """
-    return finish(np.ones(_sizes("ones", sizes, size), _dtype_of(dtype)), requires_grad, device)
+    return _leaf(_made(np.ones, _sizes("ones", sizes, size), dtype, device), requires_grad)
 
 
 @function
@@ -289,8 +317,8 @@ def empty(*sizes, size=None, dtype=None, device=None, requires_grad=False, memor
     >>> empty(2, 3).shape
     minigrad.Size([2, 3])
     """
-    array = np.empty(_sizes("empty", sizes, size), _dtype_of(dtype))
-    return finish(_laid_out(array, array.dtype, memory_format), requires_grad, device)
+    array = _made(np.empty, _sizes("empty", sizes, size), dtype, device)
+    return _leaf(_laid_out(array, array.dtype, memory_format), requires_grad)
 
 
 @function
@@ -304,7 +332,8 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     if dtype is None:
         dtype = fill_value.dtype if isinstance(fill_value, Tensor) else _array_of(fill_value, None).dtype
     dtype = as_dtype(dtype)
-    return finish(np.full(shape_of((size,)), fitting(value, dtype), dtype), requires_grad, device)
+    array = np.full(shape_of((size,)), fitting(value, dtype), dtype, like=pattern(home(device)))
+    return _leaf(array, requires_grad)
 
 
 def _laid_out(array, dtype, memory_format):
@@ -316,14 +345,16 @@ def _laid_out(array, dtype, memory_format):
     return np.empty_like(array.transpose(0, 2, 3, 1), dtype, order="C").transpose(0, 3, 1, 2)
 
 
-def _like(name, input, dtype, memory_format, value=None):
-    """An array like the tensor `input`, filled with `value`."""
+def _like(name, input, dtype, device, memory_format, value=None):
+    """An array like the tensor `input`, on its device unless another is given, filled with `value`."""
     if not isinstance(input, Tensor):
         raise TypeError(
             f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}\nhint: "
             f"minigrad.{name.removesuffix('_like')} takes a shape"
         )
     array = _laid_out(input._array, input._array.dtype if dtype is None else as_dtype(dtype), memory_format)
+    if device is not None:
+        array = placed(array, present(device))
     if value is not None:
         array.fill(value)
     return array
@@ -336,7 +367,7 @@ def zeros_like(input, *, dtype=None, device=None, requires_grad=False, memory_fo
     >>> zeros_like(tensor([1.0, 2.0]))
     tensor([0., 0.])
     """
-    return finish(_like("zeros_like", input, dtype, memory_format, 0), requires_grad, device)
+    return _leaf(_like("zeros_like", input, dtype, device, memory_format, 0), requires_grad)
 
 
 @function
@@ -346,7 +377,7 @@ def ones_like(input, *, dtype=None, device=None, requires_grad=False, memory_for
     >>> ones_like(tensor([1.0, 2.0]))
     tensor([1., 1.])
     """
-    return finish(_like("ones_like", input, dtype, memory_format, 1), requires_grad, device)
+    return _leaf(_like("ones_like", input, dtype, device, memory_format, 1), requires_grad)
 
 
 @function
@@ -356,7 +387,7 @@ def empty_like(input, *, dtype=None, device=None, requires_grad=False, memory_fo
     >>> empty_like(tensor([1.0, 2.0])).shape
     minigrad.Size([2])
     """
-    return finish(_like("empty_like", input, dtype, memory_format), requires_grad, device)
+    return _leaf(_like("empty_like", input, dtype, device, memory_format), requires_grad)
 
 
 @function
@@ -366,19 +397,21 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
     >>> full_like(tensor([1.0, 2.0]), 5)
     tensor([5., 5.])
     """
-    array = _like("full_like", input, dtype, memory_format)
+    array = _like("full_like", input, dtype, device, memory_format)
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     array.fill(fitting(value, array.dtype))
-    return finish(array, requires_grad, device)
+    return _leaf(array, requires_grad)
 
 
 def _new(name, maker):
-    def new(self, *args, dtype=None, **kwargs):
-        return maker(*args, dtype=self._array.dtype if dtype is None else dtype, **kwargs)
+    def new(self, *args, dtype=None, device=None, **kwargs):
+        dtype, device = self._array.dtype if dtype is None else dtype, self.device if device is None else device
+        return maker(*args, dtype=dtype, device=device, **kwargs)
 
     new.__name__ = name
     new.__doc__ = (
-        f"Like `minigrad.{maker.__name__}`, with this tensor's dtype unless another is given (`torch.Tensor.{name}`)."
+        f"Like `minigrad.{maker.__name__}`, of this tensor's dtype and device unless others are given "
+        f"(`torch.Tensor.{name}`)."
     )
     setattr(Tensor, name, new)
 

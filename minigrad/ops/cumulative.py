@@ -228,9 +228,9 @@ def _running(input, dim, ufunc):
     """(values, indices) of the extreme so far; an element takes the lead if it equals it, or is NaN."""
     axis, x = check_dim(dim, input.ndim), input._array
     if x.ndim == 0:
-        return input.clone(), zeros((), dtype=np.dtype(np.int64))
+        return input.clone(), zeros((), dtype=np.dtype(np.int64), device=input.device)
     leads = (x == ufunc.accumulate(x, axis)) | (x != x)
-    places = np.arange(x.shape[axis]).reshape((-1,) + (1,) * (x.ndim - axis - 1))
+    places = np.arange(x.shape[axis], like=x).reshape((-1,) + (1,) * (x.ndim - axis - 1))
     indices = Tensor._wrap(np.maximum.accumulate(np.where(leads, places, 0), axis))
     return input.gather(axis, indices), indices
 

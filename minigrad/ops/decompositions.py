@@ -9,6 +9,7 @@ from collections import namedtuple
 import numpy as np
 
 from minigrad.autograd import Operation
+from minigrad.autograd.dtypes import boxed
 
 from .choice import where
 from .creation import tensor
@@ -29,7 +30,7 @@ class Det(Operation):
 
     @staticmethod
     def forward(ctx, x):
-        y = np.asarray(np.linalg.det(x))
+        y = boxed(np.linalg.det(x))
         ctx.save_for_backward(x, y)
         return y
 
@@ -42,7 +43,7 @@ class Det(Operation):
         U, S, Vh = svd(x, full_matrices=False)
         n = x.shape[-1]
         # the product of the other singular values, exact where some are 0: ones on the diagonal of n copies
-        others = where(eye(n, dtype=np.dtype(bool)), 1.0, S.unsqueeze(-2).expand(*S.shape, n)).prod(-1)
+        others = where(eye(n, dtype=np.dtype(bool), device=x.device), 1.0, S.unsqueeze(-2).expand(*S.shape, n)).prod(-1)
         sign = (Det.apply(U) * Det.apply(Vh)).detach().unsqueeze(-1).unsqueeze(-1)
         return dy * sign * (U * others.unsqueeze(-2)) @ Vh
 
@@ -57,7 +58,7 @@ class LogDet(Operation):
     def forward(ctx, x):
         ctx.save_for_backward(x)
         sign, y = np.linalg.slogdet(x)
-        return np.asarray(sign), np.asarray(y)
+        return boxed(sign), boxed(y)
 
     @staticmethod
     def backward(ctx, _, dy):
@@ -65,9 +66,10 @@ class LogDet(Operation):
         return None if dy is None else dy.unsqueeze(-1).unsqueeze(-1) * inv(x).mT
 
 
-def _lower(n, dtype):
-    """The mask of a lower triangle with its diagonal halved: 1 below, 1/2 on it, 0 above."""
-    return tensor(np.tril(np.ones((n, n), dtype)) - 0.5 * np.eye(n, dtype=dtype))
+def _lower(x):
+    """The mask of x's lower triangle with its diagonal halved: 1 below, 1/2 on it, 0 above."""
+    n, dtype = x.shape[-1], x.dtype
+    return tensor(np.tril(np.ones((n, n), dtype)) - 0.5 * np.eye(n, dtype=dtype), device=x.device)
 
 
 class Cholesky(Operation):
@@ -93,7 +95,7 @@ class Cholesky(Operation):
     def backward(ctx, dy):
         (y,) = ctx.saved_tensors
         inverse = inv(y)
-        half = inverse.mT @ ((y.mT @ dy) * _lower(y.shape[-1], y.dtype)) @ inverse
+        half = inverse.mT @ ((y.mT @ dy) * _lower(y)) @ inverse
         return (half + half.mT) / 2
 
 
@@ -132,7 +134,7 @@ class Svd(Operation):
         k = s.shape[-1]
         u, vh = u.narrow(-1, 0, k), vh.narrow(-2, 0, k)
         middle = None
-        identity = eye(k, dtype=s.dtype)
+        identity = eye(k, dtype=s.dtype, device=s.device)
         if ds is not None:
             middle = ds.unsqueeze(-1) * identity
         if du is not None or dvh is not None:
@@ -175,7 +177,7 @@ class Eigh(Operation):
     @staticmethod
     def backward(ctx, dw, dv):
         w, v = ctx.saved_tensors
-        identity = eye(w.shape[-1], dtype=w.dtype)
+        identity = eye(w.shape[-1], dtype=w.dtype, device=w.device)
         middle = None if dw is None else dw.unsqueeze(-1) * identity
         if dv is not None:
             turn = v.mT @ dv  # only its skew part moves V among orthogonal matrices
@@ -217,7 +219,7 @@ class Qr(Operation):
 def _qr_grad(q, r, dq, dr):
     """The gradient of a decomposition with square R."""
     inner = r @ dr.mT - dq.mT @ q
-    half = inner * _lower(r.shape[-1], r.dtype)
+    half = inner * _lower(r)
     return (dq + q @ (half + half.mT)) @ inv(r).mT
 
 
@@ -225,7 +227,7 @@ def _joined(x, y):
     """[x | y], written with products so that it can be differentiated: each part is placed by a constant matrix."""
     n, m = x.shape[-1], y.shape[-1]
     places = np.eye(n + m, dtype=x.dtype)
-    return x @ tensor(places[:n]) + y @ tensor(places[n:])
+    return x @ tensor(places[:n], device=x.device) + y @ tensor(places[n:], device=x.device)
 
 
 @linear_algebra
@@ -286,7 +288,7 @@ def qr(A, mode="reduced"):
         )
     require_matrices("qr", A)
     if mode == "r":
-        return QrResult(tensor(np.empty(0, A.dtype)), Qr.apply(A, "reduced")[1])
+        return QrResult(tensor(np.empty(0, A.dtype), device=A.device), Qr.apply(A, "reduced")[1])
     return QrResult(*Qr.apply(A, mode))
 
 

@@ -20,8 +20,9 @@ class Diagonal(Operation):
     @staticmethod
     def forward(ctx, x, offset, axis1, axis2):
         ctx.shape, ctx.settings = x.shape, (offset, axis1, axis2)
-        y = np.diagonal(x, offset, axis1, axis2)
-        y.flags.writeable = x.flags.writeable
+        y = x.diagonal(offset, axis1, axis2)
+        if type(x) is np.ndarray:  # else it is as writable as x
+            y.flags.writeable = x.flags.writeable
         return y
 
     @staticmethod

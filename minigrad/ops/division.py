@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minigrad.autograd import Binary, Operation
+from minigrad.autograd import DEVICES, Binary, Operation
 
 from .arithmetic import Mul, binary, not_implemented, operators, promote, true_dtype
 from .creation import full_like
@@ -19,7 +19,7 @@ class Div(Binary):
         needs_x, needs_y = ctx.needs_input_grad
         if needs_x or needs_y:
             ctx.save_for_backward(x if needs_y else None, y)
-        floats = (type(x) is np.ndarray and x.dtype.kind == "f") or (type(y) is np.ndarray and y.dtype.kind == "f")
+        floats = (type(x) in DEVICES and x.dtype.kind == "f") or (type(y) in DEVICES and y.dtype.kind == "f")
         return binary(np.true_divide, x, y, None if floats else true_dtype(x, y))
 
     @staticmethod

@@ -8,10 +8,10 @@ import warnings
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd.dtypes import TORCH_NAMES, boxed
 
 from .inplace import assign
-from .random import default_generator
+from .random import stream_of
 from .registry import function, functional
 
 SATURATION = 1.7580993408473766  # SELU's scale · alpha: its value at -∞, negated
@@ -75,16 +75,16 @@ def _drop(input, p, training, inplace, noise_shape, alpha=False):
             f"result type Float can't be cast to the desired output type {TORCH_NAMES[dtype]}\nhint: use x.float()"
         )
     if p == 1:
-        operation, arrays = Dropout, [np.zeros((), dtype)]
+        operation, arrays = Dropout, [np.zeros((), dtype, like=input._array)]
     else:
-        kept = default_generator.stream.random(noise_shape(input._array.shape), np.float32) >= p
+        kept = stream_of(None, input.device).random(noise_shape(input._array.shape), np.float32) >= p
         if alpha:
             a = 1 / np.sqrt((SATURATION * SATURATION * p + 1) * (1 - p))
             shift = a * SATURATION * (kept - 1.0 + p)
-            operation, arrays = AlphaDropout, [kept * dtype.type(a), np.asarray(shift, dtype)]
+            operation, arrays = AlphaDropout, [kept * dtype.type(a), boxed(shift).astype(dtype)]
         else:
             operation, arrays = Dropout, [kept * dtype.type(1 / (1 - p))]
-    constants = [Tensor._wrap(np.asarray(array)) for array in arrays]
+    constants = [Tensor._wrap(boxed(array)) for array in arrays]
     return assign(input, operation, *constants) if inplace else operation.apply(input, *constants)
 
 

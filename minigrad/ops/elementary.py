@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from minigrad.autograd import Operation, get_default_dtype
+from minigrad.autograd.dtypes import boxed
 from minigrad.kernels import kernels_for, scalars
 
 from .arithmetic import LARGE, is_dense
@@ -405,7 +406,7 @@ class Polygamma(Operation):
         ctx.n = n
         ctx.save_for_backward(x)
         x = floating(x)
-        return _trigamma(x) if n == 1 else np.asarray(_special("polygamma")(n, x)).astype(x.dtype)
+        return _trigamma(x) if n == 1 else boxed(_special("polygamma")(n, x)).astype(x.dtype)
 
     @staticmethod
     def backward(ctx, dy):

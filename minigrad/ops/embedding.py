@@ -43,7 +43,7 @@ class SegmentSum(Operation):
     @staticmethod
     def forward(ctx, x, segment, lengths):
         ctx.segment = segment
-        y = np.zeros((len(lengths), *x.shape[1:]), x.dtype)
+        y = np.zeros((len(lengths), *x.shape[1:]), x.dtype, like=x)
         filled = lengths > 0
         if filled.any():
             y[filled] = np.add.reduceat(x, _starts(lengths)[filled], axis=0)
@@ -132,7 +132,7 @@ def _bags(input, offsets, include_last_offset):
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length "
                 f"sequences. However, found offsets of type {type(offsets)}"
             )
-        return index.reshape(-1), np.repeat(np.arange(len(index)), index.shape[1]), len(index)
+        return index.reshape(-1), np.repeat(np.arange(len(index), like=index), index.shape[1]), len(index)
     if input.ndim != 1:
         raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}")
     if offsets is None:
@@ -155,27 +155,27 @@ def _bags(input, offsets, include_last_offset):
     lengths = np.diff(starts) if include_last_offset else np.diff(starts, append=len(index))
     if (lengths < 0).any():
         raise RuntimeError(f"offsets must not decrease\nhint: the offsets are {starts.tolist()}")
-    bag = np.repeat(np.arange(len(lengths)), lengths)
+    bag = np.repeat(np.arange(len(lengths), like=lengths), lengths)
     return index[: len(bag)], bag, len(lengths)
 
 
 def _largest(weight, index, lengths):
     """The largest element of each column over each bag's rows, 0 for an empty bag; of equal ones the first."""
     filled = np.flatnonzero(lengths)
-    result = Tensor._wrap(np.zeros((len(lengths), weight.shape[1]), weight.dtype))
+    result = Tensor._wrap(np.zeros((len(lengths), weight.shape[1]), weight.dtype, like=weight._array))
     if len(filled) == 0:
         return result
     starts = _starts(lengths)[filled]
     rows = weight._array[index]  # (n, D)
     # like PyTorch, a NaN wins if it comes first and never later
     missing = np.isnan(rows)
-    first = np.zeros((len(rows), 1), bool)
+    first = np.zeros((len(rows), 1), bool, like=rows)
     first[starts] = True
     rows = np.where(missing, np.where(first, np.inf, -np.inf), rows)
     best = np.maximum.reduceat(rows, starts, axis=0)
     wins = rows == np.repeat(best, lengths[filled], axis=0)
-    place = np.minimum.reduceat(np.where(wins, np.arange(len(rows))[:, None], len(rows)), starts, axis=0)
-    largest = weight[index[place], np.arange(weight.shape[1])]
+    place = np.minimum.reduceat(np.where(wins, np.arange(len(rows), like=rows)[:, None], len(rows)), starts, axis=0)
+    largest = weight[index[place], np.arange(weight.shape[1], like=rows)]
     return Place.apply(largest, tuple(result.shape), (filled,))
 
 
@@ -302,7 +302,7 @@ def one_hot(input, num_classes=-1):
             f"Class values must be smaller than num_classes.\nhint: found {index.max()}, num_classes is {num_classes}"
         )
     try:
-        result = np.zeros((*index.shape, num_classes), np.int64)
+        result = np.zeros((*index.shape, num_classes), np.int64, like=index)
     except (MemoryError, ValueError):
         raise RuntimeError(
             f"one_hot cannot allocate {index.size} x {num_classes} int64\nhint: cross_entropy, nll_loss and embedding "

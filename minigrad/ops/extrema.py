@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from minigrad.autograd import Operation
+from minigrad.autograd import ARRAYS, DEVICES, Operation
+from minigrad.autograd.dtypes import boxed
 from minigrad.kernels import kernels_for, scalars
 
 from .arithmetic import binary, is_dense, not_implemented, only_tensors, promote
@@ -62,14 +63,14 @@ class Clamp(Operation):
         dtype = None
         if x.dtype.kind != "f" or type(low) not in _PLAIN or type(high) not in _PLAIN:
             dtype = promote(*[v for v in (x, low, high) if v is not None])
-            if dtype.kind == "b" and not any(isinstance(v, np.ndarray) for v in (low, high)):
+            if dtype.kind == "b" and not any(isinstance(v, ARRAYS) for v in (low, high)):
                 sides = "_".join(name for name, v in (("min", low), ("max", high)) if v is not None)
                 raise not_implemented(f"clamp_{sides}_scalar_cpu".replace("min_max_", ""), dtype)
-            low, high = (v if v is None or type(v) is np.ndarray else fitting(v, dtype) for v in (low, high))
+            low, high = (v if v is None or type(v) in DEVICES else fitting(v, dtype) for v in (low, high))
         if dtype is None and low is not None and high is not None and is_dense(x):
             y = kernels_for(x).elementwise(scalars.clamp, (low, high), x)
         else:
-            y = x if low is None else np.asarray(binary(np.maximum, x, low, dtype))
+            y = x if low is None else boxed(binary(np.maximum, x, low, dtype))
             y = y if high is None else binary(np.minimum, y, high, dtype)
         if any(ctx.needs_input_grad):
             ctx.save_for_backward(*_passed(x, low, high, ctx.needs_input_grad))
@@ -90,7 +91,7 @@ def _passed(x, low, high, needed):
     if needed[2]:
         to_high = np.greater(x, high) if low is None else np.greater(x, high) | np.less(high, low)
     masks = above & below if needed[0] else None, to_low, to_high
-    return [None if mask is None else np.asarray(mask) for mask in masks]
+    return [None if mask is None else boxed(mask) for mask in masks]
 
 
 @both()

@@ -15,7 +15,7 @@ from minigrad.autograd import Operation
 from minigrad.kernels import kernels_for
 
 from .convolution import refuse_absurd
-from .creation import from_numpy
+from .creation import tensor
 from .matrix import bmm
 from .registry import functional
 
@@ -210,7 +210,7 @@ def affine_grid(theta, size, align_corners=None):
             f"Expected size for first two dimensions of batch2 tensor to be: [{size[0]}, {rank + 1}] but got: "
             f"[{theta.shape[0]}, {rank + 1}].\nhint: theta must hold {size[0]} matrices"
         )
-    base = from_numpy(_base_grid(tuple(size[2:]), align_corners, np.dtype(theta.dtype)))
+    base = tensor(_base_grid(tuple(size[2:]), align_corners, np.dtype(theta.dtype)), device=theta.device)
     return bmm(base.expand(size[0], *base.shape), theta.transpose(1, 2)).reshape(size[0], *size[2:], rank)
 
 

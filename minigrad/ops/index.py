@@ -6,8 +6,8 @@ index tensors pick from that.
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd import ARRAYS, Operation, Tensor
+from minigrad.autograd.dtypes import TORCH_NAMES, boxed
 from minigrad.kernels import kernels_for
 
 from .arithmetic import LARGE
@@ -22,8 +22,8 @@ _ALL = slice(None)
 
 def _save(ctx, index):
     """Save the arrays of an index, to be freed with the graph."""
-    ctx.plain = [None if isinstance(i, np.ndarray) else (i,) for i in index]
-    ctx.save_for_backward(*[i for i in index if isinstance(i, np.ndarray)])
+    ctx.plain = [None if isinstance(i, ARRAYS) else (i,) for i in index]
+    ctx.save_for_backward(*[i for i in index if isinstance(i, ARRAYS)])
 
 
 def _saved(ctx):
@@ -54,7 +54,7 @@ class Pick(Operation):
             return kernels_for(x).select(x, last)
         if not before and _is_array(last) and last.dtype != bool:
             return rows_at(x, last)
-        if isinstance(last, np.ndarray) and last.dtype != bool and all(isinstance(i, slice) for i in before):
+        if isinstance(last, ARRAYS) and last.dtype != bool and all(isinstance(i, slice) for i in before):
             return x.take(last, axis=len(before), mode="wrap")
         return x[index]
 
@@ -72,7 +72,7 @@ class Place(Operation):
     def forward(ctx, x, shape, index):
         _save(ctx, index)
         if all(isinstance(i, slice) or i.dtype == bool for i in index) and sum(map(_is_array, index)) == 1:
-            y = np.zeros(shape, x.dtype)
+            y = np.zeros(shape, x.dtype, like=x)
             y[index] = x
             return y
         axes, arrays = _by_axis(index)
@@ -84,7 +84,7 @@ class Place(Operation):
         sizes = [shape[axis] for axis in axes], [shape[axis] for axis in rest]
         counts = [int(np.prod(part)) for part in sizes]
         y = scatter_add(rows.reshape(arrays[0].size, counts[1]), places.reshape(-1), counts[0])
-        return y.reshape(sizes[0] + sizes[1]).transpose(np.argsort(axes + rest))
+        return y.reshape(sizes[0] + sizes[1]).transpose(np.argsort(axes + rest).tolist())
 
     @staticmethod
     def backward(ctx, dy):
@@ -106,7 +106,7 @@ class PutAt(Operation):
     @staticmethod
     def backward(ctx, dy):
         index = _saved(ctx)
-        dx = PutAt.apply(dy, zeros((), dtype=dy.dtype), index) if ctx.needs_input_grad[0] else None
+        dx = PutAt.apply(dy, zeros((), dtype=dy.dtype, device=dy.device), index) if ctx.needs_input_grad[0] else None
         return dx, (Pick.apply(dy, index) if ctx.needs_input_grad[1] else None)
 
 
@@ -116,7 +116,7 @@ def _range(size):
 
 
 def _is_array(item):
-    return isinstance(item, np.ndarray)
+    return isinstance(item, ARRAYS)
 
 
 def _by_axis(index):
@@ -146,7 +146,7 @@ def _as_item(item):
         item = np.array([v._array if isinstance(v, Tensor) else v for v in item] if len(item) else [], dtype=None)
         item = item.astype(np.int64) if item.size == 0 else item
     elif isinstance(item, (bool, np.bool_)):
-        return np.asarray(item)
+        return boxed(item)
     elif isinstance(item, slice):
         return _as_slice(item)
     elif item is None or item is Ellipsis or type(item) is int:
@@ -272,7 +272,7 @@ def _check_broadcast(index):
 
 def _picked_shape(array, index):
     """The shape of what an index of arrays picks."""
-    return np.broadcast_to(np.False_, array.shape)[index].shape
+    return np.broadcast_to(np.zeros((), bool, like=array), array.shape)[index].shape
 
 
 @method()
@@ -291,7 +291,7 @@ def __setitem__(self, index, value):
     first, then = _parse(index, self._array.shape)
     part = self if first is None or _is_whole(first, self._array.shape) else Slice.apply(self, first)
     if not isinstance(value, Tensor):
-        value = Tensor._wrap(np.asarray(_number(value, self), dtype=self._array.dtype))
+        value = Tensor._wrap(np.asarray(_number(value, self), dtype=self._array.dtype, like=self._array))
     if not then:
         while value.ndim > part.ndim and value.shape[0] == 1:
             value = reshape(value, value._array.shape[1:])

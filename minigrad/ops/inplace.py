@@ -11,13 +11,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minigrad.autograd import AccumulateGrad, Operation, Storage, Tensor, no_grad, state, watch
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd import DEVICES, AccumulateGrad, Operation, Storage, Tensor, no_grad, state, watch
+from minigrad.autograd.dtypes import TORCH_NAMES, boxed
 from minigrad.kernels import kernels_for, scalars
 from minigrad.kernels.buffers import unshared
 
 from .arithmetic import LARGE, PLAIN, is_dense, no_broadcast
 from .choice import where
+from .conversion import moved
 from .creation import fitting, ones, zeros
 from .registry import method, twins
 
@@ -51,11 +52,11 @@ def _is_leaf(tensor):
 
 def _outside(view, shape):
     """Whether each element of a base of this shape lies outside the view, a bool tensor."""
-    outside = ones(shape, dtype=bool)
+    outside = ones(shape, dtype=bool, device=view.base.device)
     with no_grad():
         part = view.replay(outside)._array
         if not np.may_share_memory(part, outside._array):  # by strides, over memory that lies otherwise
-            numbers = Tensor._wrap(np.arange(1, 1 + outside.numel()).reshape(shape))
+            numbers = Tensor._wrap(np.arange(1, 1 + outside.numel(), like=part).reshape(shape))
             return Tensor._wrap(~np.isin(numbers._array, view.replay(numbers)._array))
     part[...] = False
     return outside
@@ -188,7 +189,8 @@ def _write(tensor, values, known):
             "the tensor's memory is read-only\nhint: it was made from a read-only array; work on a .clone()"
         )
     alike = values.dtype == array.dtype and values.strides == array.strides
-    if alike and values.flags.writeable and unshared(values, known + 1) and unshared(array, 2):
+    owned = type(array) is np.ndarray  # on the GPU memory keeps its place: captured graphs know it by its address
+    if owned and alike and values.flags.writeable and unshared(values, known + 1) and unshared(array, 2):
         tensor._array = values
     elif array.size >= LARGE and not np.may_share_memory(array, values):
         kernels_for(array).copy_into(array, values)
@@ -208,7 +210,7 @@ class Overwrite(Operation):
 
     @staticmethod
     def forward(ctx, x, v):
-        v = np.asarray(v).astype(x.dtype, copy=False)
+        v = np.asarray(v, like=x).astype(x.dtype, copy=False)
         if v.shape == x.shape:
             return v
         try:
@@ -221,7 +223,7 @@ class Overwrite(Operation):
 
     @staticmethod
     def backward(ctx, dy):
-        return (zeros(dy.shape, dtype=dy.dtype) if ctx.needs_input_grad[0] else None), dy
+        return (zeros(dy.shape, dtype=dy.dtype, device=dy.device) if ctx.needs_input_grad[0] else None), dy
 
 
 def _of_kind(tensor, result):
@@ -238,7 +240,7 @@ def _direct(tensor, function, other):
         return False
     if tensor._view is not None or tensor.is_inference() or not is_dense(array) or not array.flags.writeable:
         return False
-    if type(operand) is np.ndarray:
+    if type(operand) in DEVICES:
         alike = operand.dtype == array.dtype and operand.shape == array.shape and operand.strides == array.strides
         if not alike or not is_dense(operand) or np.may_share_memory(array, operand):
             return False
@@ -359,8 +361,8 @@ OPERATORS = {
 @method()
 def copy_(self, src, non_blocking=False):
     """Write the elements of `src`, broadcast and converted, into this tensor (`torch.Tensor.copy_`)."""
-    source = src if isinstance(src, Tensor) else Tensor._wrap(np.asarray(src))
-    return assign(self, Overwrite, source)
+    source = src if isinstance(src, Tensor) else Tensor._wrap(boxed(src))
+    return assign(self, Overwrite, moved(source, self.device, non_blocking))
 
 
 @method()

@@ -44,8 +44,8 @@ class PseudoInverse(Operation):
         (x,) = ctx.saved_tensors
         y = PseudoInverse.apply(x, ctx.limit)
         m, n = x.shape[-2:]
-        left = (eye(m, dtype=x.dtype) - x @ y) @ dy.mT @ y @ y.mT
-        right = y.mT @ y @ dy.mT @ (eye(n, dtype=x.dtype) - y @ x)
+        left = (eye(m, dtype=x.dtype, device=x.device) - x @ y) @ dy.mT @ y @ y.mT
+        right = y.mT @ y @ dy.mT @ (eye(n, dtype=x.dtype, device=x.device) - y @ x)
         return left + right - y.mT @ dy @ y.mT
 
 
@@ -110,7 +110,7 @@ def lstsq(A, B, rcond=None, *, driver=None):
         )
     limit = _relative_limit(A, rcond)
     solution = PseudoInverse.apply(A, limit) @ matrix
-    none = tensor(np.empty(0, A.dtype))
+    none = tensor(np.empty(0, A.dtype), device=A.device)
     rank = none.long() if driver == "gels" else matrix_rank(A.detach(), rtol=limit)
     overdetermined = A.shape[-2] > A.shape[-1] and (driver == "gels" or bool((rank == A.shape[-1]).all()))
     residuals = ((A @ solution - matrix) ** 2).sum(-2) if overdetermined else none
@@ -164,7 +164,7 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     require_matrices("solve_triangular", A, square=True)
     triangle = A.triu(int(unitriangular)) if upper else A.tril(-int(unitriangular))
     if unitriangular:
-        triangle = triangle + eye(A.shape[-1], dtype=A.dtype)
+        triangle = triangle + eye(A.shape[-1], dtype=A.dtype, device=A.device)
     return solve(triangle, B, left=left)
 
 
@@ -206,7 +206,7 @@ def cholesky_inverse(L, upper=False):
     >>> minigrad.cholesky_inverse(minigrad.tensor([[2.0]]))
     tensor([[0.2500]])
     """
-    return cholesky_solve(eye(L.shape[-1], dtype=L.dtype).expand(L.shape), L, upper)
+    return cholesky_solve(eye(L.shape[-1], dtype=L.dtype, device=L.device).expand(L.shape), L, upper)
 
 
 @both()

@@ -178,7 +178,7 @@ def matrix_power(A, n):
     if n < 0:
         A, n = inv(A), -n
     if n == 0:
-        return Overwrite.apply(A, eye(A.shape[-1], dtype=A.dtype))
+        return Overwrite.apply(A, eye(A.shape[-1], dtype=A.dtype, device=A.device))
     result = None
     while n:
         if n % 2:
@@ -205,7 +205,7 @@ def cross(input, other, *, dim=-1):
         raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {sizes[0]} and {sizes[1]}")
 
     def turned(x, by):
-        return x.index_select(axis, tensor([by % 3, (by + 1) % 3, (by + 2) % 3]))
+        return x.index_select(axis, tensor([by % 3, (by + 1) % 3, (by + 2) % 3], device=x.device))
 
     # every component comes from the other two: moved round by one place and by two
     return turned(input, 1) * turned(other, 2) - turned(input, 2) * turned(other, 1)

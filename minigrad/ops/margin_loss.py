@@ -3,6 +3,7 @@
 import numpy as np
 
 from minigrad.autograd import Operation
+from minigrad.autograd.dtypes import boxed
 
 from .choice import where
 from .extrema import minimum
@@ -185,8 +186,8 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     labels = target._array.reshape(count)
     if ((labels < 0) | (labels >= classes)).any():
         raise RuntimeError(f"target out of range\nhint: with {classes} classes, targets are 0 to {classes - 1}")
-    gaps = margin - scores[np.arange(count), labels].unsqueeze(1) + scores
-    wrong = np.arange(classes) != labels[:, None]
+    gaps = margin - scores[np.arange(count, like=labels), labels].unsqueeze(1) + scores
+    wrong = np.arange(classes, like=labels) != labels[:, None]
     gaps = where((gaps > 0) & wrong, gaps, 0)
     losses = (gaps if p == 1 else gaps * gaps).sum(1) / classes
     if weight is not None:
@@ -222,9 +223,9 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     listed = np.logical_and.accumulate(labels >= 0, axis=1)  # (N, T)
     labels, listed = (part[:, : listed.sum(1).max(initial=0)] for part in (labels, listed))
     sample, place = np.nonzero(listed)
-    absent = np.ones((count, classes), bool)
+    absent = np.ones((count, classes), bool, like=labels)
     absent[sample, labels[sample, place]] = False
-    own = scores[np.arange(count)[:, None], np.where(listed, labels, 0)]  # (N, T)
+    own = scores[np.arange(count, like=labels)[:, None], np.where(listed, labels, 0)]  # (N, T)
     gaps = 1 - own.unsqueeze(2) + scores.unsqueeze(1)  # (N, T, C)
     gaps = where((gaps > 0) & (listed[:, :, None] & absent[:, None, :]), gaps, 0)
     losses = gaps.sum((1, 2)) / classes
@@ -255,7 +256,7 @@ class SoftMarginSlope(Operation):
     @staticmethod
     def forward(ctx, u):
         power = np.exp(u)
-        y = np.asarray(power / (1 + power))
+        y = boxed(power / (1 + power))
         ctx.save_for_backward(u, y)
         return y
 

@@ -35,7 +35,11 @@ def masked_fill(input, mask, value):
         raise RuntimeError(
             f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
         )
-    value = value.to(input.dtype) if isinstance(value, Tensor) else Tensor._wrap(np.asarray(value, input.dtype))
+    value = (
+        value.to(input.dtype)
+        if isinstance(value, Tensor)
+        else Tensor._wrap(np.asarray(value, input.dtype, like=input._array))
+    )
     return where(mask, value, input)
 
 

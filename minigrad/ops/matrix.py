@@ -97,7 +97,7 @@ def product(x, y):
         raise NotImplementedError(
             f"\"{'addmm_impl_cpu_' if x.ndim == 2 else 'bmm'}\" not implemented for 'Bool'\nhint: convert with .long()"
         )
-    return np.matmul(x, y)
+    return x @ y
 
 
 def _same_dtype(x, y, rank_x=2, rank_y=2):

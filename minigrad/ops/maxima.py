@@ -5,6 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor, check_dim
+from minigrad.autograd.dtypes import boxed
 from minigrad.kernels import kernels_for
 
 from .creation import zeros
@@ -32,7 +33,7 @@ class Extreme(Operation):
             y = y.reshape(ctx.kept) if keepdim else y
         else:
             y = (np.maximum if largest else np.minimum).reduce(x, axis=axes, keepdims=keepdim) if axes else x.copy()
-        ctx.save_for_backward(x, np.asarray(y))
+        ctx.save_for_backward(x, boxed(y))
         return ctx._saved[1]
 
     @staticmethod
@@ -64,7 +65,7 @@ class Select(Operation):
     def forward(ctx, x, axis, keepdim, largest):
         ctx.shape, ctx.axis = x.shape, axis
         if x.ndim == 0:
-            ctx.save_for_backward(np.zeros((), np.int64))
+            ctx.save_for_backward(np.zeros((), np.int64, like=x))
             return x.copy(), ctx._saved[0]
         require_size("max()" if largest else "min()", x.shape, (axis,))
         index = np.expand_dims((np.argmax if largest else np.argmin)(x, axis), axis)
@@ -77,7 +78,7 @@ class Select(Operation):
         (index,) = ctx.saved_tensors
         if not ctx.shape:
             return dy
-        return zeros(ctx.shape, dtype=dy.dtype).scatter_add(ctx.axis, index, dy.reshape(index.shape))
+        return zeros(ctx.shape, dtype=dy.dtype, device=dy.device).scatter_add(ctx.axis, index, dy.reshape(index.shape))
 
 
 @both()
@@ -210,9 +211,9 @@ def _index_of_extreme(input, dim, keepdim, find):
                 f"{find.__name__}(): Expected reduction dim to be specified for input.numel() == 0.\nhint: pass dim="
             )
         index = find(array)
-        return Tensor._wrap(np.asarray(index).reshape((1,) * array.ndim if keepdim else ()))
+        return Tensor._wrap(boxed(index).reshape((1,) * array.ndim if keepdim else ()))
     axis = check_dim(dim, array.ndim)
     if array.ndim == 0:
-        return Tensor._wrap(np.zeros((), np.int64))
+        return Tensor._wrap(np.zeros((), np.int64, like=array))
     require_size(f"{find.__name__}()", array.shape, (axis,))
-    return Tensor._wrap(np.asarray(find(array, axis=axis, keepdims=keepdim)))
+    return Tensor._wrap(boxed(find(array, axis=axis, keepdims=keepdim)))

@@ -7,7 +7,7 @@ import mmap
 
 import numpy as np
 
-from minigrad.autograd import HookHandle, Size, Tensor
+from minigrad.autograd import CPU, CUDA, HookHandle, Size, Tensor, placed
 from minigrad.autograd.dtypes import strided
 
 from .creation import shape_of, tensor
@@ -18,12 +18,14 @@ def _never(name, what):
     setattr(Tensor, name, property(lambda self: False, doc=f"Whether {what}: never (`torch.Tensor.{name}`)."))
 
 
-_never("is_cuda", "the memory is a GPU's")
 _never("is_mps", "the memory is an Apple GPU's")
 _never("is_meta", "there is no memory")
 _never("is_sparse", "only the elements other than 0 are kept")
 _never("is_quantized", "the elements are quantized")
-Tensor.is_cpu = property(lambda self: True, doc="Whether the memory is the CPU's: always (`torch.Tensor.is_cpu`).")
+Tensor.is_cpu = property(
+    lambda self: self.device is CPU, doc="Whether the memory is the CPU's (`torch.Tensor.is_cpu`)."
+)
+Tensor.is_cuda = property(lambda self: self.device is CUDA, doc="Whether it is the GPU's (`torch.Tensor.is_cuda`).")
 Tensor.name = property(lambda self: None, doc="The name that the tensor was given: never one (`torch.Tensor.name`).")
 
 
@@ -53,7 +55,7 @@ def new(self, *data):
     tensor([1, 2])
     """
     sizes = all(isinstance(size, int) for size in data) or type(data[0]) is Size
-    return self.new_empty(*data or (0,)) if sizes else tensor(*data, dtype=self.dtype)
+    return self.new_empty(*data or (0,)) if sizes else tensor(*data, dtype=self.dtype, device=self.device)
 
 
 @method()
@@ -70,7 +72,7 @@ def resize_(self, *sizes):
     if self.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
     shape = shape_of(sizes)
-    resized = np.empty(shape, self.dtype)
+    resized = np.empty(shape, self.dtype, like=self._array)
     count = min(resized.size, self.numel())
     resized.reshape(-1)[:count] = self._array.reshape(-1)[:count]
     self.data = Tensor._wrap(resized)
@@ -122,7 +124,7 @@ def fill_diagonal_(self, fill_value, wrap=False):
         raise RuntimeError("all dimensions of input must be of equal length")
     on = np.zeros(self.shape, bool)
     np.fill_diagonal(on, True, wrap=wrap)
-    return self.masked_fill_(Tensor._wrap(on), fill_value)
+    return self.masked_fill_(Tensor._wrap(placed(on, self.device)), fill_value)
 
 
 @method()
@@ -152,9 +154,9 @@ def map_(self, tensor, callable):
 def _visit(self, name, callable, *others):
     if self.requires_grad:
         raise TypeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
-    arrays = np.broadcast_arrays(self._array, *[other._array for other in others])
+    arrays = np.broadcast_arrays(*[placed(tensor._array, CPU) for tensor in (self, *others)])
     values = [callable(*numbers) for numbers in zip(*[array.reshape(-1).tolist() for array in arrays])]
-    return self.copy_(Tensor._wrap(np.array(values, self.dtype).reshape(self.shape)))
+    return self.copy_(Tensor._wrap(placed(np.array(values, self.dtype).reshape(self.shape), self.device)))
 
 
 Tensor._visit = _visit
@@ -162,13 +164,13 @@ Tensor._visit = _visit
 
 @method()
 def share_memory_(self):
-    """Move to memory that processes forked from this one share (`torch.Tensor.share_memory_`).
+    """Move to memory that processes forked from this one share; the GPU's memory stays (`torch.Tensor.share_memory_`).
 
     >>> import minigrad
     >>> minigrad.ones(2).share_memory_().is_shared()
     True
     """
-    if not self.is_shared() and self.numel():
+    if self.is_cpu and not self.is_shared() and self.numel():
         self.data = Tensor._wrap(in_shared_memory(self._array))
     return self
 

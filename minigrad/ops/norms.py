@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from minigrad.autograd import Operation, check_dim
-from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype, promote_types
+from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype, boxed, promote_types
 from minigrad.kernels import kernels_for
 
 from .choice import where
@@ -39,7 +39,7 @@ class VectorNorm(Operation):
             else:
                 powers = np.power(np.absolute(x), x.dtype.type(p))
                 y = np.power(add_up(powers, axes, keepdim=keepdim), x.dtype.type(1 / p))
-        y = np.asarray(y)
+        y = boxed(y)
         ctx.save_for_backward(x, y)
         return y
 

@@ -5,7 +5,7 @@ from collections import namedtuple
 import numpy as np
 
 from minigrad.autograd import Tensor, check_dim
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd.dtypes import TORCH_NAMES, boxed
 from minigrad.kernels import kernels_for
 
 from .choice import where
@@ -29,10 +29,10 @@ class Middle(ExtremeOfAll):
     def forward(ctx, x, ignore_nan):
         nans = np.count_nonzero(x != x)
         if x.size == 0 or (nans and not ignore_nan):
-            y = np.asarray(np.nan if x.dtype.kind == "f" else np.iinfo(x.dtype).min, x.dtype)
+            y = np.asarray(np.nan if x.dtype.kind == "f" else np.iinfo(x.dtype).min, x.dtype, like=x)
         else:
             k = max(x.size - nans - 1, 0) // 2
-            y = np.asarray(np.partition(x, k, axis=None)[k])
+            y = boxed(np.partition(x, k, axis=None)[k])
         ctx.save_for_backward(x, y)
         return y
 
@@ -46,10 +46,10 @@ def _rows(x, axis):
 def _pick(input, axis, keepdim, position, result):
     """The named tuple of the elements along an axis at the positions that `position(rows)` finds."""
     if input.ndim == 0:
-        return result(input.clone(), zeros((), dtype=np.dtype(np.int64)))
+        return result(input.clone(), zeros((), dtype=np.dtype(np.int64), device=input.device))
     shape = list(input._array.shape)
     shape[axis] = 1
-    indices = Tensor._wrap(np.asarray(position(_rows(input._array, axis)), np.int64).reshape(shape))
+    indices = Tensor._wrap(boxed(position(_rows(input._array, axis))).astype(np.int64, copy=False).reshape(shape))
     values = input.gather(axis, indices)
     return result(values, indices) if keepdim else result(values.squeeze(axis), indices.squeeze(axis))
 
@@ -75,7 +75,7 @@ def _median(input, dim, keepdim, ignore_nan, result):
 def _middle_positions(rows, ignore_nan):
     """Position of the lower median of every row once it is (stably) sorted; of the first NaN unless NaN is ignored."""
     nan = rows != rows
-    numbers = rows.shape[1] - np.count_nonzero(nan, axis=1, keepdims=True)
+    numbers = rows.shape[1] - nan.sum(1, keepdims=True)
     place = np.maximum(numbers - 1, 0) // 2
     if nan.any():  # NaN is sorted to the end
         place = place if ignore_nan else np.where(numbers < rows.shape[1], numbers, place)
@@ -84,7 +84,7 @@ def _middle_positions(rows, ignore_nan):
         ordered = np.partition(rows, (rows.shape[1] - 1) // 2, axis=1)
     value = np.take_along_axis(ordered, place, 1)
     lost = value != value
-    rank = np.where(lost, 0, place - np.count_nonzero(rows < value, axis=1, keepdims=True))
+    rank = np.where(lost, 0, place - (rows < value).sum(1, keepdims=True))
     equal = np.where(lost, nan, rows == value)
     return np.argmax(np.cumsum(equal, axis=1) > rank, axis=1)
 
@@ -161,8 +161,8 @@ def _most_frequent(rows):
     count, n = rows.shape
     order = np.argsort(rows, axis=1, kind="stable")
     ordered = np.take_along_axis(rows, order, 1)
-    places = np.arange(n)
-    starts = np.ones((count, n), bool)
+    places = np.arange(n, like=rows)
+    starts = np.ones((count, n), bool, like=rows)
     starts[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
     run = places - np.maximum.accumulate(np.where(starts, places, 0), 1)  # how many equal ones stand before
     return np.take_along_axis(order, run.argmax(1)[:, None], 1)
@@ -211,7 +211,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation, ignore_nan):
     if not isinstance(q, Tensor):
         if not 0 <= q <= 1:
             raise RuntimeError(f"{name} q must be in the range [0, 1] but got {q:g}")
-        q = Tensor._wrap(np.asarray(q, dtype))
+        q = Tensor._wrap(np.asarray(q, dtype, like=input._array))
     if q.ndim > 1:
         raise RuntimeError(f"{name} q must be a scalar or 1D tensor")
     if q._array.dtype != dtype:
@@ -229,7 +229,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation, ignore_nan):
     if interpolation in ("linear", "midpoint"):
         upper = rows.gather(-1, Tensor._wrap(above[1]))
         if interpolation == "midpoint":
-            weight = Tensor._wrap(np.full(below[0].shape, 0.5, dtype))
+            weight = Tensor._wrap(np.full(below[0].shape, 0.5, dtype, like=below[0]))
         else:
             # a row with NaN has all its quantiles at its end, whatever q is
             weight = where(Tensor._wrap(last < 0), 0.0, q.reshape(-1) * Tensor._wrap(last) - Tensor._wrap(below[0]))
@@ -248,7 +248,11 @@ def _between(rows, q, interpolation, ignore_nan):
     Ranks count in the sorted row; the last rank is -1 for rows with NaN, whose quantiles are all at the end.
     """
     nan, n = np.isnan(rows), rows.shape[-1]
-    last = np.maximum(n - nan.sum(-1, keepdims=True) - 1, 0) if ignore_nan else np.full((*rows.shape[:-1], 1), n - 1)
+    last = (
+        np.maximum(n - nan.sum(-1, keepdims=True) - 1, 0)
+        if ignore_nan
+        else np.full((*rows.shape[:-1], 1), n - 1, like=rows)
+    )
     last = last.astype(rows.dtype)
     rank = q * last
     if not ignore_nan:

@@ -4,7 +4,7 @@ from operator import index
 
 import numpy as np
 
-from minigrad.autograd import Operation
+from minigrad.autograd import DEVICES, Operation, placed
 
 from .registry import functional
 from .resampling import Resample, Taps
@@ -41,7 +41,7 @@ class PadWithCopies(Resample):
         if x.dtype.kind == "f":
             return Resample.forward(ctx, x, taps)
         for axis, table in taps:
-            x = np.take(x, table.indices, axis)
+            x = np.take(x, placed(table.indices, DEVICES[type(x)]), axis)
         return x
 
 

@@ -180,7 +180,11 @@ def index_fill(input, dim, index, value):
         )
     _, then = _along("index_fill", input, axis, index, negative=True)
     then = (*then[:-1], np.unique(then[-1]))  # the value counts once where an entry is listed twice
-    value = value.to(input.dtype) if isinstance(value, Tensor) else Tensor._wrap(np.asarray(value, input.dtype))
+    value = (
+        value.to(input.dtype)
+        if isinstance(value, Tensor)
+        else Tensor._wrap(np.asarray(value, input.dtype, like=input._array))
+    )
     shape = input._array.shape
     result = PutAt.apply(input if shape else reshape(input, 1), expand(value, _entries(shape or (1,), then)), then)
     return result if shape else reshape(result, ())

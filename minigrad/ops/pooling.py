@@ -124,7 +124,7 @@ def _whole_number_means(x, kernel, stride, padding, output_size, include, diviso
     """The means of windows of whole numbers, rounded towards zero."""
     rank, counts, edges = x.ndim - 2, [], []
     for n, k, s, p, outputs in zip(x.shape[2:], kernel, stride, padding, output_size):
-        start = np.arange(outputs) * s - p
+        start = np.arange(outputs, like=x) * s - p
         stop = np.minimum(start + k, n + p)
         counts.append(stop - start if include else np.minimum(stop, n) - np.maximum(start, 0))
         edges.append((p, max((outputs - 1) * s + k - n - p, 0)))

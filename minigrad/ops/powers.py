@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor
-from minigrad.autograd.dtypes import TORCH_NAMES, float64
+from minigrad.autograd import DEVICES, Operation, Tensor
+from minigrad.autograd.dtypes import TORCH_NAMES, boxed, float64
 from minigrad.kernels import kernels_for, scalars
 
 from .arithmetic import (
@@ -41,22 +41,22 @@ class Pow(Operation):
 
     @staticmethod
     def forward(ctx, x, p):
-        dtype = x.dtype if type(p) in PLAIN and type(x) is np.ndarray and x.dtype.kind == "f" else promote(x, p)
+        dtype = x.dtype if type(p) in PLAIN and type(x) in DEVICES and x.dtype.kind == "f" else promote(x, p)
         whole = dtype.kind != "f"
-        if whole and type(p) is not np.ndarray and p < 0:
+        if whole and type(p) not in DEVICES and p < 0:
             raise RuntimeError("Integers to negative integer powers are not allowed.\nhint: use x.float() ** exponent")
-        if dtype.kind == "b" and type(p) is np.ndarray:
+        if dtype.kind == "b" and type(p) in DEVICES:
             raise not_implemented("pow", dtype, "convert the base first, for example with .long()")
         if dtype.kind == "b":
             z = x | (not p)
         elif whole:
             z = _integer_power(x, p, dtype)
-        elif type(p) is not np.ndarray and p in _BY_HAND:
+        elif type(p) not in DEVICES and p in _BY_HAND:
             x = cast(x, dtype)
             z = kernels_for(x).elementwise(scalars.square, (), x) if p == 2 and large(x) else _BY_HAND[p](x)
         else:
             z = binary(np.power, x, p, dtype)
-        z = np.asarray(z)
+        z = boxed(z)
         ctx.save_for_backward(x, p, *((z,) if ctx.needs_input_grad[1] else ()))
         return z
 
@@ -99,7 +99,7 @@ class Hypot(Operation):
         if dtype.kind != "f":
             raise not_implemented("hypot_cpu", dtype)
         with np.errstate(all="ignore"):
-            z = np.asarray(binary(np.hypot, x, y, dtype))
+            z = boxed(binary(np.hypot, x, y, dtype))
         ctx.save_for_backward(x, y, z)
         return z
 

@@ -1,7 +1,8 @@
 """Questions about tensors and their element types, answered with Python values."""
 
-from minigrad.autograd import Tensor
+from minigrad.autograd import CUDA, Tensor
 from minigrad.autograd.dtypes import result_type as _result_type
+from minigrad.kernels.device import in_pinned_memory, missing, pinned
 
 from .arithmetic import only_tensors
 from .comparison import array_of
@@ -90,8 +91,8 @@ def ndimension(self):
 
 @method()
 def get_device(self):
-    """The number of the GPU that holds the tensor, -1 for none (`torch.Tensor.get_device`)."""
-    return -1
+    """The number of the GPU that holds the tensor, -1 for the CPU (`torch.Tensor.get_device`)."""
+    return 0 if self.device is CUDA else -1
 
 
 @both()
@@ -117,15 +118,20 @@ def is_same_size(input, other):
 
 
 @method()
-def is_pinned(self):
-    """Whether the memory is locked for a GPU's copies: never so far (`torch.Tensor.is_pinned`)."""
-    return False
+def is_pinned(self, device=None):
+    """Whether the memory is page-locked, for copies to the GPU (`torch.Tensor.is_pinned`)."""
+    return self.device is not CUDA and in_pinned_memory(self._array)
 
 
 @method()
-def pin_memory(self):
-    """The tensor itself: without a GPU there is nothing to lock its memory for (`torch.Tensor.pin_memory`)."""
-    return self
+def pin_memory(self, device="cuda"):
+    """A copy in page-locked memory, from which `.to("cuda", non_blocking=True)` overlaps with the GPU's work.
+
+    Itself if it lies there already, or if there is no GPU to lock memory for. Source: `torch.Tensor.pin_memory`.
+    """
+    if self.device is CUDA:
+        raise RuntimeError(f"cannot pin '{self.type()}' only dense CPU tensors can be pinned")
+    return self if missing() or is_pinned(self) else Tensor._wrap(pinned(self._array))
 
 
 @function

@@ -3,15 +3,18 @@ elsewhere. Distributions whose parameters are tensors, and tensors filled in pla
 """
 
 import contextlib
+import functools
 import secrets
 import threading
 
 import numpy as np
 
-from minigrad.autograd import Tensor, get_default_dtype, present
-from minigrad.autograd.dtypes import as_dtype, int64
+from minigrad.autograd import CPU, CUDA, Tensor, get_default_dtype, home, present
+from minigrad.autograd.dtypes import as_dtype, boxed, int64
+from minigrad.kernels.device import missing
 
 from .arithmetic import not_implemented
+from .counter_stream import CounterStream
 from .creation import checked, finish, fitting, shape_of
 from .registry import function
 
@@ -19,7 +22,8 @@ from .registry import function
 class Generator:
     """A stream of random numbers with its own seed (`torch.Generator`): the Philox 4x64 counter generator.
 
-    Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". The stream is not PyTorch's.
+    On the GPU it is Philox 4x32, which counts there. Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
+    The streams are not PyTorch's.
 
     >>> g = Generator().manual_seed(0)
     >>> g.initial_seed()
@@ -37,7 +41,8 @@ class Generator:
         if not -(2**63) <= seed < 2**64:
             raise ValueError(f"Overflow when unpacking long long\nhint: {seed} is no number of 64 bits")
         self._seed = seed.__index__() % 2**64
-        self.stream = np.random.Generator(np.random.Philox(key=self._seed))
+        on_gpu = self.device is CUDA
+        self.stream = CounterStream(self._seed) if on_gpu else np.random.Generator(np.random.Philox(key=self._seed))
         return self
 
     def seed(self):
@@ -49,7 +54,9 @@ class Generator:
         return self._seed
 
     def get_state(self):
-        """The place in the stream, a uint8 tensor for `set_state`."""
+        """The place in the stream, a uint8 tensor on the CPU for `set_state`."""
+        if self.device is CUDA:
+            return Tensor._wrap(np.array([self._seed, self.stream.place()], "<u8").view(np.uint8))
         state = self.stream.bit_generator.state
         words = np.concatenate(
             [
@@ -68,6 +75,8 @@ class Generator:
         data = new_state._array
         if data.dtype != np.uint8:
             raise TypeError(f"RNG state must be a torch.ByteTensor\nhint: it is a tensor of {data.dtype}")
+        if self.device is CUDA:
+            return self._go_to(data)
         if data.shape != (112,):
             raise RuntimeError(f"RNG state is wrong size\n{_STATE_HINT}")
         words = np.ascontiguousarray(data).view("<u8").astype(np.uint64)
@@ -82,6 +91,14 @@ class Generator:
             "has_uint32": int(words[11]),
             "uinteger": int(words[12]),
         }
+        return self
+
+    def _go_to(self, data):
+        if data.shape != (16,):
+            raise RuntimeError("RNG state is wrong size\nhint: a generator on the GPU has one of 16 elements")
+        seed, place = np.ascontiguousarray(data).view("<u8").tolist()
+        self.manual_seed(seed)
+        self.stream.go_to(place)
         return self
 
     def clone_state(self):
@@ -118,6 +135,18 @@ default_generator = _DefaultGenerator()
 default_generator.seed()
 
 
+@functools.cache
+def gpu_generator():
+    """The GPU's generator of all who name none, with the default generator's seed until it gets its own."""
+    return Generator("cuda").manual_seed(default_generator.initial_seed())
+
+
+def manual_seed_gpu(seed):
+    """Start the stream of the GPU's default generator of `seed`, if there is a GPU."""
+    if not missing():
+        gpu_generator().manual_seed(seed)
+
+
 @contextlib.contextmanager
 def lend(seed, number):
     """Let what this thread draws inside come from stream `number` of `seed`, whatever was drawn before.
@@ -139,13 +168,14 @@ def lend(seed, number):
 
 @function
 def manual_seed(seed):
-    """Start the default generator's stream of `seed`; returns the generator (`torch.manual_seed`).
+    """Start the default generators' streams of `seed`, the GPU's too; returns the CPU's (`torch.manual_seed`).
 
     >>> import minigrad
     >>> _ = manual_seed(1); a = minigrad.rand(2)
     >>> _ = manual_seed(1); bool((a == minigrad.rand(2)).all())
     True
     """
+    manual_seed_gpu(int(seed))
     return default_generator.manual_seed(int(seed))
 
 
@@ -213,9 +243,16 @@ def fork_rng(devices=None, enabled=True):
             default_generator.set_state(state)
 
 
-def stream_of(generator):
-    """NumPy's generator behind `generator`, or behind the default one."""
-    return (default_generator if generator is None else generator).stream
+def stream_of(generator, device=CPU):
+    """The stream of a generator, or of the device's default one, from which arrays on the device are drawn."""
+    if generator is None:
+        return (default_generator if device is CPU else gpu_generator()).stream
+    if generator.device is not device:
+        raise RuntimeError(
+            f"Expected a '{device.type}' device type for generator but found '{generator.device.type}'\nhint: "
+            f"minigrad.Generator(device={device.type!r})"
+        )
+    return generator.stream
 
 
 def floating(dtype, kernel):
@@ -233,8 +270,9 @@ def rand(*size, generator=None, dtype=None, device=None, requires_grad=False):
     >>> rand(2, 3).shape
     minigrad.Size([2, 3])
     """
-    values = stream_of(generator).random(shape_of(size), floating(dtype, "check_uniform_bounds"))
-    return finish(np.asarray(values), requires_grad, device)
+    device = home(device)
+    values = stream_of(generator, device).random(shape_of(size), floating(dtype, "check_uniform_bounds"))
+    return finish(boxed(values), requires_grad, device)
 
 
 @function
@@ -244,8 +282,9 @@ def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
     >>> randn(2, 3).shape
     minigrad.Size([2, 3])
     """
-    values = stream_of(generator).standard_normal(shape_of(size), floating(dtype, "normal_kernel_cpu"))
-    return finish(np.asarray(values), requires_grad, device)
+    device = home(device)
+    values = stream_of(generator, device).standard_normal(shape_of(size), floating(dtype, "normal_kernel_cpu"))
+    return finish(boxed(values), requires_grad, device)
 
 
 @function
@@ -256,7 +295,7 @@ def rand_like(input, *, dtype=None, device=None, generator=None, requires_grad=F
     >>> rand_like(minigrad.ones(2, 3)).shape
     minigrad.Size([2, 3])
     """
-    dtype = input.dtype if dtype is None else dtype
+    dtype, device = input.dtype if dtype is None else dtype, input.device if device is None else device
     return rand(input.shape, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
@@ -268,12 +307,12 @@ def randn_like(input, *, dtype=None, device=None, generator=None, requires_grad=
     >>> randn_like(minigrad.ones(2, 3)).shape
     minigrad.Size([2, 3])
     """
-    dtype = input.dtype if dtype is None else dtype
+    dtype, device = input.dtype if dtype is None else dtype, input.device if device is None else device
     return randn(input.shape, generator=generator, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def whole_numbers(generator, low, high, shape, dtype):
-    """Whole numbers of [low, high) in an array of `dtype`, which must hold them."""
+def whole_numbers(generator, low, high, shape, dtype, device):
+    """Whole numbers of [low, high) in an array of `dtype`, which must hold them, on the device."""
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     if dtype.kind in "iu":
@@ -284,7 +323,7 @@ def whole_numbers(generator, low, high, shape, dtype):
                     f"{name} is out of bounds for {_C_NAMES[str(dtype)]}\nhint: {dtype} holds {limits.min} to "
                     f"{limits.max}"
                 )
-    return np.asarray(stream_of(generator).integers(low, high, shape)).astype(dtype)
+    return boxed(stream_of(generator, device).integers(low, high, shape)).astype(dtype)
 
 
 _C_NAMES = {"uint8": "unsigned char", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long"}
@@ -307,7 +346,8 @@ def randint(low=0, high=None, size=None, *, generator=None, dtype=None, device=N
             "randint(high, (2, 3)) or randint(low, high, (2, 3))"
         )
     dtype = int64 if dtype is None else as_dtype(dtype)
-    return finish(whole_numbers(generator, low, high, shape_of((size,)), dtype), requires_grad, device)
+    device = home(device)
+    return finish(whole_numbers(generator, low, high, shape_of((size,)), dtype, device), requires_grad, device)
 
 
 @function
@@ -319,8 +359,8 @@ def randint_like(input, low, high=None, *, generator=None, dtype=None, device=No
     dtype('float32')
     """
     low, high = (0, low) if high is None else (low, high)
-    dtype = input.dtype if dtype is None else as_dtype(dtype)
-    return finish(whole_numbers(generator, low, high, input._array.shape, dtype), requires_grad, device)
+    dtype, device = input.dtype if dtype is None else as_dtype(dtype), input.device if device is None else home(device)
+    return finish(whole_numbers(generator, low, high, input._array.shape, dtype, device), requires_grad, device)
 
 
 @function
@@ -332,4 +372,5 @@ def randperm(n, *, generator=None, dtype=int64, device=None, requires_grad=False
     """
     (n,), dtype = checked((n.__index__(),)), as_dtype(dtype)
     fitting(max(n - 1, 0), dtype)
-    return finish(stream_of(generator).permutation(n).astype(dtype), requires_grad, device)
+    device = home(device)
+    return finish(stream_of(generator, device).permutation(n).astype(dtype), requires_grad, device)

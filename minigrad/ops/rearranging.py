@@ -196,7 +196,9 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     tensor([0, 0, 2])
     """
     if repeats is None:
-        return Tensor._wrap(np.repeat(np.arange(input.numel()), _counts(input, input.numel(), output_size)))
+        return Tensor._wrap(
+            np.repeat(np.arange(input.numel(), like=input._array), _counts(input, input.numel(), output_size))
+        )
     if dim is None:
         input, dim = reshape(input, -1), 0
     axis = check_dim(dim, input.ndim)
@@ -206,8 +208,8 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     if not isinstance(repeats, Tensor):
         if repeats < 0:
             raise RuntimeError("Repeats must be non-negative")
-        repeats = Tensor._wrap(np.asarray(repeats, dtype=np.int64))
-    index = np.repeat(np.arange(size), _counts(repeats, size, output_size))
+        repeats = Tensor._wrap(np.asarray(repeats, dtype=np.int64, like=input._array))
+    index = np.repeat(np.arange(size, like=input._array), _counts(repeats, size, output_size))
     return Pick.apply(input, (*(slice(None),) * axis, index))
 
 

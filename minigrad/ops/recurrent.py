@@ -130,7 +130,7 @@ class Recurrence(Operation):
     def forward(ctx, input_part, weight, bias, projection, hidden, cell_state, cell, batch_sizes, reverse):
         ctx.cell, ctx.batch_sizes, ctx.reverse = cell, batch_sizes, reverse
         state = [hidden, cell_state][: cell.states]
-        outputs = np.empty((len(input_part), hidden.shape[1]), hidden.dtype)
+        outputs = np.empty((len(input_part), hidden.shape[1]), hidden.dtype, like=hidden)
         needed, ctx.kept = any(ctx.needs_input_grad), []
         for rows, size in _steps(batch_sizes, reverse):
             before = [s[:size] for s in state]
@@ -172,9 +172,9 @@ def _merge(state, new, size):
 def _walk_back(ctx, doutputs, dstate, weight, bias, projection):
     """Gradients of the arguments of `Recurrence`, as arrays."""
     cell = ctx.cell
-    dinput = np.empty((len(doutputs), len(weight)), doutputs.dtype)
+    dinput = np.empty((len(doutputs), len(weight)), doutputs.dtype, like=doutputs)
     dhidden_parts = np.empty_like(dinput) if cell.own_bias else dinput
-    befores = np.empty((len(doutputs), weight.shape[1]), doutputs.dtype)
+    befores = np.empty((len(doutputs), weight.shape[1]), doutputs.dtype, like=doutputs)
     dprojection = None if projection is None else np.zeros_like(projection)
     steps = _steps(ctx.batch_sizes, ctx.reverse)
     for (rows, size), (before, gates, after) in zip(reversed(steps), reversed(ctx.kept)):

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor, check_dim, get_default_dtype, is_grad_enabled
-from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype
+from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype, boxed
 from minigrad.kernels import kernels_for
 
 from .comparison import isnan
@@ -150,7 +150,7 @@ class Prod(Operation):
         x_cast = x if x.dtype.kind == "f" else x.astype(dtype, copy=False)
         with np.errstate(all="ignore"):
             y = np.multiply.reduce(x_cast, axis=axes, dtype=dtype, keepdims=keepdim)
-        y = np.asarray(y)
+        y = boxed(y)
         ctx.save_for_backward(x, y)
         return y
 
@@ -164,14 +164,16 @@ class Prod(Operation):
             return dy * (y.reshape(ctx.kept) / x)
         if len(ctx.axes) == x.ndim:
             if not is_grad_enabled() and np.count_nonzero(x._array) < x._array.size - 1:
-                return zeros(x.shape, dtype=y.dtype)  # two zeros leave nothing, not even NaN, as in PyTorch
+                return zeros(
+                    x.shape, dtype=y.dtype, device=x.device
+                )  # two zeros leave nothing, not even NaN, as in PyTorch
             return dy * _product_of_the_others(x.reshape(-1), 0).reshape(x.shape)
         return dy * _product_of_the_others(x, ctx.axes[0])
 
 
 def _product_of_the_others(x, axis):
     """Π xⱼ over j ≠ i along an axis: what stands before times what stands after."""
-    n, one = x.shape[axis], ones(kept_shape(x.shape, (axis,)), dtype=x.dtype)
+    n, one = x.shape[axis], ones(kept_shape(x.shape, (axis,)), dtype=x.dtype, device=x.device)
     if n == 0:
         return x
     before = cat([one, x.narrow(axis, 0, n - 1)], axis).cumprod(axis)
@@ -191,7 +193,7 @@ class LogSumExp(Operation):
             top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
             top = np.where(np.isinf(top), x.dtype.type(0), top)
             y = np.log(np.sum(np.exp(x - top), axis=axes, keepdims=True)) + top
-        y = np.asarray(y if keepdim else y.squeeze(axes))
+        y = boxed(y if keepdim else y.squeeze(axes))
         ctx.save_for_backward(x, y)
         return y
 
@@ -288,7 +290,7 @@ def logsumexp(input, dim, keepdim=False):
 def _truth(ufunc, input, dim, keepdim):
     array = input._array
     result = ufunc.reduce(array != 0, axis=axes_of(dim, array.ndim, empty_means_all=False), keepdims=keepdim)
-    return Tensor._wrap(np.asarray(result, np.uint8 if array.dtype == np.uint8 else bool))
+    return Tensor._wrap(boxed(result).astype(np.uint8 if array.dtype == np.uint8 else bool, copy=False))
 
 
 @both()
@@ -325,7 +327,7 @@ def count_nonzero(input, dim=None):
     tensor([1, 2])
     """
     axes = axes_of(dim, input._array.ndim)
-    return Tensor._wrap(np.asarray(np.add.reduce(input._array != 0, axis=axes, dtype=np.int64)))
+    return Tensor._wrap(boxed(np.add.reduce(input._array != 0, axis=axes, dtype=np.int64)))
 
 
 @both()
@@ -342,7 +344,7 @@ def trace(input):
         )
     if input._array.dtype == bool:
         raise NotImplementedError("\"trace\" not implemented for 'Bool'\nhint: use x.long().trace()")
-    along = arange(min(input._array.shape))
+    along = arange(min(input._array.shape), device=input.device)
     return sum(input[along, along])
 
 

@@ -12,7 +12,7 @@ from operator import index
 
 import numpy as np
 
-from minigrad.autograd import Operation
+from minigrad.autograd import DEVICES, Operation, placed
 from minigrad.kernels import kernels_for
 
 from .adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
@@ -36,6 +36,10 @@ class Taps:
     def copies(cls, indices, size):
         """Taps that take cell indices[j] as it is."""
         return cls.rows(indices[:, None], np.ones((len(indices), 1), np.float32), size)
+
+    def beside(self, x):
+        """(starts, indices, weights) on the device of the array `x`."""
+        return [placed(table, DEVICES[type(x)]) for table in (self.starts, self.indices, self.weights)]
 
     @property
     def cells(self):
@@ -67,7 +71,7 @@ class Resample(Operation):
         # the axes that shrink go first, then those at the end, which are the slowest to work on
         order = sorted(taps, key=lambda item: (item[1].cells / max(item[1].size, 1), -item[0]))
         for axis, table in order:
-            x = kernels.resample(x, axis, table.starts, table.indices, table.weights)
+            x = kernels.resample(x, axis, *table.beside(x))
         return x
 
     @staticmethod
@@ -78,7 +82,7 @@ class Resample(Operation):
 def _resample_bytes(x, taps):
     """Resampling of numbers from 0 to 255: in float32, rounded after each axis, the last one first, as in PyTorch."""
     for axis, table in reversed(taps):
-        y = kernels_for(x).resample(x.astype(np.float32), axis, table.starts, table.indices, table.weights)
+        y = kernels_for(x).resample(x.astype(np.float32), axis, *table.beside(x))
         x = np.floor(y + 0.5).clip(0, 255).astype(np.uint8)
     return x
 

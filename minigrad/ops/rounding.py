@@ -5,6 +5,7 @@ import builtins
 import numpy as np
 
 from minigrad.autograd import Operation
+from minigrad.autograd.dtypes import boxed
 from minigrad.kernels import kernels_for, scalars
 
 from .arithmetic import binary, large, no_broadcast, not_implemented, only_tensors, true_dtype
@@ -68,7 +69,7 @@ class CopySign(Operation):
 
     @staticmethod
     def forward(ctx, x, y):
-        z = np.asarray(binary(np.copysign, x, y, true_dtype(x, y)))
+        z = boxed(binary(np.copysign, x, y, true_dtype(x, y)))
         ctx.save_for_backward(x, z)
         return z
 

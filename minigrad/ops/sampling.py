@@ -5,8 +5,8 @@ A sample does not follow its parameters smoothly, so gradients that arrive at on
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor
-from minigrad.autograd.dtypes import TORCH_NAMES
+from minigrad.autograd import ARRAYS, Operation, Tensor, home
+from minigrad.autograd.dtypes import TORCH_NAMES, boxed
 
 from .arithmetic import no_broadcast, not_implemented
 from .creation import shape_of
@@ -22,17 +22,17 @@ class Sample(Operation):
 
     @staticmethod
     def forward(ctx, values, *parameters):
-        ctx.parameters = [(p.shape, p.dtype) if isinstance(p, np.ndarray) else None for p in parameters]
+        ctx.parameters = [(p.shape, p.dtype) if isinstance(p, ARRAYS) else None for p in parameters]
         return values
 
     @staticmethod
     def backward(ctx, dy):
-        return None, *[p and Tensor._wrap(np.zeros(*p)) for p in ctx.parameters]
+        return None, *[p and Tensor._wrap(np.zeros(*p, like=dy._array)) for p in ctx.parameters]
 
 
 def _fill(tensor, values):
     """Write an array of samples into the tensor."""
-    return assign(tensor, Overwrite, Tensor._wrap(np.asarray(values)))
+    return assign(tensor, Overwrite, Tensor._wrap(boxed(values)))
 
 
 def _check_std(std):
@@ -68,7 +68,9 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=N
         raise TypeError("normal() of two numbers needs a size\nhint: minigrad.normal(0.0, 1.0, (2, 3))")
     dtype = floating(tensors[0].dtype if tensors else dtype, "normal_kernel_cpu")
     mean_, std_ = (v._array if isinstance(v, Tensor) else v for v in (mean, std))
-    values = np.asarray(stream_of(generator).standard_normal(shape, dtype) * std_ + mean_).astype(dtype, copy=False)
+    device = tensors[0].device if tensors else home(device)
+    drawn = stream_of(generator, device).standard_normal(shape, dtype)
+    values = boxed(drawn * std_ + mean_).astype(dtype, copy=False)
     result = Sample.apply(values, mean, std)
     return result.requires_grad_() if requires_grad else result
 
@@ -96,8 +98,8 @@ def _ones_of(tensor, p, generator):
             if found
             else "Expected p_in >= 0 && p_in <= 1 to be true, but got false.\nhint: these are probabilities"
         )
-    drawn = stream_of(generator).random(tensor._array.shape)
-    return np.asarray(drawn < probability).astype(tensor._array.dtype)
+    drawn = stream_of(generator, tensor.device).random(tensor._array.shape)
+    return boxed(drawn < probability).astype(tensor._array.dtype)
 
 
 @both()
@@ -130,14 +132,14 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
     if not np.all(rows.sum(1) > 0):
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
     draw = _with_replacement if replacement else _without_replacement
-    index = draw(rows, num_samples, stream_of(generator))
+    index = draw(rows, num_samples, stream_of(generator, input.device))
     return Tensor._wrap(index.reshape(*weights.shape[:-1], num_samples).astype(np.int64))
 
 
 def _with_replacement(rows, count, stream):
     """One search in all rows' cumulated probabilities at once: row i's lie between i and i + 1."""
     below = np.cumsum(rows, 1)
-    start = np.arange(len(rows))[:, None]
+    start = np.arange(len(rows), like=rows)[:, None]
     steps = (below / below[:, -1:] + start).reshape(-1)
     found = np.searchsorted(steps, (stream.random((len(rows), count)) + start).reshape(-1), side="right")
     last = rows.shape[1] - 1 - np.argmax(rows[:, ::-1] > 0, 1)  # rounding must not lead out of the row
@@ -163,7 +165,7 @@ def poisson(input, generator=None):
         raise not_implemented("poisson_cpu", input.dtype)
     if not (input._array >= 0).all():
         raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
-    return Sample.apply(np.asarray(stream_of(generator).poisson(input._array)).astype(input.dtype), input)
+    return Sample.apply(boxed(stream_of(generator, input.device).poisson(input._array)).astype(input.dtype), input)
 
 
 def _floats(tensor, distribution):
@@ -182,7 +184,7 @@ def uniform_(self, a=0.0, b=1.0, *, generator=None):
     dtype = floating(self._array.dtype, "check_uniform_bounds")
     if not a <= b:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a:g} > to={b:g}")
-    drawn = np.asarray(stream_of(generator).random(self._array.shape, dtype))
+    drawn = boxed(stream_of(generator, self.device).random(self._array.shape, dtype))
     return _fill(self, drawn * dtype.type(b - a) + dtype.type(a))
 
 
@@ -191,7 +193,7 @@ def normal_(self, mean=0.0, std=1.0, *, generator=None):
     """Fill with numbers drawn from a normal distribution, in place (`torch.Tensor.normal_`)."""
     dtype = floating(self._array.dtype, "normal_kernel_cpu")
     _check_std(std)
-    drawn = np.asarray(stream_of(generator).standard_normal(self._array.shape, dtype))
+    drawn = boxed(stream_of(generator, self.device).standard_normal(self._array.shape, dtype))
     return _fill(self, drawn * dtype.type(std) + dtype.type(mean))
 
 
@@ -211,7 +213,8 @@ def exponential_(self, lambd=1.0, *, generator=None):
     if not lambd > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
     return _fill(
-        self, np.asarray(stream_of(generator).standard_exponential(self._array.shape, dtype)) / dtype.type(lambd)
+        self,
+        boxed(stream_of(generator, self.device).standard_exponential(self._array.shape, dtype)) / dtype.type(lambd),
     )
 
 
@@ -220,7 +223,9 @@ def geometric_(self, p, *, generator=None):
     """Fill with the number of trials to the first success of probability `p`, in place (`torch.Tensor.geometric_`)."""
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
-    return _fill(self, np.asarray(stream_of(generator).geometric(p, self._array.shape)).astype(self._array.dtype))
+    return _fill(
+        self, boxed(stream_of(generator, self.device).geometric(p, self._array.shape)).astype(self._array.dtype)
+    )
 
 
 @method()
@@ -229,7 +234,7 @@ def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
     dtype = _floats(self, "LogNormal")
     if not std > 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
-    return _fill(self, np.asarray(stream_of(generator).lognormal(mean, std, self._array.shape)).astype(dtype))
+    return _fill(self, boxed(stream_of(generator, self.device).lognormal(mean, std, self._array.shape)).astype(dtype))
 
 
 @method()
@@ -238,7 +243,7 @@ def cauchy_(self, median=0.0, sigma=1.0, *, generator=None):
     dtype = _floats(self, "Cauchy")
     if not sigma > 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
-    drawn = np.asarray(stream_of(generator).standard_cauchy(self._array.shape))
+    drawn = boxed(stream_of(generator, self.device).standard_cauchy(self._array.shape))
     return _fill(self, (median + sigma * drawn).astype(dtype))
 
 
@@ -251,7 +256,7 @@ def random_(self, from_=None, to=None, *, generator=None):
     dtype = self._array.dtype
     if to is None:
         from_, to = 0, _whole_limit(dtype) if from_ is None else from_
-    return _fill(self, whole_numbers(generator, from_, to, self._array.shape, dtype))
+    return _fill(self, whole_numbers(generator, from_, to, self._array.shape, dtype, self.device))
 
 
 def _whole_limit(dtype):

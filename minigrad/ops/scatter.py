@@ -27,7 +27,7 @@ def _corner(shape, axis):
 def _gathered(x, axis, index):
     """The elements of array `x` that `index` names along an axis."""
     if index.size == 0:
-        return np.empty(index.shape, x.dtype)
+        return np.empty(index.shape, x.dtype, like=x)
     cells = _three_axes(wide(x[_corner(index.shape, axis)]), axis)
     y = kernels_for(x).gather(cells, _three_axes(index.astype(np.int64, copy=False), axis))
     return y.reshape(index.shape).astype(x.dtype, copy=False)
@@ -59,7 +59,7 @@ class Gather(Operation):
     @staticmethod
     def backward(ctx, dy):
         (index,) = ctx.saved_tensors
-        return Scatter.apply(zeros(ctx.shape, dtype=dy.dtype), ctx.axis, index, dy, "sum")
+        return Scatter.apply(zeros(ctx.shape, dtype=dy.dtype, device=dy.device), ctx.axis, index, dy, "sum")
 
 
 class Scatter(Operation):
@@ -78,7 +78,7 @@ class Scatter(Operation):
         (index,) = ctx.saved_tensors
         dx, dsource = dy, None
         if ctx.needs_input_grad[0] and ctx.reduction == "set":
-            dx = Scatter.apply(dy, ctx.axis, index, zeros(index.shape, dtype=dy.dtype), "set")
+            dx = Scatter.apply(dy, ctx.axis, index, zeros(index.shape, dtype=dy.dtype, device=dy.device), "set")
         if ctx.needs_input_grad[3]:
             dsource = _grown(Gather.apply(dy, ctx.axis, index), ctx.source_shape)
         return dx, None, None, dsource
@@ -106,7 +106,7 @@ class ScatterReduce(Operation):
     @staticmethod
     def forward(ctx, x, axis, index, source, reduction, include_self):
         ctx.settings = axis, reduction, include_self
-        start = x if include_self else _scattered(x, axis, index, _neutral(reduction, x.dtype, index.shape), "set")
+        start = x if include_self else _scattered(x, axis, index, _neutral(reduction, x.dtype, index.shape, x), "set")
         y = _scattered(start, axis, index, source, reduction)
         ctx.save_for_backward(x, index, source, y)
         return y
@@ -124,7 +124,7 @@ class ScatterReduce(Operation):
             share = dy / Scatter.apply(from_x, axis, index, from_source, "sum")
             dx, dsource = from_x * share, from_source * Gather.apply(share, axis, index)
         if not include_self:
-            dx = Scatter.apply(dx, axis, index, zeros(index.shape, dtype=dy.dtype), "set")
+            dx = Scatter.apply(dx, axis, index, zeros(index.shape, dtype=dy.dtype, device=dy.device), "set")
         return dx, None, None, _grown(dsource, shape)
 
 
@@ -140,16 +140,16 @@ def _prod_gradients(dy, x, index, source, y, axis, include_self):
     return dx, where(alone, Gather.apply(dy * others, axis, index), rest)
 
 
-def _neutral(reduction, dtype, shape):
-    """An array of what changes nothing under a reduction."""
+def _neutral(reduction, dtype, shape, like):
+    """An array of what changes nothing under a reduction, where `like` is."""
     if reduction in ("sum", "prod"):
-        return np.full(shape, reduction == "prod", dtype)
+        return np.full(shape, reduction == "prod", dtype, like=like)
     if dtype.kind == "b":
-        return np.full(shape, reduction == "amin")
+        return np.full(shape, reduction == "amin", like=like)
     if dtype.kind == "f":
-        return np.full(shape, -np.inf if reduction == "amax" else np.inf, dtype)
+        return np.full(shape, -np.inf if reduction == "amax" else np.inf, dtype, like=like)
     limits = np.iinfo(dtype)
-    return np.full(shape, limits.min if reduction == "amax" else limits.max, dtype)
+    return np.full(shape, limits.min if reduction == "amax" else limits.max, dtype, like=like)
 
 
 def _checked(name, input, axis, index, source=None):
@@ -243,7 +243,7 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
     if not isinstance(src, Tensor):
         axis = check_dim(dim, input.ndim)
         _checked("scatter", input, axis, index)
-        src = Tensor._wrap(np.full(index._array.shape, src, input.dtype))
+        src = Tensor._wrap(np.full(index._array.shape, src, input.dtype, like=input._array))
     if reduce is None:
         return _scatter("scatter", input, dim, index, src, Scatter, "set")
     if reduce not in ("add", "multiply"):
@@ -285,8 +285,8 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     total = _scatter("scatter", start, dim, index, src, Scatter, "sum")
     if reduce == "sum":
         return total
-    ones = Tensor._wrap(np.ones(index._array.shape, np.int64))
-    already = Tensor._wrap(np.full(input._array.shape, int(include_self)))
+    ones = Tensor._wrap(np.ones(index._array.shape, np.int64, like=index._array))
+    already = Tensor._wrap(np.full(input._array.shape, int(include_self), like=input._array))
     count = scatter_add(already, dim, index, ones)._array.clip(1)
     if input.dtype.kind != "f":
         return Rounded.apply(total, Tensor._wrap(count.astype(input.dtype)), "floor")

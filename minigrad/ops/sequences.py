@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from minigrad.autograd import Tensor, get_default_dtype
+from minigrad.autograd import Tensor, get_default_dtype, home, pattern, placed
 from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype, int64
 
 from .creation import checked, finish, fitting
@@ -61,8 +61,9 @@ def arange(start=None, end=None, step=1, *, dtype=None, device=None, requires_gr
             start, step = int(start), int(step)  # as PyTorch, which counts in the dtype of the result
             if step == 0:
                 raise ValueError("step must be nonzero\nhint: a whole dtype needs whole steps")
-    counting = np.arange(*checked((count,)), dtype=np.float64 if dtype.kind == "f" else np.int64)
-    return finish((start + step * counting).astype(dtype), requires_grad, device)
+    like = pattern(home(device))
+    counting = np.arange(*checked((count,)), dtype=np.float64 if dtype.kind == "f" else np.int64, like=like)
+    return finish((start + step * counting).astype(dtype), requires_grad)
 
 
 def _spaced(name, start, end, steps, dtype):
@@ -137,7 +138,7 @@ def vander(x, N=None, *, increasing=False):
     """
     if x.ndim != 1:
         raise RuntimeError("x must be a one-dimensional tensor.")
-    powers = arange(x.shape[0] if N is None else N)
+    powers = arange(x.shape[0] if N is None else N, device=x.device)
     return x.unsqueeze(-1) ** (powers if increasing else powers.flip(0))
 
 
@@ -153,7 +154,7 @@ def unravel_index(indices, shape):
         places = np.unravel_index(indices._array, shape)
     except ValueError:
         raise ValueError(f"unravel_index(): indices must fit in the shape\nhint: the shape is {shape}") from None
-    return tuple([Tensor._wrap(np.asarray(place)) for place in places])
+    return tuple([Tensor._wrap(np.asarray(place, like=indices._array)) for place in places])
 
 
 @function
@@ -172,7 +173,7 @@ def combinations(input, r=2, with_replacement=False):
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     places = np.array(list(choose(builtins.range(len(input)), r)), np.int64).reshape(-1, r)
-    return input[Tensor._wrap(places)]
+    return input[Tensor._wrap(placed(places, input.device))]
 
 
 def _triangle(name, keep, row, col, dtype, device):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minigrad.autograd import Operation, check_dim, no_grad
+from minigrad.autograd import DEVICES, Operation, check_dim, no_grad, placed
 from minigrad.autograd.dtypes import TORCH_NAMES, result_type
 
 from .arithmetic import no_broadcast
@@ -40,7 +40,7 @@ class PDist(Operation):
     @staticmethod
     def forward(ctx, x, p):
         ctx.p = p
-        first, second = np.triu_indices(len(x), 1)
+        first, second = [placed(places, DEVICES[type(x)]) for places in np.triu_indices(len(x), 1)]
         sizes = np.absolute(x[first] - x[second])
         if p == 0:
             distances = np.minimum(np.ceil(sizes), 1).sum(1)
@@ -59,7 +59,7 @@ class PDist(Operation):
     @staticmethod
     def backward(ctx, dd):
         x, distances = ctx.saved_tensors
-        first, second = np.triu_indices(len(x), 1)
+        first, second = [placed(places, x.device) for places in np.triu_indices(len(x), 1)]
         differences, lengths, p = x[first] - x[second], distances.unsqueeze(1), ctx.p
         if p == 0:
             slopes = full_like(differences, 0)

@@ -7,10 +7,10 @@ import warnings
 import numpy as np
 
 from minigrad.autograd import Operation, Tensor, check_dim
-from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype
+from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype, boxed
 from minigrad.kernels import kernels_for
 
-from .random import default_generator
+from .random import stream_of
 from .registry import both, functional, functionals
 
 
@@ -190,12 +190,12 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
             "Exponential distribution is a continuous probability distribution. dtype must be a floating point but you "
             f"specified {TORCH_NAMES[logits.dtype]}"
         )
-    gumbels = -np.log(default_generator.stream.standard_exponential(logits.shape, logits.dtype))
-    soft = softmax((logits + Tensor._wrap(np.asarray(gumbels))) / tau, dim)
+    gumbels = -np.log(stream_of(None, logits.device).standard_exponential(logits.shape, logits.dtype))
+    soft = softmax((logits + Tensor._wrap(boxed(gumbels))) / tau, dim)
     if not hard:
         return soft
     axis = check_dim(dim, logits.ndim)
-    one_hot = np.zeros(soft.shape, soft.dtype)
+    one_hot = np.zeros_like(soft._array)
     if soft.ndim == 0:
         one_hot[()] = 1
     elif soft.numel():

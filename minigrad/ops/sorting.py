@@ -36,8 +36,8 @@ def _sorted(input, dim, descending):
     """(values, indices) of the elements along `dim` in the given order."""
     axis = check_dim(dim, input.ndim)
     if input.ndim == 0:
-        return input.clone(), Tensor._wrap(np.zeros((), np.int64))
-    indices = Tensor._wrap(np.ascontiguousarray(_order(input._array, axis, descending)))
+        return input.clone(), Tensor._wrap(np.zeros((), np.int64, like=input._array))
+    indices = Tensor._wrap(np.asarray(_order(input._array, axis, descending), order="C", like=input._array))
     return Gather.apply(input, axis, indices), indices
 
 
@@ -62,7 +62,7 @@ def argsort(input, dim=-1, descending=False, *, stable=False):
     """
     axis = check_dim(dim, input.ndim)
     if input.ndim == 0:
-        return Tensor._wrap(np.zeros((), np.int64))
+        return Tensor._wrap(np.zeros((), np.int64, like=input._array))
     return Tensor._wrap(_order(input._array, axis, descending))
 
 
@@ -94,7 +94,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
             f"{input._array.shape[axis] if input.ndim else 1} elements"
         )
     if input.ndim == 0:
-        return TopKResult(input.clone(), Tensor._wrap(np.zeros((), np.int64)))
+        return TopKResult(input.clone(), Tensor._wrap(np.zeros((), np.int64, like=input._array)))
     indices = Tensor._wrap(_largest(input._array, k, axis, largest, sorted))
     return TopKResult(Gather.apply(input, axis, indices), indices)
 
@@ -104,9 +104,9 @@ def _places(rows, values, right):
 
     The same bisection as PyTorch's, so that NaN and rows that are not sorted give the same places.
     """
-    low = np.zeros(values.shape, np.int64)
-    high = np.full(values.shape, rows.shape[1], np.int64)
-    line = np.arange(len(rows))[:, None]
+    low = np.zeros(values.shape, np.int64, like=values)
+    high = np.full(values.shape, rows.shape[1], np.int64, like=values)
+    line = np.arange(len(rows), like=rows)[:, None]
     while (searching := low < high).any():
         middle = low + (high - low) // 2
         seen = rows[line, np.minimum(middle, rows.shape[1] - 1)]
@@ -121,7 +121,7 @@ def _as_values(input, boundaries):
     if isinstance(input, Tensor):
         return input
     dtype = np.int64 if isinstance(input, (int, np.integer)) else get_default_dtype()
-    return Tensor._wrap(np.asarray(input, promote_types(np.dtype(dtype), boundaries.dtype)))
+    return Tensor._wrap(np.asarray(input, promote_types(np.dtype(dtype), boundaries.dtype), like=boundaries._array))
 
 
 @function
@@ -164,7 +164,7 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
     rows = sequence.reshape(-1, sequence.shape[-1]) if sequence.size else sequence.reshape(1, 0)
     wanted = values.reshape(len(rows), -1) if values.size else values.reshape(1, 0)
     if len(wanted) != len(rows) or 0 in (rows.size, wanted.size):
-        found = np.zeros(values.shape, np.int64)
+        found = np.zeros(values.shape, np.int64, like=values)
     else:
         dtype = promote_types(rows.dtype, wanted.dtype)
         found = _places(rows.astype(dtype), wanted.astype(dtype), right or side == "right").reshape(values.shape)

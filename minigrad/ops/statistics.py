@@ -169,7 +169,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
         divisor = total - correction * (weights * aweights).sum() / total
     else:
         divisor = total - correction
-    divisor = as_tensor(divisor).clamp(min=0)
+    divisor = as_tensor(divisor, device=input.device).clamp(min=0)
     if not divisor._array.any():
         warnings.warn("cov(): degrees of freedom is <= 0", stacklevel=2)
     centred = x - average.unsqueeze(1)
@@ -193,5 +193,5 @@ def corrcoef(input):
     covariance = cov(input)
     if covariance.ndim == 0:
         return covariance / covariance
-    deviation = _std(covariance[np.arange(len(covariance)), np.arange(len(covariance))])
+    deviation = _std(covariance.diagonal())
     return (covariance / deviation.unsqueeze(1) / deviation).clamp(-1, 1)

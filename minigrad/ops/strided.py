@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from minigrad.autograd import Operation, check_dim
+from minigrad.autograd import ARRAYS, DEVICES, Operation, address_of, check_dim, placed
 
 from .registry import both, method
 from .shape import reshape, sizes_of
@@ -25,6 +25,8 @@ class Windows(Operation):
         shape = (*x.shape[:axis], count, *x.shape[axis + 1 :], size)
         stride = x.strides[axis]
         strides = (*x.strides[:axis], stride * step if count > 1 else 0, *x.strides[axis + 1 :], stride)
+        if type(x) is not np.ndarray:
+            return x.restrided(shape, strides)
         return np.lib.stride_tricks.as_strided(x, shape, strides, writeable=x.flags.writeable)
 
     @staticmethod
@@ -43,9 +45,12 @@ class _Memory:
 
 def _seen(array, size, stride, offset):
     """A view of an array's memory: `stride` and `offset` count elements, the offset from the array's first one."""
-    address = array.__array_interface__["data"][0] + offset * array.itemsize
     strides = tuple([s * array.itemsize if n > 1 else array.itemsize for n, s in zip(size, stride)])
-    return np.asarray(_Memory(array, address, tuple(size), strides)) if 0 not in size else np.empty(size, array.dtype)
+    if 0 in size:
+        return np.empty(size, array.dtype, like=array)
+    if type(array) is not np.ndarray:
+        return array.restrided(tuple(size), strides, offset * array.itemsize)
+    return np.asarray(_Memory(array, address_of(array) + offset * array.itemsize, tuple(size), strides))
 
 
 def _extent(size, stride):
@@ -54,15 +59,20 @@ def _extent(size, stride):
     return sum(r for r in reach if r < 0), sum(r for r in reach if r > 0)
 
 
+def _bounds(array):
+    """The addresses of an array's first byte and of the first one after it, wherever it begins."""
+    reach = [(n - 1) * s for n, s in zip(array.shape, array.strides)]
+    first = address_of(array)
+    return first + sum(r for r in reach if r < 0), first + sum(r for r in reach if r > 0) + array.itemsize
+
+
 def _holds(array, size, stride, offset):
     """Whether the memory that an array lies in holds a geometry."""
     owner = array
-    while isinstance(owner.base, (np.ndarray, _Memory)):
-        owner = owner.base if isinstance(owner.base, np.ndarray) else owner.base.array
-    low, high = np.lib.array_utils.byte_bounds(owner)
-    first, last = (
-        array.__array_interface__["data"][0] + (offset + end) * array.itemsize for end in _extent(size, stride)
-    )
+    while isinstance(owner.base, (*ARRAYS, _Memory)):
+        owner = owner.base if isinstance(owner.base, ARRAYS) else owner.base.array
+    low, high = _bounds(owner)
+    first, last = (address_of(array) + (offset + end) * array.itemsize for end in _extent(size, stride))
     return low <= first and last + array.itemsize <= high
 
 
@@ -87,11 +97,12 @@ def _through_memory(x, written, read, own):
     written, read, own = (_places(*geometry) for geometry in (written, read, own))
     ends = [end for places in (written, read) if places.size for end in (places.min(), places.max())]
     if not ends:
-        return np.zeros(read.shape, x.dtype)
+        return np.zeros(read.shape, x.dtype, like=x)
     low, count = min(ends), max(ends) - min(ends) + 1
-    memory = scatter_add(x.reshape(-1, 1), written.reshape(-1) - low, count).reshape(-1)
-    shares = np.bincount(own.reshape(-1) - low, minlength=count)
-    return (memory / np.maximum(shares, 1)).astype(x.dtype)[read - low]
+    written, read, own = (placed(places - low, DEVICES[type(x)]) for places in (written, read, own))
+    memory = scatter_add(x.reshape(-1, 1), written.reshape(-1), count).reshape(-1)
+    shares = np.bincount(own.reshape(-1), minlength=count)
+    return (memory / np.maximum(shares, 1)).astype(x.dtype)[read]
 
 
 class AsStrided(Operation):
@@ -151,8 +162,8 @@ def _memory(tensor):
         root = root._view.base
     if root._array.size == 0:
         return 0, 0
-    low, high = np.lib.array_utils.byte_bounds(root._array)
-    return (array.__array_interface__["data"][0] - low) // array.itemsize, (high - low) // array.itemsize
+    low, high = _bounds(root._array)
+    return (address_of(array) - low) // array.itemsize, (high - low) // array.itemsize
 
 
 @method()

@@ -33,11 +33,11 @@ class Unview(Operation):
     def forward(ctx, x, shape, view, *settings):
         ctx.view, ctx.settings = view, settings
         alike = view is Slice and x.ndim == len(shape)  # then channels-last stays so
-        y = np.zeros_like(x, shape=shape) if alike else np.zeros(shape, x.dtype)
+        y = np.zeros_like(x, shape=shape) if alike else np.zeros(shape, x.dtype, like=x)
         if not getattr(view, "overlaps", False):
             view.forward(view(), y, *settings)[...] = x
             return y
-        places = view.forward(view(), np.arange(y.size).reshape(shape), *settings)
+        places = view.forward(view(), np.arange(y.size, like=x).reshape(shape), *settings)
         return scatter_add(x.reshape(-1, 1), places.reshape(-1), y.size).reshape(shape)
 
     @staticmethod
@@ -60,7 +60,9 @@ class Replace(Operation):
     @staticmethod
     def backward(ctx, dy):
         needs_x, needs_v, *_ = ctx.needs_input_grad
-        dx = Replace.apply(dy, zeros((), dtype=dy.dtype), ctx.view, *ctx.settings) if needs_x else None
+        dx = (
+            Replace.apply(dy, zeros((), dtype=dy.dtype, device=dy.device), ctx.view, *ctx.settings) if needs_x else None
+        )
         return dx, ctx.view.apply(dy, *ctx.settings) if needs_v else None
 
 

@@ -7,6 +7,7 @@ from copy import deepcopy
 from itertools import chain
 
 from minigrad.autograd import HookHandle, Tensor, enable_grad, get_default_dtype, no_grad
+from minigrad.kernels.device import capturing
 from minigrad.ops import functions
 
 
@@ -298,8 +299,10 @@ def _batches(params):
     parameters = [p for p in params if p._grad is not None]
     if len(set(parameters)) != len(parameters):
         return [[p] for p in parameters]
-    dtypes = dict.fromkeys([p._array.dtype for p in parameters])
-    return [parameters] if len(dtypes) == 1 else [[p for p in parameters if p.dtype == dtype] for dtype in dtypes]
+    kinds = {}  # by the array's type, which says the device, and its dtype
+    for p in parameters:
+        kinds.setdefault((type(p._array), p._array.dtype), []).append(p)
+    return list(kinds.values())
 
 
 _NUMBERS = ("step", "eta", "mu", "mu_product")  # 0-d entries of states, which keep their dtype
@@ -308,7 +311,11 @@ _NUMBERS = ("step", "eta", "mu", "mu_product")  # 0-d entries of states, which k
 def _fitted(value, parameter, key=None):
     """A copy of a state, its tensors (but its numbers) in the parameter's dtype."""
     if isinstance(value, Tensor):
-        return value.detach().clone() if key in _NUMBERS else value.detach().to(parameter.dtype, copy=True)
+        return (
+            value.detach().clone()
+            if key in _NUMBERS
+            else value.detach().to(parameter.device, parameter.dtype, copy=True)
+        )
     if isinstance(value, dict):
         return {name: _fitted(entry, parameter, name) for name, entry in value.items()}
     if isinstance(value, list | tuple):
@@ -342,8 +349,8 @@ def check_betas(betas):
 
 
 def scalar(value):
-    """A 0-d tensor of the default dtype: a number that is part of the state."""
-    return functions["tensor"](value, dtype=get_default_dtype())
+    """A 0-d tensor of the default dtype, on the CPU: a number that is part of the state."""
+    return functions["tensor"](value, dtype=get_default_dtype(), device="cpu")
 
 
 def arrays(tensors):
@@ -363,6 +370,11 @@ def buffers(states, name):
 
 def count(state):
     """Count a step in a state; its number, from 1."""
+    if capturing():
+        raise RuntimeError(
+            "Attempting CUDA graph capture of step() for an optimizer that counts its steps\nhint: the count is the "
+            "host's, and a replay would not see it grow; capture forward and backward, or use SGD"
+        )
     step = state["step"]._array
     number = step.item() + 1.0
     step[()] = number

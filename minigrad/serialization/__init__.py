@@ -10,10 +10,9 @@ import os
 import struct
 import zipfile
 
-from minigrad.autograd import Device
-
 from . import safetensors_file, torch_file
 from .files import CheckpointError, Malformed, opened, written
+from .locations import locator, relocate
 from .state import decoded, encoded
 
 __all__ = ["CheckpointError", "load", "save"]
@@ -46,9 +45,11 @@ def load(f, map_location=None, *, weights_only=True, mmap=None):
 
     From a safetensors file of another program come its tensors by name. PyTorch's files (`.pt`, `.pth`: zip archives,
     or the pickles of versions before 1.6) may hold dense tensors, parameters and plain data; float16, bfloat16 and
-    unsigned tensors become float32 and int64 with a warning, because minigrad computes in no others. `map_location` is
-    checked, and every tensor lies on the CPU. No code in a file is ever run, whatever `weights_only` says. `mmap=True`
-    maps the tensors' memory from the disk, where its layout allows, instead of reading it (writes stay private).
+    unsigned tensors become float32 and int64 with a warning, because minigrad computes in no others. Tensors go to the
+    device they were saved from (those of other programs' files to the CPU), or where `map_location` says: a device, a
+    dict from names of devices to devices, or a function of tensor and name. No code in a file is ever run, whatever
+    `weights_only` says. `mmap=True` maps the tensors' memory from the disk, where its layout allows, instead of reading
+    it (writes stay private).
 
     A file that is truncated, damaged, hostile, or that holds something else raises a CheckpointError with the file and
     the cause; memory stays below about twice the file's size. If the file is missing, the CheckpointError is a
@@ -61,7 +62,7 @@ def load(f, map_location=None, *, weights_only=True, mmap=None):
     >>> load(file)
     [tensor([0, 1, 2]), 'text']
     """
-    _check_location(map_location)
+    locate = locator(map_location)
     if mmap and not isinstance(f, (str, os.PathLike)):
         raise ValueError("f must be a file path in order to use the mmap argument")
     with opened(f) as source:
@@ -69,14 +70,17 @@ def load(f, map_location=None, *, weights_only=True, mmap=None):
             start = source.peek(16)
             if start[8:9] == b"{":
                 arrays, metadata = safetensors_file.read(source, mmap)
-                return decoded(arrays, metadata)
+                return decoded(arrays, metadata, locate)
             if start[:4] == b"PK\x03\x04":
-                return torch_file.read_zip(source, mmap)
-            if start[:1] == b"\x80":
-                return torch_file.read_legacy(source)
-            raise Malformed(_what_it_is(source))
+                state = torch_file.read_zip(source, mmap)
+            elif start[:1] == b"\x80":
+                state = torch_file.read_legacy(source)
+            else:
+                raise Malformed(_what_it_is(source))
         except (ValueError, OSError, EOFError, NotImplementedError, struct.error, zipfile.BadZipFile) as error:
             raise CheckpointError(f"{source.name}: {str(error)[:1000]}") from error
+    relocate(state, locate)
+    return state
 
 
 def _what_it_is(source):
@@ -93,15 +97,3 @@ def _what_it_is(source):
         f"neither a safetensors file nor one of PyTorch's: it starts with {start[:8]!r}\nhint: the file may be damaged,"
         " or the page of an error that was downloaded in its place"
     )
-
-
-def _check_location(location):
-    """A RuntimeError, as PyTorch's, if `location` names a device that is not there."""
-    if location is None or callable(location):
-        return
-    for device in location.values() if isinstance(location, dict) else (location,):
-        if Device(device).type != "cpu":
-            raise RuntimeError(
-                f"Attempting to deserialize object on a {Device(device).type.upper()} device but there is none\nhint: "
-                "pass map_location='cpu'"
-            )

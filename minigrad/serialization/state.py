@@ -9,12 +9,13 @@ from collections import Counter, OrderedDict
 
 import numpy as np
 
-from minigrad.autograd import Device, Size, Tensor
+from minigrad.autograd import CPU, Device, Size, Tensor, placed
 from minigrad.autograd.dtypes import SUPPORTED
 from minigrad.nn.parameter import Parameter
 
 from .elements import strided
 from .files import Malformed
+from .locations import relocate
 from .safetensors_file import parsed
 
 DEEPEST = 100  # levels of nesting
@@ -33,6 +34,7 @@ class _Encoder:
     def __init__(self, arrays):
         self.arrays = arrays
         self.tensors = []  # (tensor, its entry, the path it was first seen at)
+        self.copies = {}  # of tensors on the GPU, by address, shape and strides
 
     def encode(self, value, path):
         """`value`, which lies at `path` (a tuple of keys), as JSON."""
@@ -74,6 +76,10 @@ class _Encoder:
             entry["grad"] = True
         if isinstance(tensor, Parameter):
             entry["parameter"] = True
+        if tensor.device is not CPU:
+            entry["device"] = str(tensor.device)
+            key = tensor.data_ptr(), tensor.shape, tensor.stride()
+            tensor = self.copies.setdefault(key, tensor.detach().cpu())
         self.tensors.append((tensor, entry, path))
         return entry
 
@@ -183,13 +189,15 @@ class _Span:
         self.__array_interface__ = {**array.__array_interface__, **settings}
 
 
-def decoded(arrays, metadata):
+def decoded(arrays, metadata, locate):
     """The state in a safetensors file: a minigrad checkpoint's as it was saved, else the tensors by name."""
     if metadata.get("format") != "minigrad":
-        return {name: Tensor._wrap(array) for name, array in arrays.items()}
+        state = {name: Tensor._wrap(array) for name, array in arrays.items()}
+        relocate(state, locate)
+        return state
     size = len(metadata["state"]) + sum(array.nbytes for array in arrays.values())
     try:
-        return _Decoder(arrays).decode(parsed(metadata["state"], size))
+        return _Decoder(arrays, locate).decode(parsed(metadata["state"], size))
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
         raise Malformed(f"the state in the file is malformed: {error!r}") from error
 
@@ -197,8 +205,9 @@ def decoded(arrays, metadata):
 class _Decoder:
     """Puts state together again."""
 
-    def __init__(self, arrays):
-        self.arrays = arrays
+    def __init__(self, arrays, locate):
+        self.arrays, self.locate = arrays, locate
+        self.moved = {}  # arrays on another device, by the address and shape of where they came from
         self.laid = {}  # arrays in another order of dimensions, by name
         self.owners = {}  # the first tensor on each array: the others share its storage
         self.copied = set()  # the arrays that became bytes: each belongs to one entry
@@ -230,6 +239,10 @@ class _Decoder:
         else:
             array = self.arrays[name]
         tensor = Tensor._wrap(array)
+        device = self.locate(str(entry.get("device", "cpu")), tensor)
+        if device is not CPU:
+            key = tensor.data_ptr(), tensor.shape, tensor.stride()
+            tensor = Tensor._wrap(self.moved.setdefault(key, placed(array, device)))
         if entry.get("parameter"):
             tensor = Parameter(tensor, requires_grad=False)
         self.owners.setdefault(name, tensor).storage.share(tensor)

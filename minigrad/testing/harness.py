@@ -25,7 +25,7 @@ def adjoint_check(fn, x):
     y = fn(x)
     if bool((fn(mg.zeros_like(x)) != 0).any()):
         raise ValueError("adjoint_check needs a linear operation, but this one does not map 0 to 0")
-    u = mg.from_numpy(np.random.default_rng(2).standard_normal(y.shape).astype(y.dtype))
+    u = mg.from_numpy(np.random.default_rng(2).standard_normal(y.shape).astype(y.dtype)).to(y.device)
     (g,) = mg.autograd.grad(y, x, u)
     pairs = [(as_array(a).astype(np.float64) * as_array(b)) for a, b in ((y, u), (x, g))]
     scale = max(np.abs(terms).sum() for terms in pairs)

@@ -1,5 +1,5 @@
 """Helpers around training; `minigrad.utils.data` feeds it."""
 
-from . import checkpoint, data
+from . import checkpoint, data, dlpack
 
-__all__ = ["checkpoint", "data"]
+__all__ = ["checkpoint", "data", "dlpack"]

@@ -33,7 +33,8 @@ def test_derivatives(case, data):
     rng, sizes = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1))), {}
     arrays = [argument.draw(data.draw, sizes, rng) for argument in case.arguments]
     differentiable = [a.dtype.kind == "f" and argument.diff for a, argument in zip(arrays, case.arguments)]
-    tensors = [mg.from_numpy(a).requires_grad_(d) for a, d in zip(arrays, differentiable)]
+    here = mg.get_default_device()  # the option --device of conftest.py
+    tensors = [mg.from_numpy(a).to(here).requires_grad_(d) for a, d in zip(arrays, differentiable)]
     gradcheck(case.fn, tensors)
     if case.second:
         gradgradcheck(case.fn, tensors)

@@ -116,6 +116,17 @@ def default_convert(data):
     return data
 
 
+def pin_memory(data):
+    """A batch with its tensors in page-locked memory; what is no tensor is asked for `pin_memory()`, or stays."""
+    if isinstance(data, Mapping):
+        return _like_mapping(data, {key: pin_memory(value) for key, value in data.items()})
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*(pin_memory(field) for field in data))
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        return _like_sequence(data, [pin_memory(field) for field in data])
+    return data.pin_memory() if hasattr(data, "pin_memory") else data
+
+
 def _like_mapping(pattern: Mapping, fields: dict):
     """`fields` as a mapping of the type of `pattern`, or a dict where that type cannot be made from one."""
     try:

@@ -209,7 +209,7 @@ def random_split(dataset: Dataset, lengths: Sequence[float], generator=None) -> 
             "Sum of input lengths does not equal the length of the input dataset!\n"
             f"hint: {' + '.join(map(str, lengths))} = {sum(lengths)}, the data set has {len(dataset)} samples"
         )
-    order = randperm(len(dataset), generator=generator).tolist()
+    order = randperm(len(dataset), generator=generator, device="cpu").tolist()
     ends = itertools.accumulate(lengths)
     return [Subset(dataset, order[end - length : end]) for end, length in zip(ends, lengths, strict=True)]
 

@@ -8,7 +8,7 @@ from typing import Generic
 
 from minigrad.ops.random import lend, randint
 
-from .collate import Columns, default_collate, default_convert
+from .collate import Columns, default_collate, default_convert, pin_memory
 from .dataset import Dataset, IterableDataset, Sample
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from .workers import DRAWS, Work, Workers
@@ -33,7 +33,8 @@ class DataLoader(Generic[Sample]):
         num_workers: how many workers make batches ahead; 0 makes them in the calling thread when they are asked for.
         collate_fn: makes a batch of a list of samples; `default_collate`, or `default_convert` for single samples,
             when None.
-        pin_memory: accepted for PyTorch's scripts and of no effect: batches are in host memory.
+        pin_memory: put batches into page-locked memory, from which `.to("cuda", non_blocking=True)` overlaps with the
+            GPU's work; without a GPU nothing happens. A batch of a class of its own is asked for `pin_memory()`.
         drop_last: leave out the last batch when it is smaller.
         timeout: seconds to wait for a worker's batch before a RuntimeError; 0 waits for ever.
         worker_init_fn: called in each worker with its number, before it makes its first batch.
@@ -126,14 +127,14 @@ class DataLoader(Generic[Sample]):
     def __iter__(self) -> Iterator:
         if self._resumed is None:
             self._order = None if self.generator is None else self.generator.get_state()
-            self._seed = int(randint(2**62, (), generator=self.generator))
+            self._seed = int(randint(2**62, (), generator=self.generator, device="cpu"))
             self._position = 0
         else:
             self._order, self._seed, self._position = self._resumed
             self._resumed = None
             if self._order is not None:  # draw once more what the epoch began with
                 self.generator.set_state(self._order)
-                randint(2**62, (), generator=self.generator)
+                randint(2**62, (), generator=self.generator, device="cpu")
         return self._epoch(self._seed, self._position)
 
     def _epoch(self, seed: int, start: int) -> Iterator:
@@ -141,7 +142,7 @@ class DataLoader(Generic[Sample]):
         batches = self._loaded(seed, start) if self.num_workers == 0 else self._worked(seed, start)
         for position, batch in enumerate(batches, start + 1):
             self._position = position
-            yield batch
+            yield pin_memory(batch) if self.pin_memory else batch
         self._seed = None
 
     def _indices(self, seed: int, start: int) -> Iterator[tuple]:

@@ -79,10 +79,10 @@ class RandomSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         size, left = len(self.data_source), self.num_samples
         if self.replacement:
-            yield from randint(0, size, (left,), generator=self.generator).tolist()
+            yield from randint(0, size, (left,), generator=self.generator, device="cpu").tolist()
             return
         while left > 0:
-            yield from randperm(size, generator=self.generator).tolist()[:left]
+            yield from randperm(size, generator=self.generator, device="cpu").tolist()[:left]
             left -= size
 
     def __len__(self) -> int:
@@ -107,7 +107,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        for i in randperm(len(self.indices), generator=self.generator).tolist():
+        for i in randperm(len(self.indices), generator=self.generator, device="cpu").tolist():
             yield self.indices[i]
 
     def __len__(self) -> int:
@@ -147,7 +147,7 @@ class WeightedRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        drawn = multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator)
+        drawn = multinomial(self.weights, self.num_samples, self.replacement, generator=self.generator, device="cpu")
         yield from drawn.tolist()
 
     def __len__(self) -> int:

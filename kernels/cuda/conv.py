@@ -1,0 +1,385 @@
+"""Convolution in one, two or three dimensions and both of its gradients, as matrix products of gathered windows.
+
+No matrix of windows is ever written: a block gathers the piece that it needs from the image, by a table of what lies
+where (`windows.py`), into shared memory; from there on it is the product of `product.py`. Memory is channels-last, so
+that four channels are read at once where their number allows. The weight gradient sums over all pixels, of which
+there may be millions for a small result, so they are split among blocks; a second kernel adds up the parts, in order,
+so that the result has the same bits in every run. `kernels/reference/conv.py` is the definition.
+"""
+
+from math import prod
+
+from ._numba import SIMULATED, cuda, i32, kernel, launch, on_device, u32, unrolled
+from .depthwise import depthwise_forward, depthwise_input_grad, depthwise_weight_grad
+from .memory import aligned, channels_first, channels_last, dense, empty
+from .product import ENOUGH, PAD, accumulate, choose_tile, clear, fetch, lay_across, lay_along, put
+from .vector import take4
+from .windows import (
+    CELLS,
+    CHANNELS,
+    FAR,
+    FILTERS,
+    FIRST,
+    GROUP_LINES,
+    HEAD,
+    LINE,
+    LISTED,
+    PLACES,
+    RESULT,
+    RESULT_LINE,
+    SCALE,
+    SIZE,
+    SPACING,
+    WINDOWS,
+    forward_windows,
+    gradient_windows,
+)
+
+__all__ = ["conv_forward", "conv_input_grad", "conv_weight_grad"]
+
+
+@kernel("T*, T*, T*, T*, i32*")
+def windows_product(
+    x, weight, bias, y, table, *,
+    T, ROWS, COLUMNS, DEPTH, HIGH, WIDE, THREADS, GATHERED_VECTOR, VECTOR, BIAS,
+):  # fmt: skip
+    """y[window, k] = bias[k] + sum over the cells of the window of x[cell] · weight[cell, k], for group blockIdx.z."""
+    left = cuda.shared.array(2 * DEPTH * (ROWS + PAD), T, alignment=16)
+    right = cuda.shared.array(2 * DEPTH * (COLUMNS + PAD), T, alignment=16)
+    head = cuda.shared.array(HEAD, i32)  # read again and again, for registers are scarce
+    sums = cuda.local.array(16 * HIGH * WIDE, T)
+    x_piece = cuda.local.array(4 * HIGH, T)
+    weight_piece = cuda.local.array(4 * WIDE, T)
+    staged_x = cuda.local.array(ROWS * DEPTH // THREADS, T)
+    staged_weight = cuda.local.array(COLUMNS * DEPTH // THREADS + 4, T)
+    entry = cuda.local.array(4, i32)
+    start = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
+    start_z = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
+    start_y = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
+    start_x = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
+    thread, group = i32(cuda.threadIdx.x), i32(cuda.blockIdx.z)
+    first_row, first_column = i32(cuda.blockIdx.x * ROWS), i32(cuda.blockIdx.y * COLUMNS)
+    row = i32(thread // (COLUMNS // (4 * WIDE)) * 4)
+    column = i32(thread % (COLUMNS // (4 * WIDE)) * 4)
+    for i in range(thread, HEAD, THREADS):
+        head[i] = table[i]
+    cuda.syncthreads()
+    for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
+        window = i32(first_row + (thread + load * THREADS) // (DEPTH // 4))
+        place = i32(window // head[PLACES + 2])
+        start_x[load] = (window - place * head[PLACES + 2]) * head[SCALE + 2]
+        plane = i32(place // head[PLACES + 1])
+        start_y[load] = (place - plane * head[PLACES + 1]) * head[SCALE + 1]
+        image = i32(plane // head[PLACES])
+        z = i32((plane - image * head[PLACES]) * head[SCALE])
+        start[load] = (
+            ((image * head[SIZE] + z) * head[SIZE + 1] + start_y[load]) * head[SIZE + 2] + start_x[load]
+        ) * head[LINE] + group * head[CHANNELS]
+        start_z[load] = z if window < head[WINDOWS] else -2 * FAR
+    clear(sums)
+    pieces = i32((head[CELLS] + DEPTH - 1) // DEPTH)
+    for piece in range(-1, pieces):
+        if piece + 1 < pieces:
+            k = i32((piece + 1) * DEPTH)
+            for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
+                at = k + (thread + load * THREADS) % (DEPTH // 4) * 4
+                if GATHERED_VECTOR:
+                    take4(entry, 0, table, HEAD + at)
+                    inside = u32(start_z[load] + entry[0]) < u32(head[SIZE]) and u32(start_y[load] + entry[1]) < u32(
+                        head[SIZE + 1]
+                    )
+                    if inside and u32(start_x[load] + entry[2]) < u32(head[SIZE + 2]):
+                        take4(staged_x, 4 * load, x, start[load] + entry[3])
+                    else:
+                        for v in unrolled(4):
+                            staged_x[4 * load + v] = T(0)
+                else:
+                    for v in unrolled(4):
+                        take4(entry, 0, table, HEAD + 4 * (at + v))
+                        inside = u32(start_z[load] + entry[0]) < u32(head[SIZE])
+                        inside = inside and u32(start_y[load] + entry[1]) < u32(head[SIZE + 1])
+                        inside = inside and u32(start_x[load] + entry[2]) < u32(head[SIZE + 2])
+                        staged_x[4 * load + v] = x[start[load] + entry[3]] if inside else T(0)
+            for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
+                number = thread + load * THREADS
+                if number < COLUMNS * DEPTH // 4:
+                    n, at = first_column + number % (COLUMNS // 4) * 4, k + number // (COLUMNS // 4)
+                    source = (group * head[GROUP_LINES] + table[head[LISTED] + at]) * head[FILTERS] + n
+                    fetch(staged_weight, 4 * load, weight, source, head[FILTERS] - n if at < head[CELLS] else 0)
+        if piece >= 0:
+            accumulate(left, right, piece & 1, row, column, sums, x_piece, weight_piece)
+        if piece + 1 < pieces:
+            buffer = (piece + 1) & 1
+            for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
+                number = thread + load * THREADS
+                lay_across(
+                    left, ROWS + PAD, buffer, number % (DEPTH // 4) * 4, number // (DEPTH // 4), staged_x, 4 * load
+                )
+            for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
+                number = thread + load * THREADS
+                if number < COLUMNS * DEPTH // 4:
+                    k_line, place = number // (COLUMNS // 4), number % (COLUMNS // 4) * 4
+                    lay_along(right, COLUMNS + PAD, buffer, k_line, place, staged_weight, 4 * load)
+        cuda.syncthreads()
+    for i in unrolled(HIGH):
+        for r in unrolled(4):
+            window = i32(first_row + i * (ROWS // HIGH) + row + r)
+            if window < head[WINDOWS]:
+                place = i32(window // head[PLACES + 2])
+                x_at = (window - place * head[PLACES + 2]) * head[SPACING + 2] + head[FIRST + 2]
+                plane = i32(place // head[PLACES + 1])
+                y_at = (place - plane * head[PLACES + 1]) * head[SPACING + 1] + head[FIRST + 1]
+                image = i32(plane // head[PLACES])
+                z_at = (plane - image * head[PLACES]) * head[SPACING] + head[FIRST]
+                pixel = ((image * head[RESULT] + z_at) * head[RESULT + 1] + y_at) * head[RESULT + 2] + x_at
+                for j in unrolled(WIDE):
+                    n = first_column + j * (COLUMNS // WIDE) + column
+                    if BIAS:
+                        for c in unrolled(4):
+                            if n + c < head[FILTERS]:
+                                sums[16 * (WIDE * i + j) + 4 * r + c] += bias[group * head[FILTERS] + n + c]
+                    target = pixel * head[RESULT_LINE] + group * head[FILTERS] + n
+                    put(y, target, head[FILTERS] - n, sums, 16 * (WIDE * i + j) + 4 * r)
+
+
+@kernel("T*, T*, T*, i32*, i32, i32")
+def pixels_product(
+    dy, x, parts, table, groups, pixels, *,
+    T, ROWS, COLUMNS, DEPTH, HIGH, WIDE, THREADS, GATHERED_VECTOR, VECTOR,
+):  # fmt: skip
+    """parts[split, cell, k] = sum over the split's windows of x[cell of the window] · dy[window, k].
+
+    blockIdx.z counts groups and, slower, splits of so many pixels, which are windows.
+    """
+    left = cuda.shared.array(2 * DEPTH * (ROWS + PAD), T, alignment=16)
+    right = cuda.shared.array(2 * DEPTH * (COLUMNS + PAD), T, alignment=16)
+    head = cuda.shared.array(HEAD, i32)  # read again and again, for registers are scarce
+    sums = cuda.local.array(16 * HIGH * WIDE, T)
+    x_piece = cuda.local.array(4 * HIGH, T)
+    dy_piece = cuda.local.array(4 * WIDE, T)
+    staged_x = cuda.local.array(ROWS * DEPTH // THREADS, T)
+    staged_dy = cuda.local.array(COLUMNS * DEPTH // THREADS + 4, T)
+    entry = cuda.local.array(4, i32)
+    at_x = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
+    at_y = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
+    at_z = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
+    image = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
+    thread, split = i32(cuda.threadIdx.x), i32(cuda.blockIdx.z // groups)
+    group = i32(cuda.blockIdx.z - split * groups)
+    first_row, first_column = i32(cuda.blockIdx.x * ROWS), i32(cuda.blockIdx.y * COLUMNS)
+    row = i32(thread // (COLUMNS // (4 * WIDE)) * 4)
+    column = i32(thread % (COLUMNS // (4 * WIDE)) * 4)
+    for i in range(thread, HEAD, THREADS):
+        head[i] = table[i]
+    cuda.syncthreads()
+    first = i32(split * pixels)
+    last = i32(min(head[WINDOWS], first + pixels))
+    for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
+        window = i32(first + (thread + load * THREADS) // (ROWS // 4))
+        place = i32(window // head[PLACES + 2])
+        at_x[load] = window - place * head[PLACES + 2]
+        plane = i32(place // head[PLACES + 1])
+        at_y[load] = place - plane * head[PLACES + 1]
+        image[load] = plane // head[PLACES]
+        at_z[load] = plane - image[load] * head[PLACES]
+    clear(sums)
+    pieces = i32((last - first + DEPTH - 1) // DEPTH)
+    for piece in range(-1, pieces):
+        if piece + 1 < pieces:
+            k = i32(first + (piece + 1) * DEPTH)
+            for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
+                number = thread + load * THREADS
+                at = i32(first_row + number % (ROWS // 4) * 4)
+                z = at_z[load] * head[SCALE]
+                y, across = at_y[load] * head[SCALE + 1], at_x[load] * head[SCALE + 2]
+                start = i32(
+                    (((image[load] * head[SIZE] + z) * head[SIZE + 1] + y) * head[SIZE + 2] + across) * head[LINE]
+                    + group * head[CHANNELS]
+                )
+                z = i32(z if k + number // (ROWS // 4) < last else -2 * FAR)
+                if GATHERED_VECTOR:
+                    inside = at < head[CELLS]
+                    if inside:
+                        take4(entry, 0, table, HEAD + at)
+                        inside = u32(z + entry[0]) < u32(head[SIZE]) and u32(y + entry[1]) < u32(head[SIZE + 1])
+                        inside = inside and u32(across + entry[2]) < u32(head[SIZE + 2])
+                    if inside:
+                        take4(staged_x, 4 * load, x, start + entry[3])
+                    else:
+                        for v in unrolled(4):
+                            staged_x[4 * load + v] = T(0)
+                else:
+                    for v in unrolled(4):
+                        inside = at + v < head[CELLS]
+                        if inside:
+                            take4(entry, 0, table, HEAD + 4 * (at + v))
+                            inside = u32(z + entry[0]) < u32(head[SIZE]) and u32(y + entry[1]) < u32(head[SIZE + 1])
+                            inside = inside and u32(across + entry[2]) < u32(head[SIZE + 2])
+                        staged_x[4 * load + v] = x[start + entry[3]] if inside else T(0)
+                at_x[load] += DEPTH
+                while at_x[load] >= head[PLACES + 2]:
+                    at_x[load] -= head[PLACES + 2]
+                    at_y[load] += 1
+                    if at_y[load] == head[PLACES + 1]:
+                        at_y[load] = 0
+                        at_z[load] += 1
+                        if at_z[load] == head[PLACES]:
+                            at_z[load] = 0
+                            image[load] += 1
+            for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
+                number = thread + load * THREADS
+                n, at = first_column + number % (COLUMNS // 4) * 4, k + number // (COLUMNS // 4)
+                if number < COLUMNS * DEPTH // 4:
+                    source = at * head[RESULT_LINE] + group * head[FILTERS] + n
+                    fetch(staged_dy, 4 * load, dy, source, head[FILTERS] - n if at < last else 0)
+        if piece >= 0:
+            accumulate(left, right, piece & 1, row, column, sums, x_piece, dy_piece)
+        if piece + 1 < pieces:
+            buffer = (piece + 1) & 1
+            for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
+                number = thread + load * THREADS
+                lay_along(left, ROWS + PAD, buffer, number // (ROWS // 4), number % (ROWS // 4) * 4, staged_x, 4 * load)
+            for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
+                number = thread + load * THREADS
+                if number < COLUMNS * DEPTH // 4:
+                    k_line, place = number // (COLUMNS // 4), number % (COLUMNS // 4) * 4
+                    lay_along(right, COLUMNS + PAD, buffer, k_line, place, staged_dy, 4 * load)
+        cuda.syncthreads()
+    for i in unrolled(HIGH):
+        for r in unrolled(4):
+            m = first_row + i * (ROWS // HIGH) + row + r
+            if m < head[CELLS]:
+                for j in unrolled(WIDE):
+                    n = first_column + j * (COLUMNS // WIDE) + column
+                    target = (cuda.blockIdx.z * head[CELLS] + m) * head[FILTERS] + n
+                    put(parts, target, head[FILTERS] - n, sums, 16 * (WIDE * i + j) + 4 * r)
+
+
+@kernel("T*, T*, i32, i32, i32, i32, i32")
+def add_parts(parts, dw, splits, groups, channels, taps, columns, *, T, THREADS):
+    """dw[k, c, tap] = sum over the splits, in order, of parts[split, group, tap, c, k]."""
+    number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
+    cells = i32(groups * taps * channels * columns)
+    if number < cells:
+        total = parts[number]
+        for split in range(1, splits):
+            total += parts[split * cells + number]
+        rest = i32(number // columns)
+        k = number - rest * columns
+        place = i32(rest // channels)
+        c = rest - place * channels
+        group = i32(place // taps)
+        tap = place - group * taps
+        dw[((group * columns + k) * channels + c) * taps + tap] = total
+
+
+SUM_THREADS = 8 if SIMULATED else 256
+LEAST_PIXELS = 8 if SIMULATED else 256  # of a split
+
+
+def _output_size(size, kernel, stride, padding, dilation):
+    return tuple(
+        (n + before + after - d * (k - 1) - 1) // s + 1
+        for n, k, s, (before, after), d in zip(size, kernel, stride, padding, dilation)
+    )
+
+
+def _vector(channels, line, *arrays):
+    """Whether groups of four channels can be read at once."""
+    return channels % 4 == 0 and line % 4 == 0 and aligned(*arrays)
+
+
+def _lines(weight, groups, first, second):
+    """The weight (K, C, *kernel) as lines (group, tap, first, second) of filters 0 or channels 1 of the group."""
+    parts = weight.reshape(groups, weight.shape[0] // groups, weight.shape[1], prod(weight.shape[2:]))
+    return dense(parts.transpose(0, 3, 1 + first, 1 + second))
+
+
+def _gathered_product(image, lines, bias, result, windows, groups, columns):
+    """Every product of a list of windows: `image` and `result` are channels-last, `lines` the weight's."""
+    for table, rows, _ in windows:
+        tile = choose_tile(rows, columns, groups, result.dtype)
+        launch(
+            windows_product, (-(-rows // tile.ROWS), -(-columns // tile.COLUMNS), groups), tile.threads,
+            image, lines, None if bias is None else dense(bias), result, table,
+            T=result.dtype, **tile._asdict(), THREADS=tile.threads, BIAS=bias is not None,
+            GATHERED_VECTOR=_vector(image.shape[-1] // groups, image.shape[-1], image),
+            VECTOR=_vector(columns, result.shape[-1], lines, result),
+        )  # fmt: skip
+
+
+@on_device
+def conv_forward(x, weight, bias, stride, padding, dilation, groups):
+    """y[n, k, o] = bias[k] + sum over c and taps t of x[n, c, o*stride - before + t*dilation] * weight[k, c, t].
+
+    As `kernels.reference.conv_forward`; y's memory is channels-last.
+    """
+    output = _output_size(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+    filters, channels = weight.shape[:2]
+    x, y = channels_last(x), empty((len(x), *output, filters), x.dtype)
+    if channels == 1 and filters == groups:
+        depthwise_forward(x, dense(weight), bias, y, stride, padding, dilation)
+    elif y.size:
+        vector = _vector(channels, x.shape[-1], x)
+        shape = len(x), x.shape[-1], *x.shape[1:-1]
+        windows = forward_windows(shape, weight.shape, output, stride, padding, dilation, groups, not vector)
+        _gathered_product(x, _lines(weight, groups, 1, 0), bias, y, [windows], groups, filters // groups)
+    return channels_first(y)
+
+
+@on_device
+def conv_input_grad(dy, weight, input_shape, stride, padding, dilation, groups):
+    """Gradient of `conv_forward` in x, of input_shape: `kernels.reference.conv_input_grad`.
+
+    dx's memory is channels-last; each of its pixels is written once, in a sum of fixed order.
+    """
+    filters, channels = weight.shape[:2]
+    shape, dy = dy.shape, channels_last(dy)
+    dx = empty((input_shape[0], *input_shape[2:], input_shape[1]), dy.dtype)
+    if channels == 1 and filters == groups:
+        depthwise_input_grad(dy, dense(weight), dx, stride, padding, dilation)
+    elif dx.size:
+        vector = _vector(filters // groups, filters, dy)
+        windows = gradient_windows(
+            shape, weight.shape, tuple(input_shape), stride, padding, dilation, groups, not vector
+        )
+        _gathered_product(dy, _lines(weight, groups, 0, 1), None, dx, windows, groups, channels)
+    return channels_first(dx)
+
+
+@on_device
+def conv_weight_grad(dy, x, weight_shape, stride, padding, dilation, groups):
+    """Gradient of `conv_forward` in the weight, of weight_shape: `kernels.reference.conv_weight_grad`.
+
+    The pixels are split among blocks by the shapes alone, and the parts added in order.
+    """
+    filters, channels, *kernel = weight_shape
+    dw, taps, columns = empty(weight_shape, dy.dtype), prod(kernel), filters // groups if groups else 0
+    if 0 in dw.shape or 0 in dy.shape:
+        dw.fill(0)
+        return dw
+    x_shape, output, dy, x = x.shape, dy.shape[2:], channels_last(dy), channels_last(x)
+    if channels == 1 and filters == groups:
+        depthwise_weight_grad(dy, x, dw, stride, padding, dilation)
+        return dw
+    vector = _vector(channels, x.shape[-1], x)
+    table, pixels, rows = forward_windows(
+        x_shape, tuple(weight_shape), output, stride, padding, dilation, groups, not vector
+    )
+    tile = choose_tile(rows, columns, groups * -(-pixels // LEAST_PIXELS), dy.dtype)
+    down, across = -(-rows // tile.ROWS), -(-columns // tile.COLUMNS)
+    splits = max(1, min(2 * ENOUGH // (down * across * groups), -(-pixels // LEAST_PIXELS)))
+    part = -(-pixels // (splits * tile.DEPTH)) * tile.DEPTH
+    splits = -(-pixels // part)
+    parts = empty((splits, groups, rows, columns), dy.dtype)
+    launch(
+        pixels_product, (down, across, splits * groups), tile.threads, dy, x, parts, table, groups, part,
+        T=dy.dtype, **tile._asdict(), THREADS=tile.threads, GATHERED_VECTOR=vector,
+        VECTOR=_vector(columns, filters, dy, parts),
+    )  # fmt: skip
+    cells = groups * rows * columns
+    launch(
+        add_parts, -(-cells // SUM_THREADS), SUM_THREADS, parts, dw, splits, groups, channels, taps, columns,
+        T=dy.dtype, THREADS=SUM_THREADS,
+    )  # fmt: skip
+    return dw

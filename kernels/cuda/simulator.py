@@ -1,0 +1,148 @@
+"""A GPU of Python: the kernels run as they are written, one thread at a time, on NumPy's memory.
+
+`cuda` offers the few names of `numba.cuda` that the kernels use. A kernel without barriers is called once for every
+thread. With barriers each thread of a block is a thread of Python, but only one of them runs until it ends or waits at
+the barrier, then the next one; so a debugger steps through one thread after the other. From barrier to barrier the
+order is reversed, which shows a missing barrier by wrong results; shared memory starts out as NaN; a barrier that only
+some threads of a block reach is an error. Pointers are memoryviews of flat arrays: they read and write Python's
+numbers, and a place beyond the end is an IndexError.
+"""
+
+import math
+import threading
+from itertools import product
+from types import FunctionType, SimpleNamespace
+
+__all__ = ["cuda", "run"]
+
+
+class _Index:
+    """Three coordinates, as of a thread in its block."""
+
+    __slots__ = ("x", "y", "z")
+
+    def __init__(self, x=0, y=0, z=0):
+        self.x, self.y, self.z = x, y, z
+
+
+class _Aborted(BaseException):
+    """Ends the threads of a block when one of them has failed."""
+
+
+class _Cuda:
+    """Stands for the module `numba.cuda` within kernels."""
+
+    def __init__(self):
+        self.threadIdx, self.blockIdx, self.blockDim, self.gridDim = _Index(), _Index(), _Index(), _Index()
+        self.shared = SimpleNamespace(array=self._shared_array)
+        self.local = SimpleNamespace(array=self._local_array)
+        self._block = None
+
+    def syncthreads(self):
+        """Wait until every thread of the block is here."""
+        self._block.wait(self.threadIdx.x)
+
+    def _shared_array(self, size, dtype, alignment=None):
+        return self._block.shared(self.threadIdx.x, size)
+
+    def _local_array(self, size, dtype, alignment=None):
+        return [math.nan] * size
+
+
+cuda = _Cuda()
+
+
+class _Block:
+    """The threads of a block, of which one holds the baton. They live for all blocks of a launch, one after another."""
+
+    def __init__(self, function, args, grid, threads):
+        self.function, self.args, self.threads = function, args, threads
+        self.blocks = list(product(*map(range, reversed(grid))))
+        self.gates = [threading.Semaphore(0) for _ in range(threads)]
+        self.back = threading.Semaphore(0)
+        self.arrays, self.taken = [], [0] * threads
+        self.ended, self.error = 0, None
+
+    def shared(self, thread, size):
+        """The block's array that its threads ask for at this point: the same for the n-th request of each."""
+        number = self.taken[thread]
+        self.taken[thread] += 1
+        if number == len(self.arrays):
+            self.arrays.append([math.nan] * size)
+        return self.arrays[number]
+
+    def wait(self, thread):
+        """Hand the baton back, until it comes again."""
+        self.back.release()
+        self.gates[thread].acquire()
+        if self.error is not None:
+            raise _Aborted
+
+    def work(self, thread):
+        """What one thread does: the kernel, for one block after the other."""
+        self.gates[thread].acquire()
+        try:
+            for number in range(len(self.blocks)):
+                self.function(*self.args)
+                self.ended += 1
+                if number + 1 < len(self.blocks):
+                    self.wait(thread)
+        except _Aborted:
+            pass
+        except BaseException as error:
+            self.error = error
+            error.add_note(f"in thread {thread} of block {tuple(reversed(self.blocks[number]))}")
+        self.back.release()
+
+    def run(self):
+        """Pass the baton around until all blocks have ended."""
+        workers = [threading.Thread(target=self.work, args=(t,), daemon=True) for t in range(self.threads)]
+        for worker in workers:
+            worker.start()
+        order = list(range(self.threads))
+        for z, y, x in self.blocks:
+            cuda.blockIdx = _Index(x, y, z)
+            self.arrays, self.taken, self.ended = [], [0] * self.threads, 0
+            while self.ended < self.threads and self.error is None:
+                for thread in order:
+                    cuda.threadIdx = _Index(thread)
+                    self.gates[thread].release()
+                    self.back.acquire()
+                    if self.error is not None:
+                        break
+                if 0 < self.ended < self.threads and self.error is None:
+                    waiting = self.threads - self.ended
+                    self.error = RuntimeError(f"{waiting} threads wait at a barrier, the others ended")
+                order.reverse()
+            if self.error is not None:
+                break
+        if self.error is not None:
+            for gate in self.gates:
+                gate.release()
+        for worker in workers:
+            worker.join()
+        if self.error is not None:
+            raise self.error
+
+
+def _has_barriers(function):
+    """Whether a function, or one that it calls, waits at barriers or shares memory."""
+    names = function.__code__.co_names
+    if "syncthreads" in names or "shared" in names:
+        return True
+    called = [function.__globals__.get(name) for name in names] + list((function.__kwdefaults__ or {}).values())
+    return any(_has_barriers(other) for other in called if isinstance(other, FunctionType) and other is not function)
+
+
+def run(function, grid, threads, args):
+    """Run `function` as a kernel on a grid (x, y, z) of blocks of so many threads."""
+    cuda.gridDim, cuda.blockDim = _Index(*grid), _Index(threads, 1, 1)
+    if _has_barriers(function):
+        cuda._block = _Block(function, args, grid, threads)
+        cuda._block.run()
+        return
+    for z, y, x in product(*map(range, reversed(grid))):
+        cuda.blockIdx = _Index(x, y, z)
+        for thread in range(threads):
+            cuda.threadIdx = _Index(thread)
+            function(*args)

@@ -1,0 +1,89 @@
+"""Random numbers on the GPU: reproducible streams, their distributions, and generators on the wrong device."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import minigrad as mg
+
+DRAWS = {
+    "rand": (lambda n, g: mg.rand(n, generator=g, device="cuda"), stats.uniform().cdf),
+    "rand64": (lambda n, g: mg.rand(n, generator=g, device="cuda", dtype=mg.float64), stats.uniform().cdf),
+    "randn": (lambda n, g: mg.randn(n, generator=g, device="cuda"), stats.norm().cdf),
+    "exponential": (lambda n, g: mg.empty(n, device="cuda").exponential_(2.0, generator=g), stats.expon(0, 0.5).cdf),
+    "cauchy": (lambda n, g: mg.empty(n, device="cuda").cauchy_(1.0, 2.0, generator=g), stats.cauchy(1, 2).cdf),
+    "log_normal": (
+        lambda n, g: mg.empty(n, device="cuda").log_normal_(0.0, 0.5, generator=g),
+        stats.lognorm(0.5).cdf,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_distributions(name):
+    draw, cdf = DRAWS[name]
+    values = draw(20001, mg.Generator(device="cuda").manual_seed(5)).cpu().numpy()
+    assert stats.kstest(values, cdf).pvalue > 1e-4
+
+
+def test_whole_numbers_are_even_and_permutations_are_ones():
+    counts = mg.randint(7, (7000,), device="cuda", generator=mg.Generator("cuda").manual_seed(1)).bincount()
+    assert stats.chisquare(counts.cpu().numpy()).pvalue > 1e-4
+    assert sorted(mg.randperm(50, device="cuda").tolist()) == list(range(50))
+    low = mg.randint(-3, 2, (500,), device="cuda")
+    assert low.min().item() == -3 and low.max().item() == 1
+    tosses = mg.bernoulli(mg.full((4000,), 0.25, device="cuda"))
+    assert 0.2 < tosses.mean().item() < 0.3
+    picks = mg.multinomial(mg.tensor([0.0, 1.0, 3.0], device="cuda"), 2)
+    assert sorted(picks.tolist()) == [1, 2]
+
+
+def test_the_same_seed_gives_the_same_numbers_and_states_go_back():
+    draws = [mg.rand(5, device="cuda", generator=mg.Generator("cuda").manual_seed(3)).tolist() for _ in range(2)]
+    assert draws[0] == draws[1]
+    generator = mg.Generator("cuda")
+    mg.randn(7, device="cuda", generator=generator)
+    state = generator.get_state()
+    assert state.is_cpu and state.dtype == mg.uint8 and len(state) == 16
+    first = mg.rand(3, device="cuda", generator=generator)
+    assert (generator.set_state(state), mg.rand(3, device="cuda", generator=generator))[1].tolist() == first.tolist()
+    assert mg.rand(3, device="cuda", generator=generator.clone_state()).tolist() != first.tolist()
+    with pytest.raises(RuntimeError, match="^RNG state is wrong size"):
+        generator.set_state(mg.zeros(112, dtype=mg.uint8))
+
+
+def test_manual_seed_seeds_both_devices():
+    mg.manual_seed(4)
+    first = mg.rand(2).tolist(), mg.rand(2, device="cuda").tolist()
+    mg.manual_seed(4)
+    assert (mg.rand(2).tolist(), mg.rand(2, device="cuda").tolist()) == first
+    mg.cuda.manual_seed_all(9)
+    state = mg.cuda.get_rng_state()
+    dropped = mg.nn.functional.dropout(mg.ones(64, device="cuda"))
+    mg.cuda.set_rng_state(state)
+    again = mg.nn.functional.dropout(mg.ones(64, device="cuda"))
+    assert dropped.tolist() == again.tolist() and set(dropped.tolist()) == {0.0, 2.0}
+    assert mg.cuda.initial_seed() == 9
+
+
+def test_a_generator_of_the_wrong_device():
+    with pytest.raises(RuntimeError, match="^Expected a 'cuda' device type for generator but found 'cpu'"):
+        mg.rand(2, device="cuda", generator=mg.Generator())
+    with pytest.raises(RuntimeError, match="^Expected a 'cpu' device type for generator but found 'cuda'"):
+        mg.rand(2, generator=mg.Generator("cuda"))
+    with pytest.raises(NotImplementedError, match="poisson numbers are not drawn on the GPU"):
+        mg.poisson(mg.ones(2, device="cuda"))
+
+
+def test_philox_gives_the_published_numbers():
+    """Random123's known answers for philox4x32-10."""
+    from minigrad.ops.counter_stream import philox
+
+    pi = [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344], (0xA4093822, 0x299F31D0)
+    for counter, key, answer in (
+        ([0] * 4, (0, 0), "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+        ([0xFFFFFFFF] * 4, (0xFFFFFFFF, 0xFFFFFFFF), "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+        (*pi, "d16cfe09 94fdcceb 5001e420 24126ea1"),
+    ):
+        words = philox([np.array([word], np.uint64) for word in counter], key)
+        assert " ".join(f"{int(word[0]):08x}" for word in words) == answer

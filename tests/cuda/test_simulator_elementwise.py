@@ -1,0 +1,114 @@
+"""Activations, arithmetic, choices, copies, optimizers and recurrent cells: the GPU's kernels against the reference."""
+
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from simulated import DTYPES, TOLERANCE, arrays, called, check, on_device, on_host
+
+from minigrad.kernels import cuda, reference, scalars
+
+SHAPES = st.lists(st.integers(0, 5), max_size=3).map(tuple)
+ARITHMETIC = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "squared_difference")
+FUNCTIONS = [
+    function
+    for name, function in inspect.getmembers(scalars, inspect.isfunction)
+    if name not in ("where", "real", "absolute", "quotient", "larger", "exp", "expm1", "log1p", "log", "sqrt", "erf")
+]
+
+
+def parameters_of(function):
+    """Numbers for what follows an array or two in a function's arguments."""
+    names = list(inspect.signature(function).parameters)
+    binary = (len(names) > 1 and names[0] in ("dy", "g")) or function.__name__ in ARITHMETIC
+    values = {"low": -0.5, "high": 0.75, "limit": 0.5}
+    return binary, tuple(values.get(name, 0.5) for name in names[1 + binary :])
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
+def test_functions_of_numbers(function):
+    binary, parameters = parameters_of(function)
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(0, 2, 17), [0.0, np.inf, -np.inf, np.nan, 90.0, -90.0, 0.5, -3.0]])
+    others = [rng.normal(size=x.size).astype("float32")] if binary else []
+    check("elementwise", function, parameters, *others, x.astype("float32"))
+
+
+@given(st.data(), SHAPES, DTYPES)
+def test_elementwise(data, shape, dtype):
+    x, y = data.draw(arrays(shape, dtype)), data.draw(arrays(shape, dtype))
+    check("elementwise", scalars.leaky_relu, (0.25,), x)
+    check("elementwise", scalars.sigmoid_grad, (), x, y)
+    y_shape = tuple(n if data.draw(st.booleans()) else min(n, 1) for n in shape)
+    check("elementwise_broadcast", scalars.subtract, (), x, data.draw(arrays(y_shape, dtype)))
+    target = np.array(x)
+    device = on_device(target.copy())
+    cuda.elementwise_in_place(scalars.multiply, (), device, on_device(y))
+    reference.elementwise_in_place(scalars.multiply, (), target, y)
+    np.testing.assert_allclose(on_host(device), target, **TOLERANCE[dtype])
+
+
+@given(st.data(), SHAPES, DTYPES)
+def test_choices_and_copies(data, shape, dtype):
+    x, y = data.draw(arrays(shape, dtype)), data.draw(arrays(shape, dtype))
+    condition = x > 0
+    check("choose", condition, x, y)
+    check("choose", condition, x, np.zeros((), dtype))
+    check("select", x, condition)
+    assert check("contiguous", x).flags.c_contiguous
+    assert check("duplicate", x, np.dtype("float64")).dtype == "float64"
+    if shape:
+        axis = data.draw(st.integers(0, len(shape) - 1))
+        joined = called("concatenate", [x, y], axis)
+        np.testing.assert_array_equal(joined, reference.concatenate([x, y], axis))
+
+
+def updated(name, lists, *settings):
+    """The lists of arrays after an update by the reference, and by the GPU's kernels."""
+    first = [None if one is None else [np.array(a) for a in one] for one in lists]
+    second = [None if one is None else on_device([a.copy(order="K") for a in one]) for one in lists]
+    with np.errstate(all="ignore"):
+        getattr(reference, name)(*first, *settings)
+    getattr(cuda, name)(*second, *settings)
+    return first, [None if one is None else on_host(one) for one in second]
+
+
+@given(st.data(), st.lists(SHAPES, min_size=1, max_size=2), DTYPES, st.booleans(), st.booleans(), st.booleans())
+def test_optimizers(data, shapes, dtype, some, other, maximize):
+    def draw(positive=False):
+        found = [np.array(data.draw(arrays(shape, dtype)), order="K") for shape in shapes]
+        return [np.array(abs(x)) for x in found] if positive else found
+
+    steps = [3] * len(shapes)
+    decay = 0.1 if other else 0.0
+    for name, lists, settings in (
+        ("sgd_update", [draw(), draw(), draw() if some else None], (0.1, 0.9, 0.1, decay, other and some, maximize)),
+        (
+            "adam_update", [draw(), draw(), draw(), draw(True), draw(True) if some else None],
+            (steps, 0.1, 0.9, 0.99, 1e-8, decay, other, maximize),
+        ),
+        (
+            "rmsprop_update", [draw(), draw(), [np.array(x + 1) for x in draw(True)],
+            [np.array(x * 0) for x in draw()] if some else None,
+            draw() if other else None], (0.1, 0.9, 1e-8, decay, 0.5, maximize),
+        ),
+        ("adagrad_update", [draw(), draw(), draw(True)], (steps, 0.1, 0.01, 1e-8, decay, maximize)),
+    ):  # fmt: skip
+        for ours, theirs in zip(*updated(name, lists, *settings)):
+            for a, b in zip(ours or [], theirs or []):
+                np.testing.assert_allclose(a, b, **TOLERANCE[dtype])
+
+
+@given(st.data(), st.integers(0, 3), st.integers(1, 4), DTYPES)
+def test_recurrent_cells(data, rows, width, dtype):
+    def draw(columns):
+        return data.draw(arrays((rows, columns), dtype))
+
+    cell = draw(width)
+    gates, next_cell, _ = check("lstm_step", draw(4 * width), draw(4 * width), cell)
+    check("lstm_step_grad", draw(width), draw(width), gates, cell, next_cell)
+    hidden_part = draw(3 * width)
+    gates, _ = check("gru_step", draw(3 * width), hidden_part, cell)
+    check("gru_step_grad", draw(width), gates, hidden_part, cell)
