@@ -8,4 +8,4 @@ import os
 
 CHOSEN = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1" or os.environ.get("MINIGRAD_CUDA_DEVICE") == "1"
 
-collect_ignore_glob = [] if CHOSEN else ["test_simulator_*.py"]
+collect_ignore_glob = [] if CHOSEN else ["test_simulator_*.py", "test_device_*.py"]
