@@ -7,7 +7,7 @@ import numpy as np
 from .library import library, simulated
 from .tape import run, seen
 
-__all__ = ["DeviceArray", "called"]
+__all__ = ["DeviceArray", "called", "mixed_devices"]
 
 _REDUCTIONS = {  # what CuPy's ufuncs cannot reduce, its functions can
     "add": np.sum,

@@ -30,7 +30,7 @@ _PLAIN = frozenset((int, float, bool))
 
 def finish(array, requires_grad, device=None):
     """`array` as a leaf tensor on `device`: by default where it is, or, the host's, where tensors are made."""
-    device = DEVICES[type(array)] if device is None and type(array) not in DEVICES else home(device)
+    device = DEVICES[type(array)] if device is None and type(array) is not np.ndarray else home(device)
     return _leaf(placed(array, device), requires_grad)
 
 
