@@ -235,7 +235,7 @@ function paintState() {
       const time = event?.phase === "backward" ? leafAt(chip.tensor) : 0;
       pill.classList.toggle("now", event !== null && event.leaf === chip.tensor);
       pill.classList.toggle("reached", time > 0 && state.position >= time);
-      pill.classList.toggle("none", tensors[chip.tensor].why !== null && tensors[chip.tensor].why !== undefined);
+      pill.classList.toggle("none", Boolean(tensors[chip.tensor].why) && tensors[chip.tensor].role === "parameter");
       pill.classList.toggle("selected", state.selected?.kind === "tensor" && state.selected.id === chip.tensor);
     }
     if (scalar !== undefined) element.querySelector("text.detail").textContent = valueAndGradient(scalar, event);
