@@ -43,7 +43,7 @@ def document_of(graph):
         for output, port in enumerate(node.ports if node.kind != "result" else ()):
             at[node.id, output] = len(tensors)
             tensors.append(_bare_tensor(len(tensors), node, port, place.get(node.id), output))
-    inputs: dict = {node.id: {} for node in operations}
+    inputs = {node.id: {} for node in operations}
     for edge in graph.edges:
         tensor = at[edge.source, edge.output]
         if edge.target in place:

@@ -99,7 +99,8 @@ def test_everything_that_can_be_pressed_has_a_name(explore):
     explorer = explore(programs.lenet, "#position=30")
     nameless = explorer.page.evaluate(
         """() => [...document.querySelectorAll("button, input, select, canvas[tabindex], [role=button]")]
-          .filter(e => e.checkVisibility() && !(e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.length))
+          .filter(e => e.checkVisibility())
+          .filter(e => !(e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.length))
           .map(e => e.outerHTML.slice(0, 100))"""
     )
     assert nameless == []
