@@ -13,8 +13,8 @@ from ._numba import SIMULATED, cuda, i32, kernel, launch, on_device, u32, unroll
 from .depthwise import depthwise_forward, depthwise_input_grad, depthwise_weight_grad
 from .memory import aligned, channels_first, channels_last, dense, empty
 from .product import ENOUGH, PAD, accumulate, choose_tile, clear, fetch, lay_across, lay_along, put
-from .windows import FAR, HEAD, forward_windows, gradient_windows
 from .vector import take4
+from .windows import FAR, HEAD, forward_windows, gradient_windows
 
 __all__ = ["conv_forward", "conv_input_grad", "conv_weight_grad"]
 
@@ -52,7 +52,9 @@ def windows_product(
         start_y[load] = (place - plane * places_y) * table[4]
         image = i32(plane // places_z)
         z = i32((plane - image * places_z) * table[3])
-        start[load] = (((image * size_z + z) * size_y + start_y[load]) * size_x + start_x[load]) * line + group * table[10]
+        start[load] = (((image * size_z + z) * size_y + start_y[load]) * size_x + start_x[load]) * line + group * table[
+            10
+        ]
         start_z[load] = z if window < rows else -2 * FAR
     clear(sums)
     pieces = i32((depth + DEPTH - 1) // DEPTH)
@@ -88,7 +90,9 @@ def windows_product(
             buffer = (piece + 1) & 1
             for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
                 number = thread + load * THREADS
-                lay_across(left, ROWS + PAD, buffer, number % (DEPTH // 4) * 4, number // (DEPTH // 4), staged_x, 4 * load)
+                lay_across(
+                    left, ROWS + PAD, buffer, number % (DEPTH // 4) * 4, number // (DEPTH // 4), staged_x, 4 * load
+                )
             for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
                 number = thread + load * THREADS
                 if number < COLUMNS * DEPTH // 4:
@@ -305,7 +309,9 @@ def conv_input_grad(dy, weight, input_shape, stride, padding, dilation, groups):
         depthwise_input_grad(dy, dense(weight), dx, stride, padding, dilation)
     elif dx.size:
         vector = _vector(filters // groups, filters, dy)
-        windows = gradient_windows(shape, weight.shape, tuple(input_shape), stride, padding, dilation, groups, not vector)
+        windows = gradient_windows(
+            shape, weight.shape, tuple(input_shape), stride, padding, dilation, groups, not vector
+        )
         _gathered_product(dy, _lines(weight, groups, 0, 1), None, dx, windows, groups, channels)
     return channels_first(dx)
 

@@ -8,8 +8,6 @@ import functools
 import math
 from types import FunctionType
 
-import numpy as np
-
 from .. import scalars
 from ..device import library
 from ._numba import SIMULATED, cuda, i32, inlined, kernel, launch, on_device, quotient, unrolled
@@ -70,7 +68,9 @@ def device_function(function, dtype):
     if SIMULATED:
         return FunctionType(code, names, function.__name__)
     numbers = tuple(dtype.type(number) if isinstance(number, float) else number for number in code.co_consts)
-    return cuda.jit(device=True, forceinline=True)(FunctionType(code.replace(co_consts=numbers), names, function.__name__))
+    return cuda.jit(device=True, forceinline=True)(
+        FunctionType(code.replace(co_consts=numbers), names, function.__name__)
+    )
 
 
 @inlined

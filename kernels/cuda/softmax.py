@@ -6,7 +6,7 @@ lie across memory get a thread each, neighbours reading neighbours. `kernels/ref
 
 from math import inf, prod
 
-from ._numba import SIMULATED, cuda, exp, f64, i32, kernel, launch, log, on_device, quotient
+from ._numba import SIMULATED, cuda, exp, f64, kernel, launch, log, on_device, quotient
 from .block import block_largest, block_sum
 from .memory import dense, empty, inverse, memory_order
 
