@@ -21,8 +21,8 @@ from .simulator import run
 from .specialization import inlined, on_simulator, specialized
 
 __all__ = [
-    "SIMULATED", "cuda", "exp", "f64", "i32", "i64", "inlined", "kernel", "launch", "log", "on_device", "quotient",
-    "sqrt", "type_of", "u32", "unrolled",
+    "SIMULATED", "cuda", "div", "exp", "f64", "i32", "i64", "inlined", "kernel", "launch", "log", "on_device",
+    "quotient", "sqrt", "type_of", "u32", "unrolled",
 ]  # fmt: skip
 
 SIMULATED = simulated()
@@ -55,6 +55,12 @@ else:
     def quotient(x, y):
         """x / y."""
         return x / y
+
+
+@inlined
+def div(a, b):
+    """a // b for whole numbers that are not negative, in 32 bits: four times as fast as Numba's 64, floor and signs."""
+    return i32(u32(a) // u32(b))
 
 
 def type_of(dtype):

@@ -9,7 +9,7 @@ so that the result has the same bits in every run. `kernels/reference/conv.py` i
 
 from math import prod
 
-from ._numba import SIMULATED, cuda, i32, kernel, launch, on_device, u32, unrolled
+from ._numba import SIMULATED, cuda, div, i32, kernel, launch, on_device, u32, unrolled
 from .depthwise import depthwise_forward, depthwise_input_grad, depthwise_weight_grad
 from .memory import aligned, channels_first, channels_last, dense, empty
 from .product import ENOUGH, PAD, accumulate, choose_tile, clear, fetch, lay_across, lay_along, put
@@ -66,11 +66,11 @@ def windows_product(
     cuda.syncthreads()
     for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
         window = i32(first_row + (thread + load * THREADS) // (DEPTH // 4))
-        place = i32(window // head[PLACES + 2])
+        place = div(window, head[PLACES + 2])
         start_x[load] = (window - place * head[PLACES + 2]) * head[SCALE + 2]
-        plane = i32(place // head[PLACES + 1])
+        plane = div(place, head[PLACES + 1])
         start_y[load] = (place - plane * head[PLACES + 1]) * head[SCALE + 1]
-        image = i32(plane // head[PLACES])
+        image = div(plane, head[PLACES])
         z = i32((plane - image * head[PLACES]) * head[SCALE])
         start[load] = (
             ((image * head[SIZE] + z) * head[SIZE + 1] + start_y[load]) * head[SIZE + 2] + start_x[load]
@@ -125,11 +125,11 @@ def windows_product(
         for r in unrolled(4):
             window = i32(first_row + i * (ROWS // HIGH) + row + r)
             if window < head[WINDOWS]:
-                place = i32(window // head[PLACES + 2])
+                place = div(window, head[PLACES + 2])
                 x_at = (window - place * head[PLACES + 2]) * head[SPACING + 2] + head[FIRST + 2]
-                plane = i32(place // head[PLACES + 1])
+                plane = div(place, head[PLACES + 1])
                 y_at = (place - plane * head[PLACES + 1]) * head[SPACING + 1] + head[FIRST + 1]
-                image = i32(plane // head[PLACES])
+                image = div(plane, head[PLACES])
                 z_at = (plane - image * head[PLACES]) * head[SPACING] + head[FIRST]
                 pixel = ((image * head[RESULT] + z_at) * head[RESULT + 1] + y_at) * head[RESULT + 2] + x_at
                 for j in unrolled(WIDE):
@@ -176,9 +176,9 @@ def pixels_product(
     last = i32(min(head[WINDOWS], first + pixels))
     for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
         window = i32(first + (thread + load * THREADS) // (ROWS // 4))
-        place = i32(window // head[PLACES + 2])
+        place = div(window, head[PLACES + 2])
         at_x[load] = window - place * head[PLACES + 2]
-        plane = i32(place // head[PLACES + 1])
+        plane = div(place, head[PLACES + 1])
         at_y[load] = place - plane * head[PLACES + 1]
         image[load] = plane // head[PLACES]
         at_z[load] = plane - image[load] * head[PLACES]
@@ -264,11 +264,11 @@ def add_parts(parts, dw, splits, groups, channels, taps, columns, *, T, THREADS)
         total = parts[number]
         for split in range(1, splits):
             total += parts[split * cells + number]
-        rest = i32(number // columns)
+        rest = div(number, columns)
         k = number - rest * columns
-        place = i32(rest // channels)
+        place = div(rest, channels)
         c = rest - place * channels
-        group = i32(place // taps)
+        group = div(place, taps)
         tap = place - group * taps
         dw[((group * columns + k) * channels + c) * taps + tap] = total
 

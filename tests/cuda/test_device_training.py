@@ -198,6 +198,22 @@ def test_a_captured_step_replays_on_new_inputs():
         np.testing.assert_allclose(ours.detach().cpu().numpy(), theirs.detach().cpu().numpy(), rtol=1e-6)
 
 
+def test_losses_of_classes_and_embeddings_can_be_captured():
+    table, tokens = nn.Embedding(5, 4).cuda(), mg.tensor([0, 3, 1], device="cuda")
+    graph = mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        loss = F.cross_entropy(table(tokens), tokens)
+        loss.backward()
+    gradient = table.weight.grad
+    tokens.copy_(mg.tensor([4, 4, 2]))
+    graph.replay()
+    table.weight.grad = None
+    again = F.cross_entropy(table(tokens), tokens)
+    again.backward()
+    assert loss.item() == pytest.approx(again.item())
+    np.testing.assert_allclose(gradient.cpu().numpy(), table.weight.grad.cpu().numpy(), atol=1e-6)
+
+
 def test_random_numbers_go_on_at_every_replay():
     graph = mg.cuda.CUDAGraph()
     with mg.cuda.graph(graph):
