@@ -188,7 +188,13 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         return seen(self.memory).tolist()
 
     def __repr__(self):
-        return f"DeviceArray({self.memory})"
+        return f"DeviceArray({seen(self.memory)})"
+
+    def __str__(self):
+        return str(seen(self.memory))
+
+    def __format__(self, spec):
+        return format(self.item() if self.ndim == 0 else str(self), spec)
 
     def diagonal(self, offset=0, axis1=0, axis2=1):
         """The diagonals in two axes, a view that can be written as CuPy's can."""
