@@ -22,7 +22,7 @@ def recorded_graph(document, values=False):
     ...     y = minigrad.ones(2).exp()
     >>> graph = recorded_graph(recording.document())
     >>> [(node.kind, node.name, node.recorded) for node in graph.nodes]
-    [('leaf', 'Tensor', True), ('operation', 'Exp', False), ('result', 'Result', True)]
+    [('leaf', 'Tensor', False), ('operation', 'Exp', False), ('result', 'Result', True)]
     """
     return _Builder(document, values).build()
 
