@@ -8,6 +8,7 @@ error says so (silent with `MINIGRAD_QUIET=1`).
 import functools
 import os
 import threading
+import weakref
 
 import numba
 from numba.core import config
@@ -15,9 +16,14 @@ from numba.np.ufunc.parallel import _launch_threads
 
 from .cache import Cache
 
-__all__ = ["inline_jit", "jit", "pool_jit", "threads_in_use", "use_threads"]
+__all__ = ["TILED", "inline_jit", "jit", "part_jit", "pool_jit", "threads_in_use", "tile_jit", "use_threads"]
 
-_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "arcp", "nsz"}}
+_OPTIONS = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "arcp", "nsz"},
+    "no_cfunc_wrapper": True,  # for callers in C, of which there are none
+}
 
 
 def jit(function):
@@ -28,9 +34,31 @@ def jit(function):
     return kernel
 
 
+TILED: weakref.WeakSet = weakref.WeakSet()  # kernels that `tile_jit` made
+
+
+def tile_jit(function):
+    """Compile `function` as a task of `parallel_for` whose inner loops are written as LLVM vectors.
+
+    LLVM works on tasks twice, alone and with their entry points, for it then finds more loops to make vectors of. Here
+    there are none to find, and once is enough.
+    """
+    kernel = jit(function)
+    TILED.add(kernel)
+    return kernel
+
+
 def inline_jit(function):
     """Compile `function` into the kernels that call it; it is not kept on disk itself."""
     return numba.njit(forceinline=True, **_OPTIONS)(function)
+
+
+def part_jit(function):
+    """Write `function` out wherever a kernel calls it, so that it is compiled with that kernel alone.
+
+    Cheaper to compile than `inline_jit`, but calls may not have starred arguments.
+    """
+    return numba.njit(inline="always", **_OPTIONS)(function)
 
 
 def pool_jit(function):

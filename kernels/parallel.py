@@ -3,15 +3,18 @@
 Numba's `prange` compiles every loop body several times over. `parallel_for` hands a compiled task straight to the
 thread pool that Numba keeps: the machine code exists once, serial and parallel runs share it, and a thread that is done
 takes the next task, so that uneven tasks and busy cores cost little. Entry points that use it are made by
-`jit.pool_jit`.
+`jit.pool_jit`. `call` is for those that have one task alone.
 """
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, compiler
+from numba.core.codegen import JITCodeLibrary
 from numba.extending import intrinsic
 
-__all__ = ["parallel_for"]
+from .jit import TILED
+
+__all__ = ["call", "parallel_for"]
 
 _BYTES, _INT = ir.IntType(8).as_pointer(), ir.IntType(64)
 
@@ -23,12 +26,11 @@ def parallel_for(typingctx, count, parallel, task, arguments):
     `task` is a function made by `jit` that returns nothing, `arguments` a tuple. Tasks may run in any order and at the
     same time, so they must write to different places.
     """
-    task_signature = task.get_call_type(typingctx, (types.int64, *arguments.types), {})
     signature = types.void(types.int64, types.boolean, task, arguments)
 
     def codegen(context, builder, signature, args):
         count, parallel, _, values = args
-        worker, shared_type = _worker(context, builder.module, task.dispatcher, task_signature, arguments)
+        worker, shared_type = _worker(context, builder.module, task.dispatcher, arguments)
         shared = cgutils.alloca_once(builder, shared_type)
         for field, value in enumerate((_INT(0), count, values)):
             builder.store(value, builder.gep(shared, [ir.IntType(32)(0), ir.IntType(32)(field)]))
@@ -55,10 +57,9 @@ def parallel_for(typingctx, count, parallel, task, arguments):
     return signature, codegen
 
 
-def _worker(context, module, dispatcher, signature, arguments):
+def _worker(context, module, dispatcher, arguments):
     """(function, type of what it shares): takes tasks from the shared counter until none is left."""
-    compiled = dispatcher.get_compile_result(signature)
-    context.active_code_library.add_linking_library(compiled.library)
+    task, signature = _linked(context, dispatcher, (types.int64, *arguments.types))
     shared_type = ir.LiteralStructType([_INT, _INT, context.get_value_type(arguments)])
     pointer = _INT.as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [_BYTES.as_pointer(), pointer, pointer, _BYTES])
@@ -76,8 +77,52 @@ def _worker(context, module, dispatcher, signature, arguments):
     index = builder.atomic_rmw("add", taken, _INT(1), "monotonic")
     builder.cbranch(builder.icmp_signed("<", index, count), work, done)
     builder.position_at_end(work)
-    context.call_internal_no_propagate(builder, compiled.fndesc, signature, [index, *values])
+    context.call_internal_no_propagate(builder, task, signature, [index, *values])
     builder.branch(take)
     builder.position_at_end(done)
     builder.ret_void()
     return function, shared_type
+
+
+@intrinsic
+def call(typingctx, function, arguments):
+    """Call function(*arguments), made by `jit`, which returns nothing: it is compiled with the calling kernel alone."""
+    signature = types.void(function, arguments)
+
+    def codegen(context, builder, signature, args):
+        code, own = _linked(context, function.dispatcher, arguments.types)
+        context.call_internal_no_propagate(builder, code, own, cgutils.unpack_tuple(builder, args[1]))
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+class _Code(JITCodeLibrary):
+    """LLVM code that others link in, of which no machine code is made."""
+
+    def __init__(self, codegen, function):
+        super().__init__(codegen, function.py_func.__name__)
+        self._tiled = function in TILED
+
+    def _optimize_final_module(self):
+        if not self._tiled:
+            super()._optimize_final_module()
+
+    def _finalize_final_module(self):
+        self._finalized = True
+
+
+def _linked(context, dispatcher, arguments):
+    """(descriptor, signature) of a function that returns nothing, whose LLVM code is linked to the caller's.
+
+    Numba would make machine code of it, too, which nobody runs: that of the caller contains it.
+    """
+    flags, library = compiler.Flags(), _Code(context.codegen(), dispatcher)
+    dispatcher.targetdescr.options.parse_as_flags(flags, dispatcher.targetoptions)
+    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+    signature = types.none(*map(types.unliteral, arguments))
+    code = compiler.compile_internal(
+        context.typing_context, context, library, dispatcher.py_func, signature.args, signature.return_type, flags, {}
+    )
+    context.active_code_library.add_linking_library(library)
+    return code.fndesc, signature

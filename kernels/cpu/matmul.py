@@ -14,7 +14,7 @@ from numba import config
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from ..buffers import empty
-from ..jit import jit, pool_jit
+from ..jit import jit, pool_jit, tile_jit
 from ..parallel import parallel_for
 from .layout import dense, parts
 from .panel import WIDEST, copy_panel, panel_tile, turn_panel
@@ -75,7 +75,7 @@ def _lay_out(target, at, target_step, source, source_at, source_row, source_step
         turn_panel(target, at, target_step, source, source_at, source_row, steps, count)
 
 
-@jit
+@tile_jit
 def _part(task, a, b, packed, c, plan):
     """A range of the rows times a range of the columns of one product.
 

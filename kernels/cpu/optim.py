@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
 
-from ..jit import inline_jit, jit, pool_jit
+from ..jit import inline_jit, jit, part_jit, pool_jit
 from ..parallel import parallel_for
 from .layout import dense, memory_order, parts
 
@@ -41,7 +41,7 @@ def _data(typingctx, array, index, zero):
     return types.CPointer(zero)(types.int64, types.int64, zero), codegen
 
 
-@inline_jit
+@part_jit
 def _touched(starts, first, last):
     """The numbers of the arrays, which begin at `starts`, that have elements `first` to `last` of all."""
     low, end = 0, len(starts) - 1
@@ -52,7 +52,7 @@ def _touched(starts, first, last):
     return range(low, end)
 
 
-@inline_jit
+@part_jit
 def _piece(role, index, arrays, starts, first, last, zero):
     """What array number `index` of a role has of the elements `first` to `last` of all; a role that there is not is
     stood in for by the last one.

@@ -14,7 +14,7 @@ import numpy as np
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from ..buffers import empty
-from ..jit import jit, pool_jit
+from ..jit import jit, part_jit, pool_jit, tile_jit
 from ..parallel import parallel_for
 from .tile import COSTS, TILES, copy_run, gather_runs, indirect_tile, outer_tile
 from .vector import VECTOR_BYTES
@@ -128,7 +128,7 @@ def pack(index, weight, bias, packed, plan):
             packed[zeros + c] = 0
 
 
-@jit
+@tile_jit
 def _rows(task, x, table, out, packed, y, plan):
     """A range of rows times a range of column blocks."""
     width = plan.vectors * (VECTOR_BYTES // packed.itemsize)
@@ -250,7 +250,7 @@ class OuterPlan(NamedTuple):
 _OUTER_FIELDS = len(OuterPlan._fields)
 
 
-@jit
+@part_jit
 def _multiples(count, step):
     """0, step, ..., (count - 1) · step; NumPy's expression takes a second longer to compile."""
     result = np.empty(count, np.int64)
@@ -275,13 +275,15 @@ def _block_sums(task, a, x, table, sums, plan):
     last = (panel_part + 1) * plan.panels // plan.panel_parts
     size = plan.tiles * height * width
     sums_at = (group * plan.parts + part) * plan.panels * size
-    sums[sums_at + first * size : sums_at + last * size] = 0
+    for n in range(first * size, last * size):
+        sums[sums_at + n] = 0
     in_place = plan.room % lanes == 0 and plan.x_row * x.itemsize <= _PIXEL_BYTES
     zeros = np.zeros(plan.room, x.dtype)
     # The last runs again, before zeros: read in vectors, they would be read beyond the end.
     behind = x.size - plan.room
     tail = np.zeros(2 * plan.room, x.dtype)
-    tail[max(0, -behind) : plan.room] = x[max(0, behind) :]
+    for n in range(max(0, -behind), plan.room):
+        tail[n] = x[behind + n]
     block = -(-plan.pixels // plan.blocks)
     starts = np.empty((plan.runs + 1) * block, np.int64)  # of each pixel's runs, and of zeros
     a_starts = _multiples(block, plan.a_row)
@@ -316,7 +318,8 @@ def _block_sums(task, a, x, table, sums, plan):
                 place = pixels[p] * plan.x_row
                 place += in_tail if place > last_start else 0
                 places_of_run[p] = place if pixels[p] >= 0 else zero
-        starts[plan.runs * block :] = zero
+        for n in range(block):
+            starts[plan.runs * block + n] = zero
         for panel in range(first, last):
             column = panel * width
             end = min(column + width, columns)

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..jit import jit, pool_jit
-from ..parallel import parallel_for
+from ..parallel import call, parallel_for
 from .exponential import maximum
 from .layout import dense, memory_order, parts
 
@@ -234,8 +234,8 @@ def _reduce_few_lines(kind, x, length, piece, results):
     """All lines in the calling thread: without the thread pool and its lock a call costs less."""
     planes, outer, _ = results.shape
     partials = np.empty((planes, outer * -(-length // piece)))
-    _line_pieces(0, 1, kind, x, length, piece, partials)
-    _put_together(kind, partials.reshape(planes, -1, 1), length, piece, 1, results)
+    call(_line_pieces, (0, 1, kind, x, length, piece, partials))
+    call(_put_together, (kind, partials.reshape(planes, -1, 1), length, piece, 1, results))
 
 
 @pool_jit
@@ -243,15 +243,15 @@ def _reduce_lines(count, kind, x, length, piece, results):
     planes, outer, _ = results.shape
     partials = np.empty((planes, outer * -(-length // piece)))
     parallel_for(count, count > 1, _line_pieces, (count, kind, x, length, piece, partials))
-    _put_together(kind, partials.reshape(planes, -1, 1), length, piece, 1, results)
+    call(_put_together, (kind, partials.reshape(planes, -1, 1), length, piece, 1, results))
 
 
 @jit
 def _reduce_few_rows(kind, x, length, piece, results):
     planes, outer, inner = results.shape
     partials = np.empty((planes, outer * -(-length // piece), inner))
-    _row_pieces(0, 1, kind, x, length, inner, piece, partials)
-    _put_together(kind, partials, length, piece, inner, results)
+    call(_row_pieces, (0, 1, kind, x, length, inner, piece, partials))
+    call(_put_together, (kind, partials, length, piece, inner, results))
 
 
 @pool_jit
@@ -259,7 +259,7 @@ def _reduce_rows(count, kind, x, length, piece, results):
     planes, outer, inner = results.shape
     partials = np.empty((planes, outer * -(-length // piece), inner))
     parallel_for(count, count > 1, _row_pieces, (count, kind, x, length, inner, piece, partials))
-    _put_together(kind, partials, length, piece, inner, results)
+    call(_put_together, (kind, partials, length, piece, inner, results))
 
 
 @lru_cache(1024)

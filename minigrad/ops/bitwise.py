@@ -1,4 +1,4 @@
-"""Bits of integers, and logic of bools with the operators `& | ^ ~ << >>`."""
+"""Bits of integers, logic of bools with the operators `& | ^ ~ << >>`, and common divisors and multiples."""
 
 import numpy as np
 
@@ -85,6 +85,28 @@ def bitwise_right_shift(input, other):
     tensor([-2,  2])
     """
     return _bits(np.right_shift, "rshift_cpu", input, other, "iu")
+
+
+@both(inplace=True)
+def gcd(input, other):
+    """The greatest common divisor of whole numbers, never negative; gcd(0, 0) is 0 (`torch.gcd`).
+
+    >>> import minigrad
+    >>> minigrad.gcd(minigrad.tensor([5, 10, -15]), minigrad.tensor([3, 4, 5]))
+    tensor([1, 2, 5])
+    """
+    return _bits(np.gcd, "gcd_cpu", input, other, "iu")
+
+
+@both(inplace=True)
+def lcm(input, other):
+    """The least common multiple of whole numbers, never negative; 0 if one of them is (`torch.lcm`).
+
+    >>> import minigrad
+    >>> minigrad.lcm(minigrad.tensor([5, 10, -15]), minigrad.tensor([3, 4, 5]))
+    tensor([15, 20, 15])
+    """
+    return _bits(np.lcm, "lcm_cpu", input, other, "iu")
 
 
 for _name, _run in (

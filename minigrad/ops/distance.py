@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from minigrad.autograd import check_dim
 from minigrad.autograd.dtypes import TORCH_NAMES, promote_types
 
+from .choice import where
 from .norms import matrix_norm, vector_norm
 from .registry import both, numpy_names
 
@@ -40,3 +42,23 @@ def dist(input, other, p=2):
             "use x.float()"
         )
     return vector_norm(input - other, p)
+
+
+@both(inplace=True)
+def renorm(input, p, dim, maxnorm):
+    """The slices along `dim`, those whose `p`-norm is above `maxnorm` scaled down to it (`torch.renorm`).
+
+    >>> import minigrad
+    >>> minigrad.renorm(minigrad.tensor([[3.0, 4.0], [0.3, 0.4]]), p=2, dim=0, maxnorm=1)
+    tensor([[0.6000, 0.8000],
+            [0.3000, 0.4000]])
+    """
+    if p <= 0:
+        raise RuntimeError("renorm: non-positive-norm not supported")
+    if input.ndim < 2:
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions")
+    if maxnorm < 0:
+        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
+    axis = check_dim(dim, input.ndim)
+    sizes = vector_norm(input, p, [other for other in range(input.ndim) if other != axis], True)
+    return input * where(sizes > maxnorm, maxnorm / (sizes + 1e-7), 1.0)

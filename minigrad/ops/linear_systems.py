@@ -3,6 +3,8 @@
 All work on batches: the matrices are in the last two dimensions. What decomposes a matrix is in `decompositions`.
 """
 
+import math
+
 import numpy as np
 
 from minigrad.autograd import Operation, check_dim, result_type
@@ -13,6 +15,8 @@ from .inplace import Overwrite
 from .matrix import matmul
 from .registry import both, linear_algebra, numpy_names
 from .sequences import eye
+
+TERMS = 14  # of the series of a matrix's exponential: the next one lies below float64's precision where |A| <= 1/2
 
 
 @linear_algebra
@@ -185,6 +189,33 @@ def matrix_power(A, n):
             result = A if result is None else matmul(result, A)
         n //= 2
         A = matmul(A, A) if n else A
+    return result
+
+
+@linear_algebra
+@both()
+def matrix_exp(A):
+    """e to the power of square matrices, Σ Aᵏ / k! (`torch.linalg.matrix_exp`).
+
+    The series of A / 2ˢ, where s makes it short, squared s times: Moler and Van Loan, "Nineteen Dubious Ways to Compute
+    the Exponential of a Matrix", 2003, method 3.
+
+    >>> import minigrad
+    >>> minigrad.matrix_exp(minigrad.tensor([[0.0, 1.0], [0.0, 0.0]]))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """
+    require_matrices("matrix_exp", A, square=True)
+    if A._array.size == 0:
+        return Overwrite.apply(A, A._array.copy())
+    size = np.abs(A._array).sum(-2).max().item()
+    squarings = max(0, math.ceil(math.log2(2 * size))) if 0 < size < math.inf else 0
+    scaled, one = A / 2.0**squarings, eye(A.shape[-1], dtype=A.dtype)
+    result = one + scaled / TERMS
+    for k in range(TERMS - 1, 0, -1):  # Horner's rule: 1 + A (1 + A/2 (1 + A/3 ...))
+        result = one + matmul(scaled, result) / k
+    for _ in range(squarings):
+        result = matmul(result, result)
     return result
 
 

@@ -1,5 +1,6 @@
 """Each layer against torch's: text, state, initialisation, results and gradients with the same weights."""
 
+import copy
 import math
 
 import numpy as np
@@ -200,3 +201,17 @@ def test_the_same_seed_gives_the_same_network():
         mg.manual_seed(3)
         states.append([p.tolist() for p in mg.nn.Sequential(mg.nn.Conv2d(1, 2, 3), mg.nn.Linear(3, 2)).parameters()])
     assert states[0] == states[1]
+
+
+def test_batch_normalisation_over_processes_is_that_of_the_one_there_is():
+    net = mg.nn.Sequential(mg.nn.Conv2d(1, 3, 3), mg.nn.Sequential(mg.nn.BatchNorm2d(3, momentum=0.3), mg.nn.ReLU()))
+    x = mg.rand(4, 1, 5, 5)
+    net(x)
+    plain = copy.deepcopy(net)
+    converted = mg.nn.SyncBatchNorm.convert_sync_batchnorm(net)
+    assert type(converted[1][0]) is mg.nn.SyncBatchNorm
+    assert converted.state_dict().keys() == plain.state_dict().keys()
+    np.testing.assert_array_equal(converted(x).numpy(force=True), plain(x).numpy(force=True))
+    np.testing.assert_array_equal(converted.eval()(x).numpy(force=True), plain.eval()(x).numpy(force=True))
+    with pytest.raises(ValueError, match="expected at least 2D input"):
+        converted[1][0](mg.ones(3))

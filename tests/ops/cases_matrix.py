@@ -62,6 +62,7 @@ CASES = [
     case("cross", mg.cross, X(("n", 3)), X(("n", 3)), linear=True),
     case("linalg.cross", linalg.cross, X((1, 3)), X(("n", 3)), linear=True),
     case("vecdot", linalg.vecdot, X(("a", "k")), X(("k",)), linear=True),
+    case("matrix_exp", lambda x: mg.matrix_exp(x), SQUARE),
     case("matrix_power", lambda x: mg.matrix_power(x, 3), SQUARE),
     case("matrix_power", lambda x: mg.matrix_power(x + EYE, -2), SQUARE),
     case("inv", lambda x: linalg.inv(x + EYE), SQUARE),

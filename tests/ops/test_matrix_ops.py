@@ -37,6 +37,8 @@ PRODUCTS = {
     "linalg.cross": (lambda m, x, y: m.linalg.cross(x, y), (3, 3), (3, 3)),
     "vecdot": (lambda m, x, y: m.linalg.vecdot(x, y, dim=0), (3, 2), (3, 1)),
     "matrix_power": (lambda m, x: m.matrix_power(x, 5), (2, 3, 3)),
+    "matrix_exp": (lambda m, x: m.matrix_exp(x), (2, 3, 3)),
+    "matrix_exp of large numbers": (lambda m, x: m.linalg.matrix_exp(5 * x) / 100, (3, 3)),
     "matrix_power 0": (lambda m, x: x.matrix_power(0), (2, 3, 3)),
     "matrix_power -2": (lambda m, x: m.linalg.matrix_power(x, -2), (3, 3)),
 }
@@ -77,7 +79,10 @@ def test_products_and_both_derivatives_agree_with_torch(name):
     agree(fn, *[draw(shape, "float32", seed=i) for i, shape in enumerate(shapes)], order=1)
 
 
-@pytest.mark.parametrize("name", [name for name in PRODUCTS if name not in ("vecdot", "matrix_power -2")])
+FLOATING = ("vecdot", "matrix_exp", "matrix_exp of large numbers", "matrix_power -2")
+
+
+@pytest.mark.parametrize("name", [name for name in PRODUCTS if name not in FLOATING])
 def test_products_of_integers_agree_with_torch(name):
     fn, *shapes = PRODUCTS[name]
     for dtype in ("int64", "int32", "uint8"):
@@ -254,6 +259,9 @@ ERRORS = {
     "linalg.cross of pairs": lambda m: m.linalg.cross(m.ones(2, 2), m.ones(2, 2)),
     "linalg.cross of different ranks": lambda m: m.linalg.cross(m.ones(3), m.ones(4, 3)),
     "power of an oblong matrix": lambda m: m.matrix_power(m.ones(2, 3), 2),
+    "exponential of an oblong matrix": lambda m: m.matrix_exp(m.ones(2, 3)),
+    "exponential of a vector": lambda m: m.matrix_exp(m.ones(2)),
+    "exponential of integers": lambda m: m.matrix_exp(m.ones(2, 2, dtype=m.int64)),
     "power of a vector": lambda m: m.matrix_power(m.ones(2), 2),
     "inverse of an oblong matrix": lambda m: m.linalg.inv(m.ones(2, 3)),
     "inverse of integers": lambda m: m.linalg.inv(m.ones(2, 2, dtype=m.int64)),

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from torch_oracle import agree, draw, same, same_error, torch
 
 import minigrad as mg
@@ -265,9 +267,42 @@ ERRORS = {
     "norm of integers": lambda m: m.norm(m.tensor([1])),
     "distance of integers": lambda m: m.dist(m.tensor([1]), m.tensor([1])),
     "distance of different sizes": lambda m: m.dist(m.ones(2), m.ones(3)),
+    "renorm of a vector": lambda m: m.renorm(m.ones(2), 2, 0, 1),
+    "renorm by the norm 0": lambda m: m.renorm(m.ones(2, 2), 0, 0, 1),
+    "renorm to less than nothing": lambda m: m.renorm(m.ones(2, 2), 2, 0, -1),
+    "renorm along no dimension": lambda m: m.renorm(m.ones(2, 2), 2, 2, 1),
+    "common divisor of fractions": lambda m: m.gcd(m.ones(2), m.ones(2)),
+    "common multiple of bools": lambda m: m.lcm(m.tensor([True]), m.tensor([True])),
     "differences of a number": lambda m: m.diff(m.tensor(1.0)),
     "sum to a size that does not fit": lambda m: m.ones(2, 3).sum_to_size(2),
 }
+
+
+@pytest.mark.parametrize("p", [1, 2, 3.5, INF])
+@pytest.mark.parametrize("dim", [0, -1])
+def test_renorm_and_its_gradient(p, dim):
+    array, cotangent = draw((4, 3, 2), seed=1), draw((4, 3, 2), seed=2)
+    array[1] = 0
+    results = []
+    for m in (mg, torch):
+        x = m.from_numpy(array.copy()).requires_grad_()
+        y = m.renorm(x, p, dim, 1.5)
+        y.backward(m.from_numpy(cotangent))
+        results.append((y.detach(), x.grad, x.detach().clone().renorm_(p, dim, 0.5)))
+    for ours, theirs in zip(*results):
+        same(ours, theirs)
+
+
+@given(
+    st.lists(st.integers(-(2**31), 2**31), min_size=1, max_size=5),
+    st.sampled_from(["int64", "int32", "int16", "int8", "uint8"]),
+    st.integers(-100, 100),
+)
+def test_common_divisors_and_multiples(numbers, dtype, other):
+    array = np.array(numbers).astype(dtype)
+    for name in ("gcd", "lcm"):
+        ours, theirs = (getattr(m, name)(m.from_numpy(array.copy()), m.tensor([other, 12])[:1]) for m in (mg, torch))
+        same(ours, theirs)
 
 
 @pytest.mark.parametrize("name", ERRORS)

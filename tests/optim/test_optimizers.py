@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch_oracle import array_of, draw, named, same, same_program, torch
+from torch_oracle import array_of, draw, named, same, same_error, same_program, torch
 
 import minigrad as mg
 
@@ -47,6 +47,10 @@ OPTIONS = {
         {}, optional={"etas": st.just((0.4, 1.5)), "step_sizes": st.just((1e-3, 0.1))}
     ),
     "ASGD": st.fixed_dictionaries({}, optional={"t0": st.just(20), "lambd": small, "weight_decay": small}),
+    "Adafactor": st.fixed_dictionaries(
+        {"eps": st.just((1e-4, 1e-3))},
+        optional={"beta2_decay": st.sampled_from([-0.8, -0.5]), "d": st.just(2.0), "weight_decay": small},
+    ),
 }  # fmt: skip
 
 
@@ -64,7 +68,8 @@ def problem(m, dtype, shapes=SHAPES):
 
 def minimise(m, name, options, dtype, steps=STEPS):
     """The parameters after some steps on a quadratic with noise, and the optimizer's state."""
-    parameters, differentiate = problem(m, dtype)
+    shapes = [shape for shape in SHAPES if name != "Adafactor" or 0 not in shape]  # torch's divides by that 0
+    parameters, differentiate = problem(m, dtype, shapes)
     unused = m.nn.Parameter(m.ones(2))
     optimizer = getattr(m.optim, name)([*parameters, unused], **options)
     for i in range(steps):
@@ -86,6 +91,7 @@ CASES = {
     "RMSprop": [{"alpha": 0.9, "weight_decay": 0.1, "momentum": 0.8}, {"centered": True, "eps": 1e-4}],
     "Rprop": [{"etas": (0.4, 1.5), "step_sizes": (1e-3, 0.1)}],
     "ASGD": [{"t0": 20, "lambd": 0.1, "alpha": 0.5, "weight_decay": 0.1}],
+    "Adafactor": [{"eps": (1e-4, 1e-2), "d": 1.5, "weight_decay": 0.1}, {"beta2_decay": -0.5, "eps": (1e-4, 1e-3)}],
 }
 
 
@@ -171,6 +177,46 @@ def test_an_optimizer_is_copied_and_pickled_with_its_parameters(name):
     after = step(p, optimizer, 1)
     for other, twin in copies:
         assert step(other, twin, 1) == after
+
+
+MUON = [{}, {"nesterov": False, "momentum": 0.8, "weight_decay": 0.0}, {"adjust_lr_fn": "match_rms_adamw"}]
+
+
+@pytest.mark.parametrize("options", MUON, ids=str)
+def test_muon_is_torchs_within_the_bfloat16_that_torch_computes_in(options):
+    lr, steps, results = 0.01, 10, []
+    for m in (mg, torch):
+        parameters, differentiate = problem(m, "float64", [(3, 4), (7, 2), (1, 5)])
+        optimizer = m.optim.Muon(parameters, lr=lr, **options)
+        for i in range(steps):
+            differentiate(i, optimizer)
+            optimizer.step()
+        results.append(parameters)
+    for a, b in zip(*results):
+        same(a, b, rtol=0, atol=0.02 * lr * steps)  # of a path of lr * steps
+
+
+def test_muons_direction_is_nearly_orthogonal():
+    p = mg.nn.Parameter(mg.zeros(5, 3, dtype=mg.float64))
+    p.grad = mg.from_numpy(draw((5, 3), seed=1))
+    mg.optim.Muon([p], lr=1.0, ns_steps=10).step()
+    values = np.linalg.svd(p.numpy(force=True), compute_uv=False) / (5 / 3) ** 0.5
+    assert (values > 0.6).all() and (values < 1.3).all()
+
+
+WRONG = {
+    "a vector": lambda m: m.optim.Muon([m.nn.Parameter(m.ones(2))]),
+    "Muon, momentum": lambda m: m.optim.Muon([m.nn.Parameter(m.ones(2, 2))], momentum=-1),
+    "Muon, rate": lambda m: m.optim.Muon([m.nn.Parameter(m.ones(2, 2))], adjust_lr_fn="larger"),
+    "Adafactor, d": lambda m: m.optim.Adafactor([m.nn.Parameter(m.ones(2))], d=0.5),
+    "Adafactor, beta2_decay": lambda m: m.optim.Adafactor([m.nn.Parameter(m.ones(2))], beta2_decay=0.5),
+    "Adafactor, eps": lambda m: m.optim.Adafactor([m.nn.Parameter(m.ones(2))], eps=(-1, 0)),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_settings_out_of_range(name):
+    same_error(WRONG[name])
 
 
 def duplicate(m):
