@@ -49,7 +49,7 @@ compiled = njit(fastmath=True)(reference)
 
 @njit(fastmath=True)
 def cpu_tile(x, weight):
-    """Two pixels by four filters at a time: eight sums that stay in registers; there must be as many of either."""
+    """Two pixels by four filters at a time: eight sums in registers. The least are a width of 2 and 4 filters."""
     filters, size, _, channels = weight.shape
     height, width = x.shape[0] - size + 1, x.shape[1] - size + 1
     y = np.empty((height, width, filters), x.dtype)
