@@ -16,13 +16,13 @@ import math
 import numpy as np
 
 from .. import scalars
-from ..device import DeviceArray, current_stream, library, simulated
+from ..device import called, current_stream, library, simulated
 from .simulator import run
 from .specialization import inlined, on_simulator, specialized
 
 __all__ = [
-    "SIMULATED", "cuda", "exp", "f64", "i32", "i64", "inlined", "kernel", "launch", "log", "on_device", "quotient",
-    "sqrt", "type_of", "u32", "unrolled",
+    "SIMULATED", "cuda", "div", "exp", "f64", "i32", "i64", "inlined", "kernel", "launch", "log", "on_device",
+    "quotient", "sqrt", "type_of", "u32", "unrolled",
 ]  # fmt: skip
 
 SIMULATED = simulated()
@@ -55,6 +55,12 @@ else:
     def quotient(x, y):
         """x / y."""
         return x / y
+
+
+@inlined
+def div(a, b):
+    """a // b for whole numbers that are not negative, in 32 bits: four times as fast as Numba's 64, floor and signs."""
+    return i32(u32(a) // u32(b))
 
 
 def type_of(dtype):
@@ -140,23 +146,11 @@ def launch(kernel, grid, threads, *args, **constants):
     kernel.compiled(chosen)[grid, threads, _stream(current_stream().ptr)](*addresses)
 
 
-def _memory(value):
-    if type(value) is DeviceArray:
-        return value.memory
-    return [_memory(item) for item in value] if type(value) is list else value
-
-
-def _wrapped(result):
-    if type(result) is tuple:
-        return tuple([DeviceArray(item) for item in result])
-    return None if result is None else DeviceArray(result)
-
-
 def on_device(function):
     """Let a function of the library's arrays take and return arrays on the device."""
 
     @functools.wraps(function)
     def call(*args):
-        return _wrapped(function(*[_memory(argument) for argument in args]))
+        return called(function, args, {})
 
     return call

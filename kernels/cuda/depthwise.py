@@ -6,7 +6,7 @@ takes some channels and a stretch of pixels; the parts are added in order by a s
 
 from math import prod
 
-from ._numba import SIMULATED, cuda, i32, kernel, launch
+from ._numba import SIMULATED, cuda, div, i32, kernel, launch
 from .memory import constant, dense, empty
 
 __all__ = ["depthwise_forward", "depthwise_input_grad", "depthwise_weight_grad"]
@@ -22,13 +22,13 @@ def windows_by_channel(x, weight, bias, y, sizes, cells, *, T, THREADS, BIAS):
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < cells:
         channels = sizes[0]
-        place = i32(number // channels)
+        place = div(number, channels)
         c = number - place * channels
-        row = i32(place // sizes[6])
+        row = div(place, sizes[6])
         x_first = (place - row * sizes[6]) * sizes[12] - sizes[15]
-        plane = i32(row // sizes[5])
+        plane = div(row, sizes[5])
         y_first = (row - plane * sizes[5]) * sizes[11] - sizes[14]
-        image = i32(plane // sizes[4])
+        image = div(plane, sizes[4])
         z_first = (plane - image * sizes[4]) * sizes[10] - sizes[13]
         total = T(0)
         tap = i32(c * sizes[7] * sizes[8] * sizes[9])
@@ -56,13 +56,13 @@ def pixels_by_channel(dy, weight, dx, sizes, cells, *, T, THREADS):
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < cells:
         channels = sizes[0]
-        place = i32(number // channels)
+        place = div(number, channels)
         c = number - place * channels
-        row = i32(place // sizes[3])
+        row = div(place, sizes[3])
         x_first = place - row * sizes[3] + sizes[15]
-        plane = i32(row // sizes[2])
+        plane = div(row, sizes[2])
         y_first = row - plane * sizes[2] + sizes[14]
-        image = i32(plane // sizes[1])
+        image = div(plane, sizes[1])
         z_first = plane - image * sizes[1] + sizes[13]
         total = T(0)
         tap = i32(c * sizes[7] * sizes[8] * sizes[9])
@@ -98,11 +98,11 @@ def taps_by_channel(dy, x, parts, sizes, pixels, part, *, T, THREADS, LANES):
     total = T(0)
     if c < channels:
         for place in range(first + thread // LANES, last, THREADS // LANES):
-            row = i32(place // sizes[6])
+            row = div(place, sizes[6])
             x_at = (place - row * sizes[6]) * sizes[12] - sizes[15] + k * sizes[18]
-            plane = i32(row // sizes[5])
+            plane = div(row, sizes[5])
             y_at = (row - plane * sizes[5]) * sizes[11] - sizes[14] + j * sizes[17]
-            image = i32(plane // sizes[4])
+            image = div(plane, sizes[4])
             z = (plane - image * sizes[4]) * sizes[10] - sizes[13] + i * sizes[16]
             if 0 <= z < sizes[1] and 0 <= y_at < sizes[2] and 0 <= x_at < sizes[3]:
                 at = (((image * sizes[1] + z) * sizes[2] + y_at) * sizes[3] + x_at) * channels + c
@@ -123,7 +123,7 @@ def add_taps(parts, dw, splits, taps, channels, *, T, THREADS):
         total = T(0)
         for split in range(splits):
             total += parts[split * taps * channels + number]
-        tap = i32(number // channels)
+        tap = div(number, channels)
         dw[(number - tap * channels) * taps + tap] = total
 
 

@@ -10,7 +10,7 @@ from types import FunctionType
 
 from .. import scalars
 from ..device import library
-from ._numba import SIMULATED, cuda, i32, inlined, kernel, launch, on_device, quotient, unrolled
+from ._numba import SIMULATED, cuda, div, inlined, kernel, launch, on_device, quotient, unrolled
 from .memory import aligned, dense, empty, flat_alike, inverse, memory_order
 from .vector import put4, take4
 
@@ -97,7 +97,7 @@ def map_elements(x, y, result, p, q, r, count, *, T, FUNCTION, BINARY, PARAMETER
     """result[i] = FUNCTION(x[i], y[i], p, q, r), as far as there are a y and parameters."""
     a, b = cuda.local.array(4, T), cuda.local.array(4, T)
     first, step = cuda.blockIdx.x * THREADS + cuda.threadIdx.x, cuda.gridDim.x * THREADS
-    fours = i32(count // 4) if VECTOR else 0
+    fours = div(count, 4) if VECTOR else 0
     for group in range(first, fours, step):
         take4(a, 0, x, 4 * group)
         if BINARY:

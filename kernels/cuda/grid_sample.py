@@ -7,7 +7,7 @@ polynomials of the place, differentiated as asked for. `kernels/reference/grid_s
 import math
 from math import inf, nan
 
-from ._numba import SIMULATED, cuda, f64, i32, inlined, kernel, launch, on_device, unrolled
+from ._numba import SIMULATED, cuda, div, f64, i32, inlined, kernel, launch, on_device, unrolled
 from .memory import channels_first, channels_last, dense, empty
 
 __all__ = ["grid_sample", "grid_sample_grad", "grid_sample_grid_grad"]
@@ -122,8 +122,8 @@ def sample(
     """y[n, p, c], one a thread: the sum over the neighbours of grid[n, p] of weight · x[n, neighbour, c]."""
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < images * places * channels:
-        place = i32(number // channels)
-        c, image = number - place * channels, i32(place // places)
+        place = div(number, channels)
+        c, image = number - place * channels, div(place, places)
         cells, weights = cuda.local.array(12, i32), cuda.local.array(12, f64)
         locate(grid, place, depth, height, width, rank, order_x, order_y, order_z, cells, weights)
         total = f64(0.0)
@@ -146,7 +146,7 @@ def spread(
     """dx[n, :, c], one channel of one image a thread: every dy at the neighbours of its place, in order."""
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < images * channels:
-        image = i32(number // channels)
+        image = div(number, channels)
         c = number - image * channels
         cells, weights = cuda.local.array(12, i32), cuda.local.array(12, f64)
         for p in range(places):

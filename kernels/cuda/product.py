@@ -30,7 +30,7 @@ class Tile(NamedTuple):
         return self.ROWS // (4 * self.HIGH) * (self.COLUMNS // (4 * self.WIDE))
 
 
-LARGE, NARROW, SLIM = Tile(128, 128, 8, 2, 2), Tile(128, 64, 8, 2, 2), Tile(128, 32, 8, 2, 1)
+LARGE, NARROW, SLIM = Tile(128, 128, 8, 2, 2), Tile(128, 64, 16, 2, 1), Tile(128, 32, 8, 2, 1)
 SMALL, DOUBLE = Tile(32, 32, 8, 1, 1), Tile(64, 64, 8, 1, 1)  # the latter for float64, which takes two registers
 TINY = Tile(16, 8, 8, 1, 1), Tile(8, 16, 4, 1, 1), Tile(16, 16, 4, 2, 1)  # for the simulator
 ENOUGH = 128  # blocks that keep a GPU busy

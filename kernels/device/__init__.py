@@ -5,7 +5,7 @@ says whose functions they become, and what is missing where there are none; `tra
 Nothing here is imported from CuPy or Numba before somebody asks for the device.
 """
 
-from .array import DeviceArray, called
+from .array import DeviceArray, called, mixed_devices
 from .library import current_stream, library, missing, simulated
 from .tape import Tape, capturing
 from .transfer import empty, in_pinned_memory, memory_in_use, pinned, to_device, to_host
@@ -21,6 +21,7 @@ __all__ = [
     "library",
     "memory_in_use",
     "missing",
+    "mixed_devices",
     "pinned",
     "simulated",
     "to_device",

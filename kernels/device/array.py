@@ -7,7 +7,7 @@ import numpy as np
 from .library import library, simulated
 from .tape import run, seen
 
-__all__ = ["DeviceArray", "called"]
+__all__ = ["DeviceArray", "called", "mixed_devices"]
 
 _REDUCTIONS = {  # what CuPy's ufuncs cannot reduce, its functions can
     "add": np.sum,
@@ -22,6 +22,7 @@ _METHODS = {  # the other methods of ufuncs that CuPy's have
     "at": ("add", "maximum", "minimum"),
     "reduceat": ("add",),
 }
+_ASSOCIATIVE = ("maximum", "minimum", "fmax", "fmin", "logical_and", "logical_or", "logaddexp")  # accumulated here
 
 
 def mixed_devices():
@@ -128,7 +129,7 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
             axis = kwargs.pop("axis", 0)
             kwargs = {name: value for name, value in kwargs.items() if value is not None}
             return self.__array_function__(_REDUCTIONS[ufunc.__name__], (), inputs, {"axis": axis, **kwargs})
-        if method == "accumulate" and ufunc.__name__ not in _METHODS[method]:
+        if method == "accumulate" and ufunc.__name__ in _ASSOCIATIVE:
             return _accumulated(ufunc, *inputs, **kwargs)
         if "out" in kwargs:
             kwargs["out"] = kwargs["out"][0] if len(kwargs["out"]) == 1 else kwargs["out"]

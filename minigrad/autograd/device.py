@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from minigrad.kernels.device import DeviceArray, missing, to_device, to_host
+from minigrad.kernels.device import DeviceArray, missing, mixed_devices, to_device, to_host
 
 _entered: list = []  # where tensors were made before each `with device:`
 _TYPES = ("cpu", "cuda", "mps", "xpu", "meta")
@@ -92,6 +92,12 @@ ARRAYS = tuple(DEVICES)
 def address_of(array):
     """The address of an array's first element."""
     return array.__array_interface__["data"][0] if isinstance(array, np.ndarray) else array.pointer
+
+
+def forbid_mixture(arrays):
+    """PyTorch's error if some of these are arrays on the CPU, of any dimensions, and some on the GPU."""
+    if any(type(a) is DeviceArray for a in arrays) and any(isinstance(a, np.ndarray) and a.ndim for a in arrays):
+        raise mixed_devices() from None
 
 
 _default = [CPU]

@@ -8,7 +8,7 @@ gradients flow. Because `backward` is itself made of operations, gradients of an
 import numpy as np
 
 from .anomaly import anomaly
-from .device import ARRAYS, DEVICES
+from .device import ARRAYS, DEVICES, forbid_mixture
 from .dtypes import TORCH_NAMES, boxed
 from .node import Node, sequence
 from .state import inference_mode, state
@@ -158,7 +158,11 @@ class Operation(Node):
         if recording and not state.grad_enabled:
             recording, edges = False, [None] * len(args)
         ctx.edges = edges
-        results = cls.forward(ctx, *arrays)
+        try:
+            results = cls.forward(ctx, *arrays)
+        except Exception:
+            forbid_mixture(arrays)
+            raise
         if type(results) in DEVICES:  # the usual case, kept short: small networks spend their time here
             tensor = _new(Tensor)  # what Tensor._wrap does
             tensor._array = results
@@ -274,7 +278,11 @@ class Binary(Operation):
             b, y_edge = y._array, y._edge
         recording = (x_edge is not None or y_edge is not None) and state.grad_enabled
         ctx.edges = (x_edge, y_edge) if recording else _NEITHER
-        result = cls.forward(ctx, a, b)
+        try:
+            result = cls.forward(ctx, a, b)
+        except Exception:
+            forbid_mixture((a, b))
+            raise
         if type(result) not in DEVICES:
             result = ctx._boxed(result)
         tensor = _new(Tensor)

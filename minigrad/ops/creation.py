@@ -30,11 +30,11 @@ _PLAIN = frozenset((int, float, bool))
 
 def finish(array, requires_grad, device=None):
     """`array` as a leaf tensor on `device`: by default where it is, or, the host's, where tensors are made."""
-    device = DEVICES[type(array)] if device is None and type(array) not in DEVICES else home(device)
-    return _leaf(placed(array, device), requires_grad)
+    device = DEVICES[type(array)] if device is None and type(array) is not np.ndarray else home(device)
+    return leaf(placed(array, device), requires_grad)
 
 
-def _leaf(array, requires_grad):
+def leaf(array, requires_grad):
     """`array` as a leaf tensor."""
     if requires_grad and array.dtype.kind != "f":
         raise RuntimeError(
@@ -297,7 +297,7 @@ def zeros(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return _leaf(_made(np.zeros, _sizes("zeros", sizes, size), dtype, device), requires_grad)
+    return leaf(_made(np.zeros, _sizes("zeros", sizes, size), dtype, device), requires_grad)
 
 
 @function
@@ -307,7 +307,7 @@ def ones(*sizes, size=None, dtype=None, device=None, requires_grad=False):
     >>> ones(2)
     tensor([1., 1.])
     """
-    return _leaf(_made(np.ones, _sizes("ones", sizes, size), dtype, device), requires_grad)
+    return leaf(_made(np.ones, _sizes("ones", sizes, size), dtype, device), requires_grad)
 
 
 @function
@@ -318,7 +318,7 @@ def empty(*sizes, size=None, dtype=None, device=None, requires_grad=False, memor
     minigrad.Size([2, 3])
     """
     array = _made(np.empty, _sizes("empty", sizes, size), dtype, device)
-    return _leaf(_laid_out(array, array.dtype, memory_format), requires_grad)
+    return leaf(_laid_out(array, array.dtype, memory_format), requires_grad)
 
 
 @function
@@ -333,7 +333,7 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
         dtype = fill_value.dtype if isinstance(fill_value, Tensor) else _array_of(fill_value, None).dtype
     dtype = as_dtype(dtype)
     array = np.full(shape_of((size,)), fitting(value, dtype), dtype, like=pattern(home(device)))
-    return _leaf(array, requires_grad)
+    return leaf(array, requires_grad)
 
 
 def _laid_out(array, dtype, memory_format):
@@ -367,7 +367,7 @@ def zeros_like(input, *, dtype=None, device=None, requires_grad=False, memory_fo
     >>> zeros_like(tensor([1.0, 2.0]))
     tensor([0., 0.])
     """
-    return _leaf(_like("zeros_like", input, dtype, device, memory_format, 0), requires_grad)
+    return leaf(_like("zeros_like", input, dtype, device, memory_format, 0), requires_grad)
 
 
 @function
@@ -377,7 +377,7 @@ def ones_like(input, *, dtype=None, device=None, requires_grad=False, memory_for
     >>> ones_like(tensor([1.0, 2.0]))
     tensor([1., 1.])
     """
-    return _leaf(_like("ones_like", input, dtype, device, memory_format, 1), requires_grad)
+    return leaf(_like("ones_like", input, dtype, device, memory_format, 1), requires_grad)
 
 
 @function
@@ -387,7 +387,7 @@ def empty_like(input, *, dtype=None, device=None, requires_grad=False, memory_fo
     >>> empty_like(tensor([1.0, 2.0])).shape
     minigrad.Size([2])
     """
-    return _leaf(_like("empty_like", input, dtype, device, memory_format), requires_grad)
+    return leaf(_like("empty_like", input, dtype, device, memory_format), requires_grad)
 
 
 @function
@@ -400,7 +400,7 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
     array = _like("full_like", input, dtype, device, memory_format)
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     array.fill(fitting(value, array.dtype))
-    return _leaf(array, requires_grad)
+    return leaf(array, requires_grad)
 
 
 def _new(name, maker):

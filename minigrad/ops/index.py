@@ -6,7 +6,7 @@ index tensors pick from that.
 
 import numpy as np
 
-from minigrad.autograd import ARRAYS, Operation, Tensor
+from minigrad.autograd import ARRAYS, CPU, Operation, Tensor, placed
 from minigrad.autograd.dtypes import TORCH_NAMES, boxed
 from minigrad.kernels import kernels_for
 
@@ -182,14 +182,23 @@ def _as_slice(item):
     return slice(*ends)
 
 
-def _parse(index, shape):
+def _beside(item, input):
+    """An entry of an index on the device of what it picks from: the CPU's may pick on the GPU, not the other way."""
+    if not _is_array(item) or type(item) is type(input._array):
+        return item
+    if input.device is CPU and type(item) is not np.ndarray:
+        raise RuntimeError("indices should be either on cpu or on the same device as the indexed tensor (cpu)")
+    return placed(item, input.device)
+
+
+def _parse(index, input):
     """(first, then): the plain index to apply first, None for none, and the index of arrays after it, () for none.
 
     `then` holds an array or `slice(None)` for every dimension of what `first` leaves (masks stand for several), without
     what follows the last array.
     """
     items = index if isinstance(index, tuple) else tuple(index) if _is_sequence_of_indices(index) else (index,)
-    items = [_as_item(item) for item in items]
+    shape, items = input._array.shape, [_beside(_as_item(item), input) for item in items]
     used = sum(
         item.ndim if _is_array(item) and item.dtype == bool else item is not None and item is not Ellipsis
         for item in items
@@ -278,7 +287,7 @@ def _picked_shape(array, index):
 @method()
 def __getitem__(self, index):
     """The elements that a NumPy- or PyTorch-style index picks: a view for numbers and slices, else a copy."""
-    first, then = _parse(index, self._array.shape)
+    first, then = _parse(index, self)
     part = self if first is None and then else Slice.apply(self, (...,) if first is None else first)
     return Pick.apply(part, then) if then else part
 
@@ -288,7 +297,7 @@ def __setitem__(self, index, value):
     """Write `value` (a number, or a tensor that broadcasts) where the index points, in place; gradients flow through
     both.
     """
-    first, then = _parse(index, self._array.shape)
+    first, then = _parse(index, self)
     part = self if first is None or _is_whole(first, self._array.shape) else Slice.apply(self, first)
     if not isinstance(value, Tensor):
         value = Tensor._wrap(np.asarray(_number(value, self), dtype=self._array.dtype, like=self._array))
@@ -359,7 +368,7 @@ def index_put(input, indices, values, accumulate=False):
             raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(item).__name__}")
     items = tuple([_ALL if item is None else item for item in indices])
     index = [reshape(item, 1) if isinstance(item, Tensor) and item.ndim == 0 else item for item in items]
-    _, then = _parse(tuple(index), input._array.shape)
+    _, then = _parse(tuple(index), input)
     if not then:
         raise RuntimeError("index_put(): at least one of the indices must be a tensor")
     return _put(input, then, values, accumulate)

@@ -4,6 +4,7 @@ import numpy as np
 
 from minigrad.autograd import Tensor, check_dim
 from minigrad.autograd.dtypes import TORCH_NAMES, int32, int64
+from minigrad.kernels.device import capturing
 
 from .arithmetic import mul
 from .index import Pick, Place, PutAt
@@ -15,7 +16,12 @@ _UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 4, 8)}
 
 
 def outside(index, size):
-    """Whether some of the whole numbers `index` lies outside [0, size): read as unsigned, negative ones are huge."""
+    """Whether some of the whole numbers `index` lies outside [0, size): read as unsigned, negative ones are huge.
+
+    While a graph is captured the host cannot look.
+    """
+    if capturing():
+        return False
     return index.size > 0 and np.maximum.reduce(index.view(_UNSIGNED[index.itemsize]).reshape(-1)) >= size
 
 

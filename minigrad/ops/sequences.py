@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.autograd import Tensor, get_default_dtype, home, pattern, placed
 from minigrad.autograd.dtypes import TORCH_NAMES, as_dtype, int64
 
-from .creation import checked, finish, fitting
+from .creation import checked, finish, fitting, leaf
 from .registry import function
 
 
@@ -63,7 +63,7 @@ def arange(start=None, end=None, step=1, *, dtype=None, device=None, requires_gr
                 raise ValueError("step must be nonzero\nhint: a whole dtype needs whole steps")
     like = pattern(home(device))
     counting = np.arange(*checked((count,)), dtype=np.float64 if dtype.kind == "f" else np.int64, like=like)
-    return finish((start + step * counting).astype(dtype), requires_grad)
+    return leaf((start + step * counting).astype(dtype), requires_grad)
 
 
 def _spaced(name, start, end, steps, dtype):

@@ -135,8 +135,9 @@ def found(group):
 
 def check(code):
     """No more registers than leave room for 512 threads, and nothing spilled to memory."""
-    assert code.registers <= REGISTERS
-    assert code.spilled == code.stack == 0
+    registers, spilled, stack, _ = code
+    assert registers <= REGISTERS
+    assert spilled == stack == 0
 
 
 @pytest.mark.parametrize("capability", ARCHITECTURES, ids="sm_{0[0]}{0[1]}".format)
@@ -145,24 +146,22 @@ def test_tiles_multiply_and_add(group, capability):
     kernel, constants = found(group)[0]
     code = assembled(ptx(kernel, constants, capability), f"{capability[0]}{capability[1]}")
     check(code)
-    operations = [operation for _, operation, _ in code.instructions]
-    for name in ("LDG.E.128", "LDS.128", "STG.E.128"):
-        assert any(operation.startswith(name) for operation in operations), name
+    wide = {operation[:3] for _, operation, _ in code.instructions if ".128" in operation}
+    assert wide >= {"LDG", "LDS", "STG"}  # loads and stores of four numbers
     hot = [operation for _, operation, _ in code.hot_loop()]
     assert hot.count("FFMA") >= 0.7 * len(hot)
 
 
 @pytest.mark.parametrize("group", ["layers", "activations"])
 def test_everything_compiles(group):
-    names = set()
+    names, failures = set(), []
     for kernel, constants in found(group):
         names.add(kernel.function.__name__)
         code = ptx(kernel, constants, ARCHITECTURES[0])
         for major, minor in ARCHITECTURES:
-            instructions = assembled(code, f"{major}{minor}")
-            try:
-                check(instructions)
-            except AssertionError as error:
-                error.add_note(f"{kernel.function.__name__} {constants} for sm_{major}{minor}")
-                raise
+            registers, spilled, stack, _ = assembled(code, f"{major}{minor}")
+            if registers > REGISTERS or spilled or stack:
+                what = f"{kernel.function.__name__} {constants} for sm_{major}{minor}"
+                failures.append(f"{what}: {registers} registers, {spilled} bytes spilled, {stack} bytes of stack")
+    assert failures == []
     assert len(names) >= (50 if group == "layers" else 1)

@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.skipif(simulated(), reason="this is the simulator's process")
-@pytest.mark.parametrize("file", sorted(path.name for path in HERE.glob("test_simulator_*.py")))
+@pytest.mark.parametrize("file", sorted(path.name for path in HERE.glob("test_[sd]*_*.py")))
 def test_in_the_simulator(file):
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(HERE / file)],

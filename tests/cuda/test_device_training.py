@@ -1,0 +1,277 @@
+"""Training on the GPU: networks reach the CPU's losses, state crosses over, graphs replay, memory is counted."""
+
+import io
+from collections import OrderedDict, namedtuple
+
+import numpy as np
+import pytest
+import torch
+
+import minigrad as mg
+from minigrad import nn
+from minigrad.kernels import use
+from minigrad.nn import functional as F
+from minigrad.utils.data import DataLoader, TensorDataset
+
+
+class LeNet(nn.Module):
+    """LeNet-5 in small: two convolutions, each with a pooling, and three linear layers, on 12 x 12 pictures."""
+
+    def __init__(self):
+        super().__init__()
+        self.c1, self.c2 = nn.Conv2d(1, 2, 3, bias=False), nn.Conv2d(2, 3, 2)
+        self.norm, self.drop = nn.BatchNorm2d(2), nn.Dropout(0.0)
+        self.f1, self.f2, self.f3 = nn.Linear(12, 6), nn.Linear(6, 5), nn.Linear(5, 4)
+
+    def forward(self, x):
+        x = F.max_pool2d(self.norm(self.c1(x)).relu(), 2)
+        x = F.avg_pool2d(self.c2(x).tanh(), 2)
+        return self.f3(self.f2(self.drop(self.f1(x.flatten(1)).sigmoid())).tanh())
+
+
+def train(device, optimizer, settings, steps=3):
+    """The losses of a few steps and the state afterwards."""
+    mg.manual_seed(0)
+    model = LeNet().to(device)
+    optimizer = getattr(mg.optim, optimizer)(model.parameters(), **settings)
+    x = mg.from_numpy(np.random.default_rng(0).random((4, 1, 12, 12), np.float32)).to(device)
+    target = mg.tensor([0, 1, 2, 3]).to(device)
+    losses = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), target)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, model, optimizer
+
+
+@pytest.mark.parametrize(
+    "optimizer, settings",
+    [
+        ("SGD", {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}),
+        ("Adam", {"lr": 0.01}),
+        ("AdamW", {"lr": 0.01, "amsgrad": True}),
+        ("RMSprop", {"lr": 0.01}),
+        ("Adagrad", {"lr": 0.1}),
+        ("Adadelta", {"lr": 1.0}),
+    ],
+)
+def test_lenet_trains_to_the_cpus_losses(optimizer, settings):
+    ours, model, _ = train("cuda", optimizer, settings)
+    with use("reference"):
+        theirs, other, _ = train("cpu", optimizer, settings)
+    np.testing.assert_allclose(ours, theirs, rtol=2e-5)
+    assert ours[-1] < ours[0]
+    assert all(tensor.is_cuda for tensor in model.state_dict().values())
+    for name, value in other.state_dict().items():
+        np.testing.assert_allclose(model.state_dict()[name].cpu().numpy(), value.numpy(), atol=2e-4, err_msg=name)
+
+
+def test_state_crosses_devices_by_file_and_by_load_state_dict():
+    _, model, optimizer = train("cuda", "Adam", {"lr": 0.01}, steps=1)
+    file = io.BytesIO()
+    mg.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, file)
+
+    def load(map_location=None):
+        file.seek(0)
+        return mg.load(file, map_location)
+
+    assert all(t.is_cuda for t in load()["model"].values())
+    for location in ("cpu", mg.device("cpu"), {"cuda:0": "cpu"}, lambda storage, location: storage):
+        if callable(location):
+            assert all(t.is_cuda for t in load(lambda tensor, name: None)["model"].values())
+        assert all(t.is_cpu for t in load(location)["model"].values())
+    state = load("cpu")
+    again = LeNet().cuda()
+    again.load_state_dict(state["model"])
+    assert all(t.is_cuda for t in again.state_dict().values())
+    restored = mg.optim.Adam(again.parameters())
+    restored.load_state_dict(state["optimizer"])
+    moments = restored.state[again.c1.weight]
+    assert moments["exp_avg"].is_cuda and moments["step"].is_cpu
+    np.testing.assert_array_equal(
+        moments["exp_avg"].cpu().numpy(), optimizer.state[model.c1.weight]["exp_avg"].cpu().numpy()
+    )
+
+
+def test_pytorchs_files_go_where_map_location_says():
+    file = io.BytesIO()
+    weight = torch.arange(3.0)
+    torch.save(OrderedDict(a=weight, b=weight), file)
+    file.seek(0)
+    state = mg.load(file, "cuda")
+    assert state["a"].is_cuda and state["a"].tolist() == [0, 1, 2]
+    assert state["a"].data_ptr() == state["b"].data_ptr()
+    file.seek(0)
+    assert mg.load(file)["a"].is_cpu
+
+
+def test_modules_move_with_their_gradients_and_come_back():
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    model(mg.ones(3, 2)).sum().backward()
+    weight = model[0].weight
+    assert model.cuda() is model and model[0].weight is weight
+    assert weight.is_cuda and weight.grad.is_cuda and model[1].running_mean.is_cuda
+    model.cpu()
+    assert weight.is_cpu and weight.grad.is_cpu and model[1].running_mean.is_cpu
+    assert model.to("cuda", mg.float64)[0].bias.dtype == mg.float64
+
+
+def test_page_locked_batches():
+    point = namedtuple("point", "x y")
+    data = TensorDataset(mg.arange(8.0).reshape(4, 2), mg.arange(4))
+    for x, y in DataLoader(data, batch_size=2, pin_memory=True):
+        assert x.is_pinned() and y.is_pinned()
+        there = x.to("cuda", non_blocking=True)
+        assert there.tolist() == x.tolist() and not there.is_pinned()
+    loader = DataLoader([{"p": point(1.0, "a")}], pin_memory=True)
+    (batch,) = loader
+    assert batch["p"].x.is_pinned() and batch["p"].y == ["a"]
+    assert x.pin_memory() is x and not mg.ones(2).is_pinned()
+    with pytest.raises(RuntimeError, match="^cannot pin 'torch.cuda.FloatTensor' only dense CPU tensors"):
+        mg.ones(2, device="cuda").pin_memory()
+
+
+def test_gradcheck_and_higher_derivatives_on_the_gpu():
+    x = mg.rand(2, 3, dtype=mg.float64, device="cuda", requires_grad=True)
+    w = mg.rand(3, 2, dtype=mg.float64, device="cuda", requires_grad=True)
+    assert mg.autograd.gradcheck(lambda x, w: (x @ w).tanh(), (x, w))
+    assert mg.autograd.gradgradcheck(lambda x: (x * x.exp()).sum(0), x)
+    with pytest.raises(mg.autograd.GradcheckError):
+        mg.autograd.gradcheck(lambda x: x.detach() * x, x)
+    hessian = mg.autograd.functional.hessian(lambda x: (x**3).sum(), mg.ones(2, device="cuda"))
+    assert hessian.is_cuda and hessian.tolist() == [[6, 0], [0, 6]]
+
+
+def test_hooks_checkpoints_and_functions():
+    class Double(mg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, dy):
+            assert dy.is_cuda and ctx.saved_tensors[0].is_cuda
+            return dy * 2
+
+    x = mg.ones(3, device="cuda", requires_grad=True)
+    x.register_hook(lambda grad: grad + mg.ones(3, device="cuda"))
+    Double.apply(x).sum().backward()
+    assert x.grad.tolist() == [3, 3, 3]
+    with mg.autograd.detect_anomaly(check_nan=True), pytest.raises(RuntimeError, match="returned nan values"):
+        (mg.zeros(1, device="cuda", requires_grad=True).sqrt() * 0).backward()
+
+
+def test_a_captured_step_replays_on_new_inputs():
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)).cuda()
+    twin = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)).cuda()
+    twin.load_state_dict(model.state_dict())
+    x, y = mg.rand(5, 3, device="cuda"), mg.rand(5, 1, device="cuda")
+
+    def step(model, optimizer, x, y):
+        optimizer.zero_grad()
+        loss = ((model(x) - y) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    optimizer, other = (mg.optim.SGD(m.parameters(), lr=0.1, momentum=0.9) for m in (model, twin))
+    step(model, optimizer, x, y)  # the state is made outside the capture
+    step(twin, other, x, y)
+    saved = {name: value.clone() for name, value in model.state_dict().items()}
+    momenta = {p: s["momentum_buffer"].clone() for p, s in optimizer.state.items()}
+    graph = mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        loss = step(model, optimizer, x, y)
+    model.load_state_dict(saved)  # the simulator has done the step once while it was captured
+    for p, momentum in momenta.items():
+        optimizer.state[p]["momentum_buffer"].copy_(momentum)
+    rng = np.random.default_rng(1)
+    for _ in range(3):
+        x.copy_(mg.from_numpy(rng.random((5, 3), np.float32)))
+        y.copy_(mg.from_numpy(rng.random((5, 1), np.float32)))
+        graph.replay()
+        assert loss.item() == pytest.approx(step(twin, other, x.clone(), y.clone()).item(), rel=1e-6)
+    for ours, theirs in zip(model.parameters(), twin.parameters()):
+        np.testing.assert_allclose(ours.detach().cpu().numpy(), theirs.detach().cpu().numpy(), rtol=1e-6)
+
+
+def test_losses_of_classes_and_embeddings_can_be_captured():
+    table, tokens = nn.Embedding(5, 4).cuda(), mg.tensor([0, 3, 1], device="cuda")
+    graph = mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        loss = F.cross_entropy(table(tokens), tokens)
+        loss.backward()
+    gradient = table.weight.grad
+    tokens.copy_(mg.tensor([4, 4, 2]))
+    graph.replay()
+    table.weight.grad = None
+    again = F.cross_entropy(table(tokens), tokens)
+    again.backward()
+    assert loss.item() == pytest.approx(again.item())
+    np.testing.assert_allclose(gradient.cpu().numpy(), table.weight.grad.cpu().numpy(), atol=1e-6)
+
+
+def test_random_numbers_go_on_at_every_replay():
+    graph = mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        drawn = mg.rand(4, device="cuda")
+    seen = [drawn.tolist()]
+    for _ in range(2):
+        graph.replay()
+        seen.append(drawn.tolist())
+    assert seen[0] != seen[1] != seen[2]
+
+
+def test_what_cannot_be_captured():
+    x = mg.ones(2, device="cuda", requires_grad=True)
+    for forbidden in (lambda: x.sum().item(), lambda: x.cpu(), lambda: bool((x > 0).all()), lambda: repr(x)):
+        with (
+            pytest.raises(RuntimeError, match="^CUDA error: operation not permitted when stream is capturing"),
+            mg.cuda.graph(mg.cuda.CUDAGraph()),
+        ):
+            forbidden()
+    assert not mg.cuda.is_current_stream_capturing()
+    x.sum().backward()
+    with pytest.raises(RuntimeError, match="capture of step"), mg.cuda.graph(mg.cuda.CUDAGraph()):
+        mg.optim.Adam([x]).step()
+    with pytest.raises(RuntimeError, match="^Called CUDAGraph::replay without a preceding successful capture"):
+        mg.cuda.CUDAGraph().replay()
+
+
+def test_streams_events_and_memory():
+    assert mg.cuda.is_available() and mg.cuda.device_count() == 1 and mg.cuda.current_device() == 0
+    assert mg.accelerator.current_accelerator() == mg.device("cuda")
+    before = mg.cuda.memory_allocated()
+    block = mg.zeros(1000, 100, device="cuda")
+    view = block.t()
+    assert mg.cuda.memory_allocated() - before == 400_000 <= mg.cuda.max_memory_allocated()
+    del block, view
+    assert mg.cuda.memory_allocated() == before
+    side, default = mg.cuda.Stream(), mg.cuda.current_stream()
+    with mg.cuda.stream(side):
+        assert mg.cuda.current_stream() == side != default
+    assert mg.cuda.current_stream() == default
+    start, end = (mg.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    side.wait_stream(default)
+    end.record()
+    end.synchronize()
+    mg.cuda.synchronize()
+    assert start.elapsed_time(end) > 0 and end.query() and side.query()
+    with pytest.raises(ValueError, match="enable_timing=True"):
+        mg.cuda.Event().elapsed_time(end)
+    mg.cuda.set_device(0)
+    with pytest.raises(RuntimeError, match="invalid device ordinal"):
+        mg.cuda.set_device(3)
+
+
+def test_dlpack_of_the_simulated_gpu_says_that_the_memory_is_the_hosts():
+    x = mg.arange(3, device="cuda")
+    assert x.__dlpack_device__() == (1, 0)
+    torch.from_dlpack(x)[0] = 9
+    assert x.tolist() == [9, 1, 2]
+    assert not hasattr(x, "__cuda_array_interface__")
+    assert mg.from_dlpack(torch.ones(2), device="cuda").is_cuda
