@@ -1,5 +1,9 @@
-"""The examples run, on little: transfer learning makes its table and its picture, LeNet-5 goes on where it stopped."""
+"""The examples run, on little: transfer learning makes its table and its picture, LeNet-5 goes on where it stopped.
 
+The convolutions of the lesson agree, and are those of its page.
+"""
+
+import ast
 import os
 import re
 import subprocess
@@ -9,9 +13,11 @@ from pathlib import Path
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-def example(name, *arguments):
+def example(name, *arguments, **environment):
     command = [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    )
     assert done.returncode == 0, done.stderr
     return done
 
@@ -36,3 +42,28 @@ def test_lenet_goes_on_from_its_checkpoint(tmp_path):
     of_the_network = "filters", "maps", "receptive_field", "saliency", "confusion", "graph"
     for picture in ("loss", "activations", "gradients", "ratios", *of_the_network):
         assert (tmp_path / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_three_ways_of_a_convolution_agree():
+    printed = example("convolution_three_ways.py", "--seconds", 0, NUMBA_ENABLE_CUDASIM="1").stdout  # compares them
+    rates = dict(re.findall(r"^(\S.*?) {2,}[\d.]+ +([\d.]+)$", printed, re.MULTILINE))
+    assert {"reference loops", "CPU tile", "CUDA tile, simulated", "minigrad's CUDA kernel, simulated"} <= set(rates)
+
+
+def functions(source):
+    """The source of each function of a module, by name."""
+    lines = source.splitlines()
+    return {
+        node.name: "\n".join(lines[min([node.lineno, *(d.lineno for d in node.decorator_list)]) - 1 : node.end_lineno])
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def test_the_lesson_shows_the_functions_of_the_example():
+    page = (EXAMPLES.parent / "docs" / "one-convolution-three-ways.md").read_text(encoding="utf-8")
+    shown = functions("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)))
+    written = functions((EXAMPLES / "convolution_three_ways.py").read_text(encoding="utf-8"))
+    assert {"reference", "cpu_tile", "cuda_tile", "simulated_tile"} <= set(shown)
+    for name in set(shown) & set(written):
+        assert shown[name] == written[name], name

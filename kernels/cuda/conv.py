@@ -153,17 +153,18 @@ def pixels_product(
     """
     left = cuda.shared.array(2 * DEPTH * (ROWS + PAD), T, alignment=16)
     right = cuda.shared.array(2 * DEPTH * (COLUMNS + PAD), T, alignment=16)
-    head = cuda.shared.array(HEAD, i32)  # read again and again, for registers are scarce
+    # Registers are scarce, so what is needed once a piece is in shared memory: sizes, and each thread's own place.
+    head = cuda.shared.array(HEAD, i32)
+    at_x = cuda.shared.array(ROWS * DEPTH // 4, i32)
+    at_y = cuda.shared.array(ROWS * DEPTH // 4, i32)
+    at_z = cuda.shared.array(ROWS * DEPTH // 4, i32)
+    image = cuda.shared.array(ROWS * DEPTH // 4, i32)
     sums = cuda.local.array(16 * HIGH * WIDE, T)
     x_piece = cuda.local.array(4 * HIGH, T)
     dy_piece = cuda.local.array(4 * WIDE, T)
     staged_x = cuda.local.array(ROWS * DEPTH // THREADS, T)
     staged_dy = cuda.local.array(COLUMNS * DEPTH // THREADS + 4, T)
     entry = cuda.local.array(4, i32)
-    at_x = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
-    at_y = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
-    at_z = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
-    image = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
     thread, split = i32(cuda.threadIdx.x), i32(cuda.blockIdx.z // groups)
     group = i32(cuda.blockIdx.z - split * groups)
     first_row, first_column = i32(cuda.blockIdx.x * ROWS), i32(cuda.blockIdx.y * COLUMNS)
@@ -175,13 +176,14 @@ def pixels_product(
     first = i32(split * pixels)
     last = i32(min(head[WINDOWS], first + pixels))
     for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
+        mine = u32(thread + load * THREADS)
         window = i32(first + (thread + load * THREADS) // (ROWS // 4))
         place = div(window, head[PLACES + 2])
-        at_x[load] = window - place * head[PLACES + 2]
+        at_x[mine] = window - place * head[PLACES + 2]
         plane = div(place, head[PLACES + 1])
-        at_y[load] = place - plane * head[PLACES + 1]
-        image[load] = plane // head[PLACES]
-        at_z[load] = plane - image[load] * head[PLACES]
+        at_y[mine] = place - plane * head[PLACES + 1]
+        image[mine] = plane // head[PLACES]
+        at_z[mine] = plane - image[mine] * head[PLACES]
     clear(sums)
     pieces = i32((last - first + DEPTH - 1) // DEPTH)
     for piece in range(-1, pieces):
@@ -189,11 +191,12 @@ def pixels_product(
             k = i32(first + (piece + 1) * DEPTH)
             for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
                 number = thread + load * THREADS
+                mine = u32(number)
                 at = i32(first_row + number % (ROWS // 4) * 4)
-                z = at_z[load] * head[SCALE]
-                y, across = at_y[load] * head[SCALE + 1], at_x[load] * head[SCALE + 2]
+                z = at_z[mine] * head[SCALE]
+                y, across = at_y[mine] * head[SCALE + 1], at_x[mine] * head[SCALE + 2]
                 start = i32(
-                    (((image[load] * head[SIZE] + z) * head[SIZE + 1] + y) * head[SIZE + 2] + across) * head[LINE]
+                    (((image[mine] * head[SIZE] + z) * head[SIZE + 1] + y) * head[SIZE + 2] + across) * head[LINE]
                     + group * head[CHANNELS]
                 )
                 z = i32(z if k + number // (ROWS // 4) < last else -2 * FAR)
@@ -216,16 +219,16 @@ def pixels_product(
                             inside = u32(z + entry[0]) < u32(head[SIZE]) and u32(y + entry[1]) < u32(head[SIZE + 1])
                             inside = inside and u32(across + entry[2]) < u32(head[SIZE + 2])
                         staged_x[4 * load + v] = x[start + entry[3]] if inside else T(0)
-                at_x[load] += DEPTH
-                while at_x[load] >= head[PLACES + 2]:
-                    at_x[load] -= head[PLACES + 2]
-                    at_y[load] += 1
-                    if at_y[load] == head[PLACES + 1]:
-                        at_y[load] = 0
-                        at_z[load] += 1
-                        if at_z[load] == head[PLACES]:
-                            at_z[load] = 0
-                            image[load] += 1
+                at_x[mine] += DEPTH
+                while at_x[mine] >= head[PLACES + 2]:
+                    at_x[mine] -= head[PLACES + 2]
+                    at_y[mine] += 1
+                    if at_y[mine] == head[PLACES + 1]:
+                        at_y[mine] = 0
+                        at_z[mine] += 1
+                        if at_z[mine] == head[PLACES]:
+                            at_z[mine] = 0
+                            image[mine] += 1
             for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
                 number = thread + load * THREADS
                 n, at = first_column + number % (COLUMNS // 4) * 4, k + number // (COLUMNS // 4)
