@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test conformance lint bench clean
+.PHONY: demo test test-cuda-compile test-cuda conformance lint bench bench-cuda clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo
@@ -11,6 +11,18 @@ demo: .venv/.demo
 
 test: .venv/.dev
 	$(BIN)/python -m pytest -q -n 2
+
+# Compiles the CUDA kernels without a GPU and inspects the machine code.
+test-cuda-compile: .venv/.cuda-test
+	$(BIN)/python -m pytest -q -n 2 tests/cuda/test_compile.py
+
+# On a machine with a GPU: the tests of the kernels and of tensors on it, under ten minutes.
+test-cuda: .venv/.cuda
+	MINIGRAD_CUDA_DEVICE=1 $(BIN)/python -m pytest -q tests/cuda
+	MINIGRAD_CUDA_DEVICE=1 $(BIN)/python -m pytest -q --device cuda tests/ops/test_gradients.py
+	if command -v compute-sanitizer >/dev/null; then for tool in memcheck racecheck; do \
+		MINIGRAD_CUDA_DEVICE=1 MINIGRAD_EXAMPLES=2 compute-sanitizer --tool $$tool --error-exitcode 1 \
+			$(BIN)/python -m pytest -q tests/cuda/test_simulator_conv.py || exit 1; done; fi
 
 # PyTorch's own samples of operators and modules, run against minigrad; OPINFO is the bench, ARGS are passed to it.
 OPINFO ?= ../shared/conformance/torch_opinfo.py
@@ -31,6 +43,10 @@ lint: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python -m benchmarks
 
+# On a machine with a GPU: the CUDA kernels against PyTorch with cuDNN.
+bench-cuda: .venv/.cuda
+	$(BIN)/python -m benchmarks.bench_cuda
+
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "minigrad needs Python 3.11 or newer; try: make PYTHON=python3.12" >&2; exit 1; }
@@ -46,6 +62,16 @@ bench: .venv/.dev
 	@echo "installing minigrad and what tests and benchmarks need into .venv (PyTorch, their oracle, is large)"
 	@$(PIP) -e ".[examples,dev,oracle]"
 	@touch $@ .venv/.demo
+
+.venv/.cuda-test: .venv/.dev
+	@echo "installing Numba's CUDA target and NVIDIA's assembler into .venv"
+	@$(PIP) -e ".[cuda-test]"
+	@touch $@
+
+.venv/.cuda: .venv/.dev
+	@echo "installing CuPy and Numba's CUDA target into .venv"
+	@$(PIP) -e ".[cuda]"
+	@touch $@
 
 clean:
 	rm -rf .venv runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

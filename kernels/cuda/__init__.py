@@ -1,13 +1,14 @@
 """The kernels of the GPU: arrays on the device in, arrays on the device out; written with Numba, for CUDA.
 
 They run on a device, or with NUMBA_ENABLE_CUDASIM=1 in a simulator, where one can step through them. `_numba` is the
-door to both, `specialization` makes kernels of templates, `product` holds the tiles of matrix products and convolutions.
+door to both, `specialization` makes kernels of templates, `product` holds the tiles of products and convolutions.
 """
 
-from ._numba import SIMULATED
 from .choice import choose, select
 from .conv import conv_forward, conv_input_grad, conv_weight_grad
+from .ctc import ctc, ctc_grad
 from .elementwise import elementwise, elementwise_broadcast, elementwise_in_place
+from .grid_sample import grid_sample, grid_sample_grad, grid_sample_grid_grad
 from .layout import concatenate, contiguous, copy_into, duplicate
 from .loss import nll, nll_grad
 from .matmul import matmul
@@ -29,6 +30,7 @@ from .reduction import extreme, moments, square_total, total
 from .resample import resample
 from .row_norm import row_norm, row_norm_grad
 from .scatter import gather, gather_rows, scatter, scatter_add_rows
+from .selection import kth_smallest, top_k
 from .sequences import linear_recurrence, running_total
 from .softmax import log_softmax, log_softmax_grad, softmax, softmax_grad
 from .unfold import fold, unfold
@@ -52,6 +54,8 @@ __all__ = [
     "conv_input_grad",
     "conv_weight_grad",
     "copy_into",
+    "ctc",
+    "ctc_grad",
     "duplicate",
     "elementwise",
     "elementwise_broadcast",
@@ -60,8 +64,12 @@ __all__ = [
     "fold",
     "gather",
     "gather_rows",
+    "grid_sample",
+    "grid_sample_grad",
+    "grid_sample_grid_grad",
     "gru_step",
     "gru_step_grad",
+    "kth_smallest",
     "linear_recurrence",
     "log_softmax",
     "log_softmax_grad",
@@ -87,6 +95,7 @@ __all__ = [
     "softmax",
     "softmax_grad",
     "square_total",
+    "top_k",
     "total",
     "unfold",
 ]

@@ -21,8 +21,8 @@ from .simulator import run
 from .specialization import inlined, on_simulator, specialized
 
 __all__ = [
-    "SIMULATED", "cuda", "exp", "f64", "i32", "i64", "inlined", "kernel", "launch", "log", "on_device", "quotient",
-    "sqrt", "type_of", "u32", "unrolled",
+    "SIMULATED", "cuda", "div", "exp", "f64", "i32", "i64", "inlined", "kernel", "launch", "log", "on_device",
+    "quotient", "sqrt", "type_of", "u32", "unrolled",
 ]  # fmt: skip
 
 SIMULATED = simulated()
@@ -55,6 +55,12 @@ else:
     def quotient(x, y):
         """x / y."""
         return x / y
+
+
+@inlined
+def div(a, b):
+    """a // b for whole numbers that are not negative, in 32 bits: four times as fast as Numba's 64, floor and signs."""
+    return i32(u32(a) // u32(b))
 
 
 def type_of(dtype):
@@ -90,10 +96,16 @@ class Kernel:
         found = [named[word.rstrip("*")] for word in self.words]
         return tuple([types.CPointer(t) if word.endswith("*") else t for t, word in zip(found, self.words)])
 
-    @functools.cache  # noqa: B019: kernels live as long as the process
+    def launch_bounds(self, constants):
+        """Threads of a block, and how many blocks a multiprocessor shall hold: 512 threads, of 128 registers."""
+        threads = dict(constants)["THREADS"]
+        return threads, 512 // threads
+
+    @functools.cache  # noqa: B019
     def compiled(self, constants):
         """The kernel for the device at hand."""
-        return cuda.jit(types.void(*self.types(constants)))(self.specialized(constants))
+        signature = types.void(*self.types(constants))
+        return cuda.jit(signature, launch_bounds=self.launch_bounds(constants))(self.specialized(constants))
 
 
 def kernel(signature):
@@ -115,7 +127,7 @@ def _stream(address):
 
 
 def launch(kernel, grid, threads, *args, **constants):
-    """Run a kernel on a grid of blocks, an int or (x, y, z), of so many threads each; nothing where there are no blocks.
+    """Run a kernel on a grid of blocks, an int or (x, y, z), of so many threads each; nothing without blocks.
 
     Arguments are contiguous arrays of the library's, numbers, or None for an array that the kernel does not touch.
     """

@@ -91,5 +91,6 @@ def column_totals(kind, x, dy=None, center=None):
         T=x.dtype, THREADS=THREADS, LANES=lanes, KIND=kind,
     )  # fmt: skip
     if stretches > 1:
-        launch(add_stretches, -(-2 * columns // THREADS), THREADS, parts, totals, stretches, 2 * columns, THREADS=THREADS)
+        blocks = -(-2 * columns // THREADS)
+        launch(add_stretches, blocks, THREADS, parts, totals, stretches, 2 * columns, THREADS=THREADS)
     return totals

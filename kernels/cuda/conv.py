@@ -9,12 +9,31 @@ so that the result has the same bits in every run. `kernels/reference/conv.py` i
 
 from math import prod
 
-from ._numba import SIMULATED, cuda, i32, kernel, launch, on_device, u32, unrolled
+from ._numba import SIMULATED, cuda, div, i32, kernel, launch, on_device, u32, unrolled
 from .depthwise import depthwise_forward, depthwise_input_grad, depthwise_weight_grad
 from .memory import aligned, channels_first, channels_last, dense, empty
 from .product import ENOUGH, PAD, accumulate, choose_tile, clear, fetch, lay_across, lay_along, put
 from .vector import take4
-from .windows import FAR, HEAD, forward_windows, gradient_windows
+from .windows import (
+    CELLS,
+    CHANNELS,
+    FAR,
+    FILTERS,
+    FIRST,
+    GROUP_LINES,
+    HEAD,
+    LINE,
+    LISTED,
+    PLACES,
+    RESULT,
+    RESULT_LINE,
+    SCALE,
+    SIZE,
+    SPACING,
+    WINDOWS,
+    forward_windows,
+    gradient_windows,
+)
 
 __all__ = ["conv_forward", "conv_input_grad", "conv_weight_grad"]
 
@@ -27,6 +46,7 @@ def windows_product(
     """y[window, k] = bias[k] + sum over the cells of the window of x[cell] · weight[cell, k], for group blockIdx.z."""
     left = cuda.shared.array(2 * DEPTH * (ROWS + PAD), T, alignment=16)
     right = cuda.shared.array(2 * DEPTH * (COLUMNS + PAD), T, alignment=16)
+    head = cuda.shared.array(HEAD, i32)  # read again and again, for registers are scarce
     sums = cuda.local.array(16 * HIGH * WIDE, T)
     x_piece = cuda.local.array(4 * HIGH, T)
     weight_piece = cuda.local.array(4 * WIDE, T)
@@ -41,23 +61,23 @@ def windows_product(
     first_row, first_column = i32(cuda.blockIdx.x * ROWS), i32(cuda.blockIdx.y * COLUMNS)
     row = i32(thread // (COLUMNS // (4 * WIDE)) * 4)
     column = i32(thread % (COLUMNS // (4 * WIDE)) * 4)
-    places_z, places_y, places_x = table[0], table[1], table[2]
-    size_z, size_y, size_x, line = table[6], table[7], table[8], table[9]
-    columns, depth, rows, lines = table[12], table[22], table[23], table[24]
+    for i in range(thread, HEAD, THREADS):
+        head[i] = table[i]
+    cuda.syncthreads()
     for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
         window = i32(first_row + (thread + load * THREADS) // (DEPTH // 4))
-        place = i32(window // places_x)
-        start_x[load] = (window - place * places_x) * table[5]
-        plane = i32(place // places_y)
-        start_y[load] = (place - plane * places_y) * table[4]
-        image = i32(plane // places_z)
-        z = i32((plane - image * places_z) * table[3])
-        start[load] = (((image * size_z + z) * size_y + start_y[load]) * size_x + start_x[load]) * line + group * table[
-            10
-        ]
-        start_z[load] = z if window < rows else -2 * FAR
+        place = div(window, head[PLACES + 2])
+        start_x[load] = (window - place * head[PLACES + 2]) * head[SCALE + 2]
+        plane = div(place, head[PLACES + 1])
+        start_y[load] = (place - plane * head[PLACES + 1]) * head[SCALE + 1]
+        image = div(plane, head[PLACES])
+        z = i32((plane - image * head[PLACES]) * head[SCALE])
+        start[load] = (
+            ((image * head[SIZE] + z) * head[SIZE + 1] + start_y[load]) * head[SIZE + 2] + start_x[load]
+        ) * head[LINE] + group * head[CHANNELS]
+        start_z[load] = z if window < head[WINDOWS] else -2 * FAR
     clear(sums)
-    pieces = i32((depth + DEPTH - 1) // DEPTH)
+    pieces = i32((head[CELLS] + DEPTH - 1) // DEPTH)
     for piece in range(-1, pieces):
         if piece + 1 < pieces:
             k = i32((piece + 1) * DEPTH)
@@ -65,8 +85,10 @@ def windows_product(
                 at = k + (thread + load * THREADS) % (DEPTH // 4) * 4
                 if GATHERED_VECTOR:
                     take4(entry, 0, table, HEAD + at)
-                    inside = u32(start_z[load] + entry[0]) < u32(size_z) and u32(start_y[load] + entry[1]) < u32(size_y)
-                    if inside and u32(start_x[load] + entry[2]) < u32(size_x):
+                    inside = u32(start_z[load] + entry[0]) < u32(head[SIZE]) and u32(start_y[load] + entry[1]) < u32(
+                        head[SIZE + 1]
+                    )
+                    if inside and u32(start_x[load] + entry[2]) < u32(head[SIZE + 2]):
                         take4(staged_x, 4 * load, x, start[load] + entry[3])
                     else:
                         for v in unrolled(4):
@@ -74,16 +96,16 @@ def windows_product(
                 else:
                     for v in unrolled(4):
                         take4(entry, 0, table, HEAD + 4 * (at + v))
-                        inside = u32(start_z[load] + entry[0]) < u32(size_z)
-                        inside = inside and u32(start_y[load] + entry[1]) < u32(size_y)
-                        inside = inside and u32(start_x[load] + entry[2]) < u32(size_x)
+                        inside = u32(start_z[load] + entry[0]) < u32(head[SIZE])
+                        inside = inside and u32(start_y[load] + entry[1]) < u32(head[SIZE + 1])
+                        inside = inside and u32(start_x[load] + entry[2]) < u32(head[SIZE + 2])
                         staged_x[4 * load + v] = x[start[load] + entry[3]] if inside else T(0)
             for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
                 number = thread + load * THREADS
                 if number < COLUMNS * DEPTH // 4:
                     n, at = first_column + number % (COLUMNS // 4) * 4, k + number // (COLUMNS // 4)
-                    source = (group * table[25] + table[lines + at]) * columns + n
-                    fetch(staged_weight, 4 * load, weight, source, columns - n if at < depth else 0)
+                    source = (group * head[GROUP_LINES] + table[head[LISTED] + at]) * head[FILTERS] + n
+                    fetch(staged_weight, 4 * load, weight, source, head[FILTERS] - n if at < head[CELLS] else 0)
         if piece >= 0:
             accumulate(left, right, piece & 1, row, column, sums, x_piece, weight_piece)
         if piece + 1 < pieces:
@@ -102,22 +124,22 @@ def windows_product(
     for i in unrolled(HIGH):
         for r in unrolled(4):
             window = i32(first_row + i * (ROWS // HIGH) + row + r)
-            if window < rows:
-                place = i32(window // places_x)
-                x_at = (window - place * places_x) * table[18] + table[21]
-                plane = i32(place // places_y)
-                y_at = (place - plane * places_y) * table[17] + table[20]
-                image = i32(plane // places_z)
-                z_at = (plane - image * places_z) * table[16] + table[19]
-                pixel = ((image * table[13] + z_at) * table[14] + y_at) * table[15] + x_at
+            if window < head[WINDOWS]:
+                place = div(window, head[PLACES + 2])
+                x_at = (window - place * head[PLACES + 2]) * head[SPACING + 2] + head[FIRST + 2]
+                plane = div(place, head[PLACES + 1])
+                y_at = (place - plane * head[PLACES + 1]) * head[SPACING + 1] + head[FIRST + 1]
+                image = div(plane, head[PLACES])
+                z_at = (plane - image * head[PLACES]) * head[SPACING] + head[FIRST]
+                pixel = ((image * head[RESULT] + z_at) * head[RESULT + 1] + y_at) * head[RESULT + 2] + x_at
                 for j in unrolled(WIDE):
                     n = first_column + j * (COLUMNS // WIDE) + column
                     if BIAS:
                         for c in unrolled(4):
-                            if n + c < columns:
-                                sums[16 * (WIDE * i + j) + 4 * r + c] += bias[group * columns + n + c]
-                    target = pixel * table[11] + group * columns + n
-                    put(y, target, columns - n, sums, 16 * (WIDE * i + j) + 4 * r)
+                            if n + c < head[FILTERS]:
+                                sums[16 * (WIDE * i + j) + 4 * r + c] += bias[group * head[FILTERS] + n + c]
+                    target = pixel * head[RESULT_LINE] + group * head[FILTERS] + n
+                    put(y, target, head[FILTERS] - n, sums, 16 * (WIDE * i + j) + 4 * r)
 
 
 @kernel("T*, T*, T*, i32*, i32, i32")
@@ -131,6 +153,7 @@ def pixels_product(
     """
     left = cuda.shared.array(2 * DEPTH * (ROWS + PAD), T, alignment=16)
     right = cuda.shared.array(2 * DEPTH * (COLUMNS + PAD), T, alignment=16)
+    head = cuda.shared.array(HEAD, i32)  # read again and again, for registers are scarce
     sums = cuda.local.array(16 * HIGH * WIDE, T)
     x_piece = cuda.local.array(4 * HIGH, T)
     dy_piece = cuda.local.array(4 * WIDE, T)
@@ -139,23 +162,26 @@ def pixels_product(
     entry = cuda.local.array(4, i32)
     at_x = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
     at_y = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
-    at_plane = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
+    at_z = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
+    image = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
     thread, split = i32(cuda.threadIdx.x), i32(cuda.blockIdx.z // groups)
     group = i32(cuda.blockIdx.z - split * groups)
     first_row, first_column = i32(cuda.blockIdx.x * ROWS), i32(cuda.blockIdx.y * COLUMNS)
     row = i32(thread // (COLUMNS // (4 * WIDE)) * 4)
     column = i32(thread % (COLUMNS // (4 * WIDE)) * 4)
-    places_z, places_y, places_x = table[0], table[1], table[2]
-    size_z, size_y, size_x, line = table[6], table[7], table[8], table[9]
-    columns, rows = table[12], table[22]
+    for i in range(thread, HEAD, THREADS):
+        head[i] = table[i]
+    cuda.syncthreads()
     first = i32(split * pixels)
-    last = i32(min(table[23], first + pixels))
+    last = i32(min(head[WINDOWS], first + pixels))
     for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
         window = i32(first + (thread + load * THREADS) // (ROWS // 4))
-        place = i32(window // places_x)
-        at_x[load] = window - place * places_x
-        at_plane[load] = place // places_y
-        at_y[load] = place - at_plane[load] * places_y
+        place = div(window, head[PLACES + 2])
+        at_x[load] = window - place * head[PLACES + 2]
+        plane = div(place, head[PLACES + 1])
+        at_y[load] = place - plane * head[PLACES + 1]
+        image[load] = plane // head[PLACES]
+        at_z[load] = plane - image[load] * head[PLACES]
     clear(sums)
     pieces = i32((last - first + DEPTH - 1) // DEPTH)
     for piece in range(-1, pieces):
@@ -164,17 +190,19 @@ def pixels_product(
             for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
                 number = thread + load * THREADS
                 at = i32(first_row + number % (ROWS // 4) * 4)
-                image = i32(at_plane[load] // places_z)
-                z = (at_plane[load] - image * places_z) * table[3]
-                y, across = at_y[load] * table[4], at_x[load] * table[5]
-                start = i32((((image * size_z + z) * size_y + y) * size_x + across) * line + group * table[10])
+                z = at_z[load] * head[SCALE]
+                y, across = at_y[load] * head[SCALE + 1], at_x[load] * head[SCALE + 2]
+                start = i32(
+                    (((image[load] * head[SIZE] + z) * head[SIZE + 1] + y) * head[SIZE + 2] + across) * head[LINE]
+                    + group * head[CHANNELS]
+                )
                 z = i32(z if k + number // (ROWS // 4) < last else -2 * FAR)
                 if GATHERED_VECTOR:
-                    inside = at < rows
+                    inside = at < head[CELLS]
                     if inside:
                         take4(entry, 0, table, HEAD + at)
-                        inside = u32(z + entry[0]) < u32(size_z) and u32(y + entry[1]) < u32(size_y)
-                        inside = inside and u32(across + entry[2]) < u32(size_x)
+                        inside = u32(z + entry[0]) < u32(head[SIZE]) and u32(y + entry[1]) < u32(head[SIZE + 1])
+                        inside = inside and u32(across + entry[2]) < u32(head[SIZE + 2])
                     if inside:
                         take4(staged_x, 4 * load, x, start + entry[3])
                     else:
@@ -182,25 +210,28 @@ def pixels_product(
                             staged_x[4 * load + v] = T(0)
                 else:
                     for v in unrolled(4):
-                        inside = at + v < rows
+                        inside = at + v < head[CELLS]
                         if inside:
                             take4(entry, 0, table, HEAD + 4 * (at + v))
-                            inside = u32(z + entry[0]) < u32(size_z) and u32(y + entry[1]) < u32(size_y)
-                            inside = inside and u32(across + entry[2]) < u32(size_x)
+                            inside = u32(z + entry[0]) < u32(head[SIZE]) and u32(y + entry[1]) < u32(head[SIZE + 1])
+                            inside = inside and u32(across + entry[2]) < u32(head[SIZE + 2])
                         staged_x[4 * load + v] = x[start + entry[3]] if inside else T(0)
                 at_x[load] += DEPTH
-                while at_x[load] >= places_x:
-                    at_x[load] -= places_x
+                while at_x[load] >= head[PLACES + 2]:
+                    at_x[load] -= head[PLACES + 2]
                     at_y[load] += 1
-                    if at_y[load] == places_y:
+                    if at_y[load] == head[PLACES + 1]:
                         at_y[load] = 0
-                        at_plane[load] += 1
+                        at_z[load] += 1
+                        if at_z[load] == head[PLACES]:
+                            at_z[load] = 0
+                            image[load] += 1
             for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
                 number = thread + load * THREADS
                 n, at = first_column + number % (COLUMNS // 4) * 4, k + number // (COLUMNS // 4)
                 if number < COLUMNS * DEPTH // 4:
-                    source = at * table[11] + group * columns + n
-                    fetch(staged_dy, 4 * load, dy, source, columns - n if at < last else 0)
+                    source = at * head[RESULT_LINE] + group * head[FILTERS] + n
+                    fetch(staged_dy, 4 * load, dy, source, head[FILTERS] - n if at < last else 0)
         if piece >= 0:
             accumulate(left, right, piece & 1, row, column, sums, x_piece, dy_piece)
         if piece + 1 < pieces:
@@ -217,11 +248,11 @@ def pixels_product(
     for i in unrolled(HIGH):
         for r in unrolled(4):
             m = first_row + i * (ROWS // HIGH) + row + r
-            if m < rows:
+            if m < head[CELLS]:
                 for j in unrolled(WIDE):
                     n = first_column + j * (COLUMNS // WIDE) + column
-                    target = (cuda.blockIdx.z * rows + m) * columns + n
-                    put(parts, target, columns - n, sums, 16 * (WIDE * i + j) + 4 * r)
+                    target = (cuda.blockIdx.z * head[CELLS] + m) * head[FILTERS] + n
+                    put(parts, target, head[FILTERS] - n, sums, 16 * (WIDE * i + j) + 4 * r)
 
 
 @kernel("T*, T*, i32, i32, i32, i32, i32")
@@ -233,11 +264,11 @@ def add_parts(parts, dw, splits, groups, channels, taps, columns, *, T, THREADS)
         total = parts[number]
         for split in range(1, splits):
             total += parts[split * cells + number]
-        rest = i32(number // columns)
+        rest = div(number, columns)
         k = number - rest * columns
-        place = i32(rest // channels)
+        place = div(rest, channels)
         c = rest - place * channels
-        group = i32(place // taps)
+        group = div(place, taps)
         tap = place - group * taps
         dw[((group * columns + k) * channels + c) * taps + tap] = total
 
@@ -267,7 +298,7 @@ def _lines(weight, groups, first, second):
 def _gathered_product(image, lines, bias, result, windows, groups, columns):
     """Every product of a list of windows: `image` and `result` are channels-last, `lines` the weight's."""
     for table, rows, _ in windows:
-        tile = choose_tile(rows, columns, groups)
+        tile = choose_tile(rows, columns, groups, result.dtype)
         launch(
             windows_product, (-(-rows // tile.ROWS), -(-columns // tile.COLUMNS), groups), tile.threads,
             image, lines, None if bias is None else dense(bias), result, table,
@@ -335,7 +366,7 @@ def conv_weight_grad(dy, x, weight_shape, stride, padding, dilation, groups):
     table, pixels, rows = forward_windows(
         x_shape, tuple(weight_shape), output, stride, padding, dilation, groups, not vector
     )
-    tile = choose_tile(rows, columns, groups * -(-pixels // LEAST_PIXELS))
+    tile = choose_tile(rows, columns, groups * -(-pixels // LEAST_PIXELS), dy.dtype)
     down, across = -(-rows // tile.ROWS), -(-columns // tile.COLUMNS)
     splits = max(1, min(2 * ENOUGH // (down * across * groups), -(-pixels // LEAST_PIXELS)))
     part = -(-pixels // (splits * tile.DEPTH)) * tile.DEPTH

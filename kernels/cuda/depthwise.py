@@ -1,12 +1,12 @@
 """Convolutions whose channels do not meet: one filter for each channel. Their products are few, so memory decides.
 
-A thread computes one number of y or dx, channels beside each other, taps in a loop. For the weight gradient a block takes
-some channels and a stretch of pixels; the parts are added in order by a second kernel.
+A thread computes one number of y or dx, channels beside each other, taps in a loop. For the weight gradient a block
+takes some channels and a stretch of pixels; the parts are added in order by a second kernel.
 """
 
 from math import prod
 
-from ._numba import SIMULATED, cuda, i32, kernel, launch
+from ._numba import SIMULATED, cuda, div, i32, kernel, launch
 from .memory import constant, dense, empty
 
 __all__ = ["depthwise_forward", "depthwise_input_grad", "depthwise_weight_grad"]
@@ -22,13 +22,13 @@ def windows_by_channel(x, weight, bias, y, sizes, cells, *, T, THREADS, BIAS):
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < cells:
         channels = sizes[0]
-        place = i32(number // channels)
+        place = div(number, channels)
         c = number - place * channels
-        row = i32(place // sizes[6])
+        row = div(place, sizes[6])
         x_first = (place - row * sizes[6]) * sizes[12] - sizes[15]
-        plane = i32(row // sizes[5])
+        plane = div(row, sizes[5])
         y_first = (row - plane * sizes[5]) * sizes[11] - sizes[14]
-        image = i32(plane // sizes[4])
+        image = div(plane, sizes[4])
         z_first = (plane - image * sizes[4]) * sizes[10] - sizes[13]
         total = T(0)
         tap = i32(c * sizes[7] * sizes[8] * sizes[9])
@@ -49,17 +49,20 @@ def windows_by_channel(x, weight, bias, y, sizes, cells, *, T, THREADS, BIAS):
 
 @kernel("T*, T*, T*, i32*, i32")
 def pixels_by_channel(dy, weight, dx, sizes, cells, *, T, THREADS):
-    """dx[n, i, c] = sum over the taps of dy[n, (i + before - tap · dilation) / stride, c] · weight[c, tap], where whole."""
+    """dx[n, i, c] = sum over the taps of dy[n, (i + before - tap · dilation) / stride, c] · weight[c, tap].
+
+    Where the quotient is not whole no window reads the pixel by that tap.
+    """
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < cells:
         channels = sizes[0]
-        place = i32(number // channels)
+        place = div(number, channels)
         c = number - place * channels
-        row = i32(place // sizes[3])
+        row = div(place, sizes[3])
         x_first = place - row * sizes[3] + sizes[15]
-        plane = i32(row // sizes[2])
+        plane = div(row, sizes[2])
         y_first = row - plane * sizes[2] + sizes[14]
-        image = i32(plane // sizes[1])
+        image = div(plane, sizes[1])
         z_first = plane - image * sizes[1] + sizes[13]
         total = T(0)
         tap = i32(c * sizes[7] * sizes[8] * sizes[9])
@@ -95,11 +98,11 @@ def taps_by_channel(dy, x, parts, sizes, pixels, part, *, T, THREADS, LANES):
     total = T(0)
     if c < channels:
         for place in range(first + thread // LANES, last, THREADS // LANES):
-            row = i32(place // sizes[6])
+            row = div(place, sizes[6])
             x_at = (place - row * sizes[6]) * sizes[12] - sizes[15] + k * sizes[18]
-            plane = i32(row // sizes[5])
+            plane = div(row, sizes[5])
             y_at = (row - plane * sizes[5]) * sizes[11] - sizes[14] + j * sizes[17]
-            image = i32(plane // sizes[4])
+            image = div(plane, sizes[4])
             z = (plane - image * sizes[4]) * sizes[10] - sizes[13] + i * sizes[16]
             if 0 <= z < sizes[1] and 0 <= y_at < sizes[2] and 0 <= x_at < sizes[3]:
                 at = (((image * sizes[1] + z) * sizes[2] + y_at) * sizes[3] + x_at) * channels + c
@@ -120,7 +123,7 @@ def add_taps(parts, dw, splits, taps, channels, *, T, THREADS):
         total = T(0)
         for split in range(splits):
             total += parts[split * taps * channels + number]
-        tap = i32(number // channels)
+        tap = div(number, channels)
         dw[(number - tap * channels) * taps + tap] = total
 
 
@@ -131,12 +134,9 @@ def _sizes(x, y, kernel, stride, padding, dilation):
         return (missing,) * (3 - len(values)) + tuple(values)
 
     before = [start for start, _ in padding]
-    return constant(
-        (
-            x.shape[-1], *three(x.shape[1:-1], 1), *three(y.shape[1:-1], 1), *three(kernel, 1), *three(stride, 1),
-            *three(before, 0), *three(dilation, 1),
-        )  # fmt: skip
-    )
+    sizes = three(x.shape[1:-1], 1), three(y.shape[1:-1], 1), three(kernel, 1)
+    steps = three(stride, 1), three(before, 0), three(dilation, 1)
+    return constant((x.shape[-1], *sum(sizes + steps, ())))
 
 
 def depthwise_forward(x, weight, bias, y, stride, padding, dilation):

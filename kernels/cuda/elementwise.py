@@ -1,7 +1,7 @@
 """Functions of numbers applied to arrays, four elements a thread at a time.
 
-The functions are those of `kernels/scalars.py`, compiled for the device from the code that `kernels/reference` runs, with
-the processor's own functions in the place of that file's vocabulary.
+The functions are those of `kernels/scalars.py`, compiled for the device from the code that `kernels/reference` runs,
+with the processor's own functions in the place of that file's vocabulary.
 """
 
 import functools
@@ -10,7 +10,7 @@ from types import FunctionType
 
 from .. import scalars
 from ..device import library
-from ._numba import SIMULATED, cuda, i32, inlined, kernel, launch, on_device, quotient, unrolled
+from ._numba import SIMULATED, cuda, div, inlined, kernel, launch, on_device, quotient, unrolled
 from .memory import aligned, dense, empty, flat_alike, inverse, memory_order
 from .vector import put4, take4
 
@@ -68,9 +68,8 @@ def device_function(function, dtype):
     if SIMULATED:
         return FunctionType(code, names, function.__name__)
     numbers = tuple(dtype.type(number) if isinstance(number, float) else number for number in code.co_consts)
-    return cuda.jit(device=True, forceinline=True)(
-        FunctionType(code.replace(co_consts=numbers), names, function.__name__)
-    )
+    code = code.replace(co_consts=numbers)
+    return cuda.jit(device=True, forceinline=True)(FunctionType(code, names, function.__name__))
 
 
 @inlined
@@ -98,7 +97,7 @@ def map_elements(x, y, result, p, q, r, count, *, T, FUNCTION, BINARY, PARAMETER
     """result[i] = FUNCTION(x[i], y[i], p, q, r), as far as there are a y and parameters."""
     a, b = cuda.local.array(4, T), cuda.local.array(4, T)
     first, step = cuda.blockIdx.x * THREADS + cuda.threadIdx.x, cuda.gridDim.x * THREADS
-    fours = i32(count // 4) if VECTOR else 0
+    fours = div(count, 4) if VECTOR else 0
     for group in range(first, fours, step):
         take4(a, 0, x, 4 * group)
         if BINARY:
@@ -167,8 +166,8 @@ def elementwise_in_place(function, parameters, x, *others):
 def elementwise_broadcast(function, parameters, x, y):
     """function(element of x, element of y, *parameters), where y has the size 1 on some of x's axes.
 
-    As `kernels.reference.elementwise_broadcast`. Where y's other axes lie side by side in x's memory, as those of a bias
-    do, its elements are found by two divisions; otherwise it is written out first.
+    As `kernels.reference.elementwise_broadcast`. Where y's other axes lie side by side in x's memory, as those of a
+    bias do, its elements are found by two divisions; otherwise it is written out first.
     """
     axes = memory_order(x)
     x, y = dense(x.transpose(axes)), y.transpose(axes)

@@ -59,9 +59,11 @@ def tiled_product(
             for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
                 group = thread + load * THREADS
                 if A_BY_ROWS:
-                    lay_across(left, ROWS + PAD, buffer, group % (DEPTH // 4) * 4, group // (DEPTH // 4), staged_a, 4 * load)
+                    k_line, place = group % (DEPTH // 4) * 4, group // (DEPTH // 4)
+                    lay_across(left, ROWS + PAD, buffer, k_line, place, staged_a, 4 * load)
                 else:
-                    lay_along(left, ROWS + PAD, buffer, group // (ROWS // 4), group % (ROWS // 4) * 4, staged_a, 4 * load)
+                    k_line, place = group // (ROWS // 4), group % (ROWS // 4) * 4
+                    lay_along(left, ROWS + PAD, buffer, k_line, place, staged_a, 4 * load)
             for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
                 group = thread + load * THREADS
                 if group < COLUMNS * DEPTH // 4:
@@ -101,7 +103,7 @@ def matmul(a, b):
     if 0 in c.shape:
         return c
     (a, a_by_rows), (b, b_by_rows) = _lying(a), _lying(b)
-    tile = choose_tile(rows, columns, matrices)
+    tile = choose_tile(rows, columns, matrices, a.dtype)
     grid = -(-rows // tile.ROWS), -(-columns // tile.COLUMNS), matrices
     launch(
         tiled_product, grid, tile.threads, a, b, c, rows, columns, depth,

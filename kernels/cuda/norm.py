@@ -153,7 +153,7 @@ def batch_norm(x, mean, invstd, weight, bias):
 
 @on_device
 def batch_norm_grad(dy, x, mean, invstd, weight):
-    """Gradient of `batch_norm` through its own statistics, `(dx, dweight, dbias)`: `kernels.reference.batch_norm_grad`."""
+    """Gradient of `batch_norm` through its statistics, `(dx, dweight, dbias)`: `kernels.reference.batch_norm_grad`."""
     grads, rows, dx, channels = _rows(dy), _rows(x), _like(x), x.shape[1]
     dweight, dbias, factors = empty(channels, x.dtype), empty(channels, x.dtype), empty((3, channels), x.dtype)
     mean = dense(mean)

@@ -1,7 +1,7 @@
 """Pooling over windows: a thread computes one number, channels side by side, so that neighbours read neighbours.
 
-Gradients are gathered, too: a cell of dx asks the windows that hold it, so nothing is added to one place by two threads.
-Only `max_pool_grad`, which knows where maxima stood but not the windows, gives each channel of an image to one thread.
+Gradients are gathered, too: a cell of dx asks the windows that hold it, so no two threads add to one place. Only
+`max_pool_grad`, which knows where maxima stood but not the windows, gives each channel of an image to one thread.
 Memory is channels-last. `kernels/reference/pool.py` is the definition.
 """
 
@@ -9,7 +9,7 @@ from math import inf
 
 import numpy as np
 
-from ._numba import SIMULATED, cuda, i32, i64, inlined, kernel, launch, on_device
+from ._numba import SIMULATED, cuda, div, i32, i64, inlined, kernel, launch, on_device
 from .memory import channels_first, channels_last, constant, empty
 
 __all__ = [
@@ -63,18 +63,19 @@ def largest_in_windows(x, y, indices, sizes, lowest, cells, *, T, ADAPTIVE, THRE
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < cells:
         channels = sizes[0]
-        place = i32(number // channels)
-        row = i32(place // sizes[6])
+        place = div(number, channels)
+        row = div(place, sizes[6])
         o_x = i32(place - row * sizes[6])
-        plane = i32(row // sizes[5])
+        plane = div(row, sizes[5])
         o_y = i32(row - plane * sizes[5])
-        image = i32(plane // sizes[4])
+        image = div(plane, sizes[4])
         o_z = i32(plane - image * sizes[4])
         c = number - place * channels
         step_z, step_y, step_x = step_of(0, sizes), step_of(1, sizes), step_of(2, sizes)
         largest, index = lowest, i64(-1)
         for z in range(into(window_start(o_z, 0, sizes), step_z), min(window_stop(o_z, 0, sizes), sizes[1]), step_z):
-            for i in range(into(window_start(o_y, 1, sizes), step_y), min(window_stop(o_y, 1, sizes), sizes[2]), step_y):
+            stop_y = min(window_stop(o_y, 1, sizes), sizes[2])
+            for i in range(into(window_start(o_y, 1, sizes), step_y), stop_y, step_y):
                 stop = min(window_stop(o_x, 2, sizes), sizes[3])
                 for j in range(into(window_start(o_x, 2, sizes), step_x), stop, step_x):
                     at = (z * sizes[2] + i) * sizes[3] + j
@@ -97,10 +98,10 @@ def median_of_windows(x, y, indices, sizes, cells, *, T, ADAPTIVE, THREADS):
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < cells:
         channels = sizes[0]
-        place = i32(number // channels)
-        row = i32(place // sizes[6])
-        plane = i32(row // sizes[5])
-        image = i32(plane // sizes[4])
+        place = div(number, channels)
+        row = div(place, sizes[6])
+        plane = div(row, sizes[5])
+        image = div(plane, sizes[4])
         c = number - place * channels
         o_z, o_y, o_x = i32(plane - image * sizes[4]), i32(row - plane * sizes[5]), i32(place - row * sizes[6])
         z_first, z_last = max(window_start(o_z, 0, sizes), 0), min(window_stop(o_z, 0, sizes), sizes[1])
@@ -133,7 +134,7 @@ def send_back(dy, indices, dx, lines, channels, outputs, cells, *, T, THREADS):
     """dx[indices[o]] += dy[o] for all outputs of one channel of one image, in order."""
     line = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if line < lines:
-        image = i32(line // channels)
+        image = div(line, channels)
         c = line - image * channels
         for o in range(outputs):
             at = (image * outputs + o) * channels + c
@@ -147,8 +148,8 @@ def gather_cells(x, indices, y, count, channels, outputs, cells, *, T, THREADS):
     """y[o] = x[indices[o]], or 0 where the index is -1."""
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < count:
-        place = i32(number // channels)
-        image = i32(place // outputs)
+        place = div(number, channels)
+        image = div(place, outputs)
         index = indices[number]
         y[number] = x[(image * cells + index) * channels + number - place * channels] if index >= 0 else T(0)
 
@@ -171,12 +172,12 @@ def mean_of_windows(x, y, sizes, divisor, cells, *, T, ADAPTIVE, PADDING_COUNTS,
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < cells:
         channels = sizes[0]
-        place = i32(number // channels)
-        row = i32(place // sizes[6])
+        place = div(number, channels)
+        row = div(place, sizes[6])
         o_x = i32(place - row * sizes[6])
-        plane = i32(row // sizes[5])
+        plane = div(row, sizes[5])
         o_y = i32(row - plane * sizes[5])
-        image = i32(plane // sizes[4])
+        image = div(plane, sizes[4])
         o_z = i32(plane - image * sizes[4])
         c = number - place * channels
         start_z, stop_z = window_start(o_z, 0, sizes), window_stop(o_z, 0, sizes)
@@ -213,12 +214,12 @@ def share_of_windows(dy, dx, sizes, divisor, cells, *, T, ADAPTIVE, PADDING_COUN
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < cells:
         channels = sizes[0]
-        place = i32(number // channels)
-        row = i32(place // sizes[3])
+        place = div(number, channels)
+        row = div(place, sizes[3])
         x = i32(place - row * sizes[3])
-        plane = i32(row // sizes[2])
+        plane = div(row, sizes[2])
         y = i32(row - plane * sizes[2])
-        image = i32(plane // sizes[1])
+        image = div(plane, sizes[1])
         z = i32(plane - image * sizes[1])
         c = number - place * channels
         total = T(0)
@@ -238,8 +239,9 @@ def _sizes(channels, spatial, output, kernel=(), stride=(), padding=(), dilation
     def three(values, missing):
         return (missing,) * (3 - len(values)) + tuple(map(int, values))
 
-    axes = three(spatial, 1), three(output, 1), three(kernel, 1), three(stride, 1), three(padding, 0), three(dilation, 1)
-    return constant((channels, *sum(axes, ())))
+    sizes = three(spatial, 1), three(output, 1), three(kernel, 1)
+    steps = three(stride, 1), three(padding, 0), three(dilation, 1)
+    return constant((channels, *sum(sizes + steps, ())))
 
 
 def _blocks(array):
@@ -286,7 +288,7 @@ def median_pool(x, kernel, stride, padding, output_size):
 
 @on_device
 def max_pool_grad(dy, indices, input_shape):
-    """Gradient of `max_pool`: every dy is added to the cell its maximum came from: `kernels.reference.max_pool_grad`."""
+    """Gradient of `max_pool`: every dy added to the cell its maximum came from: `kernels.reference.max_pool_grad`."""
     images, channels, *spatial = input_shape
     dx = empty((images, *spatial, channels), dy.dtype)
     dx.fill(0)

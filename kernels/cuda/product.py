@@ -1,10 +1,10 @@
 """The heart of matrix products and convolutions: tiles of a block in shared memory, tiles of a thread in registers.
 
-A block computes ROWS x COLUMNS of the result, DEPTH terms of the sums at a time. It keeps these pieces of the two factors
-in shared memory, `left` as DEPTH lines of ROWS and `right` as DEPTH lines of COLUMNS, twice, so that the next piece is
-written while the present one is read. A thread computes 4 HIGH x 4 WIDE results, as HIGH x WIDE squares of four by four
-that lie a fraction of the tile apart: then neighbours read neighbouring groups of four, with 128 bits an instruction and
-without conflicts. What a kernel adds is how it gathers the pieces and where it puts the results.
+A block computes ROWS x COLUMNS of the result, DEPTH terms of the sums at a time. It keeps these pieces of the two
+factors in shared memory, `left` as DEPTH lines of ROWS and `right` as DEPTH lines of COLUMNS, twice, so that the next
+piece is written while the present one is read. A thread computes 4 HIGH x 4 WIDE results, as HIGH x WIDE squares of
+four by four that lie a fraction of the tile apart: then neighbours read neighbouring groups of four, with 128 bits an
+instruction and without conflicts. What a kernel adds is how it gathers the pieces and where it puts the results.
 """
 
 from typing import NamedTuple
@@ -30,16 +30,17 @@ class Tile(NamedTuple):
         return self.ROWS // (4 * self.HIGH) * (self.COLUMNS // (4 * self.WIDE))
 
 
-LARGE, NARROW, SLIM, SMALL = Tile(128, 128, 8, 2, 2), Tile(128, 64, 8, 2, 2), Tile(128, 32, 8, 2, 1), Tile(32, 32, 8, 1, 1)
+LARGE, NARROW, SLIM = Tile(128, 128, 8, 2, 2), Tile(128, 64, 16, 2, 1), Tile(128, 32, 8, 2, 1)
+SMALL, DOUBLE = Tile(32, 32, 8, 1, 1), Tile(64, 64, 8, 1, 1)  # the latter for float64, which takes two registers
 TINY = Tile(16, 8, 8, 1, 1), Tile(8, 16, 4, 1, 1), Tile(16, 16, 4, 2, 1)  # for the simulator
 ENOUGH = 128  # blocks that keep a GPU busy
 
 
-def choose_tile(rows, columns, batch):
+def choose_tile(rows, columns, batch, dtype):
     """The tile for a result of so many rows and columns, so many times: the largest one that makes enough blocks."""
     if SIMULATED:
         return TINY[(rows + columns) % len(TINY)]
-    for tile in (LARGE, NARROW, SLIM):
+    for tile in (LARGE, NARROW, SLIM) if dtype.itemsize == 4 else (DOUBLE,):
         blocks = -(-rows // tile.ROWS) * -(-columns // tile.COLUMNS) * batch
         if blocks >= ENOUGH and columns > tile.COLUMNS // 2:
             return tile
@@ -55,7 +56,7 @@ def clear(sums, *, T, HIGH, WIDE):
 
 @inlined
 def accumulate(left, right, buffer, row, column, sums, a, b, *, ROWS, COLUMNS, DEPTH, HIGH, WIDE):
-    """Add the products of one piece: for each square of the thread, left[k, i] · right[k, j] for its rows and columns."""
+    """Add the products of one piece: for each square of the thread left[k, i] · right[k, j] for its i and j."""
     for k in unrolled(DEPTH):
         for i in unrolled(HIGH):
             take4(a, 4 * i, left, (buffer * DEPTH + k) * (ROWS + PAD) + i * (ROWS // HIGH) + row)

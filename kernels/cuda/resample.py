@@ -3,7 +3,7 @@
 from math import prod
 
 from ..device import library
-from ._numba import SIMULATED, cuda, i32, kernel, launch, on_device
+from ._numba import SIMULATED, cuda, div, i32, kernel, launch, on_device
 from .memory import dense, empty, inverse, memory_order
 
 __all__ = ["resample"]
@@ -16,8 +16,8 @@ def weighted_sums(x, starts, indices, weights, y, count, cells, size, inner, *, 
     """y[a, j, b] = sum of weights[t] · x[a, indices[t], b] for t from starts[j] up to starts[j + 1]."""
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < count:
-        line = i32(number // inner)
-        outer = i32(line // cells)
+        line = div(number, inner)
+        outer = div(line, cells)
         j = line - outer * cells
         total = T(0)
         for t in range(starts[j], starts[j + 1]):
@@ -27,7 +27,7 @@ def weighted_sums(x, starts, indices, weights, y, count, cells, size, inner, *, 
 
 def _table(values, dtype):
     """Numbers of the host or of the device on the device."""
-    return library().module.asarray(values, dtype)
+    return dense(library().module.asarray(values, dtype))
 
 
 @on_device
@@ -39,6 +39,7 @@ def resample(x, axis, starts, indices, weights):
     y = empty((*x.shape[:axis], cells, *x.shape[axis + 1 :]), x.dtype)
     launch(
         weighted_sums, -(-y.size // THREADS), THREADS, x, _table(starts, "int64"), _table(indices, "int64"),
-        _table(weights, "float64"), y, y.size, cells, x.shape[axis], prod(x.shape[axis + 1 :]), T=x.dtype, THREADS=THREADS,
+        _table(weights, "float64"), y, y.size, cells, x.shape[axis], prod(x.shape[axis + 1 :]),
+        T=x.dtype, THREADS=THREADS,
     )  # fmt: skip
     return y.transpose(inverse(axes))

@@ -3,7 +3,7 @@
 `kernels/reference/row_norm.py` is the definition.
 """
 
-from ._numba import SIMULATED, cuda, f64, i32, kernel, launch, on_device, quotient, sqrt
+from ._numba import SIMULATED, cuda, div, f64, kernel, launch, on_device, quotient, sqrt
 from .block import block_sum
 from .memory import dense, empty
 
@@ -23,7 +23,7 @@ def normalize_row(
 ):  # fmt: skip
     """Row blockIdx.x: y = (x - mean) / √(var + eps) · weight + bias, and its mean and 1 / √(var + eps)."""
     shared = cuda.shared.array(THREADS, f64)
-    start, channels = cuda.blockIdx.x * count, i32(count // places)
+    start, channels = cuda.blockIdx.x * count, div(count, places)
     center, squares = f64(0.0), f64(0.0)
     if CENTRED:
         for i in range(cuda.threadIdx.x, count, THREADS):

@@ -3,7 +3,7 @@
 `kernels/reference/scatter.py` is the definition.
 """
 
-from ._numba import SIMULATED, cuda, i32, kernel, launch, on_device
+from ._numba import SIMULATED, cuda, div, i32, kernel, launch, on_device
 from .memory import dense, empty
 
 __all__ = ["gather", "gather_rows", "scatter", "scatter_add_rows"]
@@ -17,7 +17,7 @@ def pick(x, index, y, count, picked, size, inner, *, T, THREADS):
     """y[a, m, b] = x[a, index[a, m, b], b], one a thread."""
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < count:
-        line = i32(number // inner)
+        line = div(number, inner)
         y[number] = x[(line // picked * size + index[number]) * inner + number - line * inner]
 
 
@@ -47,7 +47,7 @@ def pick_rows(x, index, y, count, width, *, T, THREADS):
     """y[m, d] = x[index[m], d], one a thread."""
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < count:
-        row = i32(number // width)
+        row = div(number, width)
         y[number] = x[index[row] * width + number - row * width]
 
 
@@ -59,7 +59,7 @@ def add_rows_of_index(dy, index, order, dx, count, rows, width, *, T, THREADS):
     """
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < count:
-        at = i32(number // width)
+        at = div(number, width)
         d = number - at * width
         row = index[order[at]]
         if at == 0 or index[order[at - 1]] != row:
@@ -90,7 +90,7 @@ def scatter(x, index, src, reduction):
     y = x.copy(order="C")
     lines = x.shape[0] * x.shape[2]
     launch(
-        place, -(-lines // THREADS), THREADS, dense(src), dense(index), y, lines, index.shape[1], x.shape[1], x.shape[2],
+        place, -(-lines // THREADS), THREADS, dense(src), dense(index), y, lines, index.shape[1], *x.shape[1:],
         T=x.dtype, KIND=KINDS.index(reduction), THREADS=THREADS,
     )  # fmt: skip
     return y

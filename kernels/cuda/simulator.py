@@ -10,6 +10,7 @@ numbers, and a place beyond the end is an IndexError.
 
 import math
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from types import FunctionType, SimpleNamespace
 
@@ -61,7 +62,7 @@ class _Block:
         self.gates = [threading.Semaphore(0) for _ in range(threads)]
         self.back = threading.Semaphore(0)
         self.arrays, self.taken = [], [0] * threads
-        self.ended, self.error = 0, None
+        self.ended, self.failed = 0, False
 
     def shared(self, thread, size):
         """The block's array that its threads ask for at this point: the same for the n-th request of each."""
@@ -75,54 +76,49 @@ class _Block:
         """Hand the baton back, until it comes again."""
         self.back.release()
         self.gates[thread].acquire()
-        if self.error is not None:
+        if self.failed:
             raise _Aborted
 
     def work(self, thread):
         """What one thread does: the kernel, for one block after the other."""
         self.gates[thread].acquire()
-        try:
-            for number in range(len(self.blocks)):
-                self.function(*self.args)
-                self.ended += 1
-                if number + 1 < len(self.blocks):
-                    self.wait(thread)
-        except _Aborted:
-            pass
-        except BaseException as error:
-            self.error = error
-            raise_in = f"thread {thread} of block {tuple(reversed(self.blocks[number]))}"
-            error.add_note(f"in {raise_in}")
-        self.back.release()
+        for number in range(len(self.blocks)):
+            if number:
+                self.wait(thread)
+            self.function(*self.args)
+            self.ended += 1
 
     def run(self):
         """Pass the baton around until all blocks have ended."""
-        workers = [threading.Thread(target=self.work, args=(t,), daemon=True) for t in range(self.threads)]
-        for worker in workers:
-            worker.start()
+        with ThreadPoolExecutor(self.threads) as pool:
+            workers = [pool.submit(self.work, thread) for thread in range(self.threads)]
+            for worker in workers:
+                worker.add_done_callback(lambda worker: self.back.release())
+            try:
+                for number in range(len(self.blocks)):
+                    self.run_block(number, workers)
+            finally:
+                self.failed = True  # unless all have ended
+                for gate in self.gates:
+                    gate.release()
+
+    def run_block(self, number, workers):
+        """From barrier to barrier each thread in turn, then in the reverse order."""
+        z, y, x = self.blocks[number]
+        cuda.blockIdx = _Index(x, y, z)
+        self.arrays, self.taken, self.ended = [], [0] * self.threads, 0
         order = list(range(self.threads))
-        for z, y, x in self.blocks:
-            cuda.blockIdx = _Index(x, y, z)
-            self.arrays, self.taken, self.ended = [], [0] * self.threads, 0
-            while self.ended < self.threads and self.error is None:
-                for thread in order:
-                    cuda.threadIdx = _Index(thread)
-                    self.gates[thread].release()
-                    self.back.acquire()
-                    if self.error is not None:
-                        break
-                if 0 < self.ended < self.threads and self.error is None:
-                    self.error = RuntimeError(f"{self.threads - self.ended} threads wait at a barrier, the others ended")
-                order.reverse()
-            if self.error is not None:
-                break
-        if self.error is not None:
-            for gate in self.gates:
-                gate.release()
-        for worker in workers:
-            worker.join()
-        if self.error is not None:
-            raise self.error
+        while self.ended < self.threads:
+            for thread in order:
+                cuda.threadIdx = _Index(thread)
+                self.gates[thread].release()
+                self.back.acquire()
+                if workers[thread].done() and (error := workers[thread].exception()):
+                    error.add_note(f"in thread {thread} of block {(x, y, z)}")
+                    raise error
+            if 0 < self.ended < self.threads:
+                raise RuntimeError(f"{self.threads - self.ended} threads wait at a barrier, the others ended")
+            order.reverse()
 
 
 def _has_barriers(function):

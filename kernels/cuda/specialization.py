@@ -108,8 +108,10 @@ class _Specializer(ast.NodeTransformer):
     def _folded(self, node):
         decided, value = self.value(node)
         if decided and isinstance(value, bool | int | float) and not isinstance(value, bool) and abs(value) < 2**62:
-            return ast.copy_location(ast.Constant(value), node) if value >= 0 else ast.copy_location(
-                ast.UnaryOp(ast.USub(), ast.Constant(-value)), node
+            return (
+                ast.copy_location(ast.Constant(value), node)
+                if value >= 0
+                else ast.copy_location(ast.UnaryOp(ast.USub(), ast.Constant(-value)), node)
             )
         return self.generic_visit(node)
 
@@ -137,7 +139,24 @@ def _tree(function, constants):
 
 
 def rendered(function, constants):
-    """The source of a kernel for a choice of its constants."""
+    """The source of a kernel, or of a function that kernels call, for a choice of its constants.
+
+    >>> from minigrad.kernels.cuda.product import put
+    >>> print(rendered(put.function, {"VECTOR": True}))
+    def put(array, start, count, local, i):
+        if count > 0:
+            put4(array, start, local, i)
+    >>> print(rendered(put.function, {"VECTOR": False}))
+    def put(array, start, count, local, i):
+        if count > 0:
+            array[start + 0] = local[i + 0]
+        if count > 1:
+            array[start + 1] = local[i + 1]
+        if count > 2:
+            array[start + 2] = local[i + 2]
+        if count > 3:
+            array[start + 3] = local[i + 3]
+    """
     return ast.unparse(_tree(function, constants))
 
 

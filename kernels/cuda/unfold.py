@@ -1,6 +1,6 @@
-"""Windows of images as columns of a matrix, and back: both gathered. `kernels/reference/unfold.py` is the definition."""
+"""Windows of images as columns of a matrix, and back. `kernels/reference/unfold.py` is the definition."""
 
-from ._numba import SIMULATED, cuda, i32, kernel, launch, on_device
+from ._numba import SIMULATED, cuda, div, i32, kernel, launch, on_device
 from .memory import constant, dense, empty
 
 __all__ = ["fold", "unfold"]
@@ -16,13 +16,13 @@ def windows_to_columns(x, y, sizes, count, *, T, THREADS):
     """One cell of a column: what its tap reads in its window, or 0 beyond the border."""
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < count:
-        line = i32(number // sizes[11])
+        line = div(number, sizes[11])
         across = number - line * sizes[11]
-        plane = i32(line // sizes[10])
+        plane = div(line, sizes[10])
         down = line - plane * sizes[10]
-        tap_line = i32(plane // sizes[3])
+        tap_line = div(plane, sizes[3])
         column = across * sizes[5] - sizes[7] + (plane - tap_line * sizes[3]) * sizes[9]
-        image = i32(tap_line // sizes[2])
+        image = div(tap_line, sizes[2])
         row = down * sizes[4] - sizes[6] + (tap_line - image * sizes[2]) * sizes[8]
         value = T(0)
         if 0 <= row < sizes[0] and 0 <= column < sizes[1]:
@@ -35,9 +35,9 @@ def columns_to_image(y, x, sizes, count, *, T, THREADS):
     """One cell of the image: the sum of the cells of all columns that it was read into."""
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < count:
-        line = i32(number // sizes[1])
+        line = div(number, sizes[1])
         column = number - line * sizes[1]
-        image = i32(line // sizes[0])
+        image = div(line, sizes[0])
         row = line - image * sizes[0]
         total = T(0)
         for i in range(sizes[2]):

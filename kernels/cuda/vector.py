@@ -1,9 +1,9 @@
 """Four numbers at once: 128-bit loads and stores, and a square of four by four products.
 
-Numba has no such things, so they are intrinsics: a few instructions of LLVM each, which the assembler makes `LDG.E.128`,
-`LDS.128`, `STG.E.128`, `STS.128` and sixteen `FFMA`; below each stands its twin for the simulator. `place` is a pointer
-or a shared array, and the address of its element must be a multiple of 16 bytes; `local` is an array of the thread's
-own, which lives in registers where all its indices are constants.
+Numba has no such things, so they are intrinsics: a few instructions of LLVM each, which the assembler turns into
+`LDG.E.128`, `LDS.128`, `STG.E.128`, `STS.128` and sixteen `FFMA`; the simulator has a twin of each. `place` is a
+pointer or a shared array, and the address of its element must be a multiple of 16 bytes; `local` is an array of the
+thread's own, which lives in registers where all its indices are constants.
 """
 
 from ._numba import SIMULATED
@@ -29,22 +29,26 @@ if SIMULATED:
                 sums[at + 4 * row + column] += a[i + row] * b[j + column]
 
 else:
+    from itertools import product
+
     from llvmlite import ir
 
     from ._numba import cuda, types
 
     _LANE = ir.IntType(32)
 
-    def _address(context, builder, kind, array, index, offset=0):
-        """The address of an element of a pointer or of an array, without checks."""
+    def _addresses(context, builder, kind, array, index, count):
+        """The addresses of so many elements of a pointer or of an array, without checks."""
         if isinstance(kind, types.Array):
             array = context.make_array(kind)(context, builder, array).data
-        return builder.gep(array, [builder.add(index, ir.Constant(index.type, offset))])
+        first = builder.gep(array, [index])
+        return [builder.gep(first, [ir.Constant(index.type, offset)]) for offset in range(count)]
 
     def _vector(context, builder, kind, array, index):
         """The address of an element as that of a vector of four."""
         vector = ir.VectorType(context.get_data_type(kind.dtype), 4)
-        return builder.bitcast(_address(context, builder, kind, array, index), ir.PointerType(vector)), vector
+        (address,) = _addresses(context, builder, kind, array, index, 1)
+        return builder.bitcast(address, ir.PointerType(vector)), vector
 
     @cuda.extending.intrinsic
     def take4(typing_context, local, i, place, j):
@@ -53,9 +57,8 @@ else:
         def generate(context, builder, signature, args):
             address, _ = _vector(context, builder, place, args[2], args[3])
             loaded = builder.load(address, align=16)
-            for k in range(4):
-                number = builder.extract_element(loaded, ir.Constant(_LANE, k))
-                builder.store(number, _address(context, builder, local, args[0], args[1], k))
+            for k, target in enumerate(_addresses(context, builder, local, args[0], args[1], 4)):
+                builder.store(builder.extract_element(loaded, ir.Constant(_LANE, k)), target)
             return context.get_dummy_value()
 
         return types.void(local, types.int64, place, types.int64), generate
@@ -67,9 +70,8 @@ else:
         def generate(context, builder, signature, args):
             address, vector = _vector(context, builder, place, args[0], args[1])
             value = ir.Constant(vector, ir.Undefined)
-            for k in range(4):
-                number = builder.load(_address(context, builder, local, args[2], args[3], k))
-                value = builder.insert_element(value, number, ir.Constant(_LANE, k))
+            for k, source in enumerate(_addresses(context, builder, local, args[2], args[3], 4)):
+                value = builder.insert_element(value, builder.load(source), ir.Constant(_LANE, k))
             builder.store(value, address, align=16)
             return context.get_dummy_value()
 
@@ -80,15 +82,12 @@ else:
         """sums[at + 4 r + c] += a[i + r] · b[j + c] for r and c from 0 to 3"""
 
         def generate(context, builder, signature, args):
-            def number(kind, array, index, offset):
-                return builder.load(_address(context, builder, kind, array, index, offset))
-
-            for row in range(4):
-                factor = number(a, args[2], args[3], row)
-                for column in range(4):
-                    term = builder.fmul(factor, number(b, args[4], args[5], column), flags=["contract"])
-                    place = _address(context, builder, sums, args[0], args[1], 4 * row + column)
-                    builder.store(builder.fadd(builder.load(place), term, flags=["contract"]), place)
+            places = _addresses(context, builder, sums, args[0], args[1], 16)
+            factors = [builder.load(x) for x in _addresses(context, builder, a, args[2], args[3], 4)]
+            others = [builder.load(x) for x in _addresses(context, builder, b, args[4], args[5], 4)]
+            for place, (factor, other) in zip(places, product(factors, others)):
+                term = builder.fmul(factor, other, flags=["contract"])
+                builder.store(builder.fadd(builder.load(place), term, flags=["contract"]), place)
             return context.get_dummy_value()
 
         return types.void(sums, types.int64, a, types.int64, b, types.int64), generate

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from minigrad.kernels import cuda, reference
-from minigrad.kernels.device import DeviceArray, to_device, to_host
+from minigrad.kernels.device import DeviceArray, simulated, to_device, to_host
 from minigrad.testing import LAYOUTS, lay_out
 
 DTYPES = st.sampled_from(["float32", "float64"])
@@ -28,7 +28,7 @@ def on_device(value):
     if isinstance(value, list):
         return [on_device(item) for item in value]
     if isinstance(value, np.ndarray):
-        return DeviceArray(value) if cuda.SIMULATED else to_device(value)
+        return DeviceArray(value) if simulated() else to_device(value)
     return value
 
 

@@ -22,7 +22,7 @@ FUNCTIONS = [
 def parameters_of(function):
     """Numbers for what follows an array or two in a function's arguments."""
     names = list(inspect.signature(function).parameters)
-    binary = len(names) > 1 and names[0] in ("dy", "g") or function.__name__ in ARITHMETIC
+    binary = (len(names) > 1 and names[0] in ("dy", "g")) or function.__name__ in ARITHMETIC
     values = {"low": -0.5, "high": 0.75, "limit": 0.5}
     return binary, tuple(values.get(name, 0.5) for name in names[1 + binary :])
 

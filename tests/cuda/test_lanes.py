@@ -1,0 +1,22 @@
+"""The simulator's tests, each file in a process of its own: the simulator is chosen before anything is imported."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from minigrad.kernels.device import simulated
+
+HERE = Path(__file__).parent
+
+
+@pytest.mark.skipif(simulated(), reason="this is the simulator's process")
+@pytest.mark.parametrize("file", sorted(path.name for path in HERE.glob("test_[sd]*_*.py")))
+def test_in_the_simulator(file):
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(HERE / file)],
+        env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
