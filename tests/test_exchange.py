@@ -56,11 +56,11 @@ def test_copies_and_refusals():
     a = np.ones(2)
     assert mg.from_dlpack(a, copy=True).data_ptr() != a.__array_interface__["data"][0]
     assert mg.ones(2).__dlpack_device__() == (1, 0)
-    with pytest.raises(BufferError, match="^Can't export tensors that require gradient"):
+    with pytest.raises(BufferError, match=r"^Can't export tensors that require gradient"):
         torch.from_dlpack(mg.ones(2, requires_grad=True))
     with pytest.raises(TypeError, match="expected an object with __dlpack__, but got list"):
         mg.from_dlpack([1, 2])
-    with pytest.raises(AttributeError, match="^Can't get __cuda_array_interface__ on non-CUDA tensor type"):
+    with pytest.raises(AttributeError, match=r"^Can't get __cuda_array_interface__ on non-CUDA tensor type"):
         mg.ones(2).__cuda_array_interface__  # noqa: B018
     locked = np.ones(2)
     locked.flags.writeable = False

@@ -53,7 +53,7 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     """
 
     __slots__ = ("__weakref__", "memory")
-    __hash__ = None  # as NumPy's: `==` compares element by element
+    __hash__ = None  # type: ignore[assignment]  # as NumPy's: `==` compares element by element
 
     def __init__(self, memory):
         self.memory = memory

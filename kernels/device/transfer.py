@@ -14,7 +14,7 @@ from .tape import run, seen
 
 __all__ = ["empty", "in_pinned_memory", "memory_in_use", "pinned", "to_device", "to_host"]
 
-_under_way = deque()  # (event, host array) of copies that may not have ended: their memory must not be used again
+_under_way: deque = deque()  # (event, host array) of copies that may not have ended: the memory stays theirs
 
 
 def empty(shape, dtype):

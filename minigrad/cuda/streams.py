@@ -130,7 +130,7 @@ class Event:
         return library().module.cuda.get_elapsed_time(self._event, end_event._event)
 
 
-_simulated = []  # the simulator's default stream, once there is one, and the current one after it
+_simulated: list = []  # the simulator's default stream, once there is one, and the current one after it
 
 
 def default_stream(device=None):

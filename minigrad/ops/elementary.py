@@ -406,6 +406,8 @@ class Polygamma(Operation):
         ctx.n = n
         ctx.save_for_backward(x)
         x = floating(x)
+        if n != 1 and type(x) is not np.ndarray:
+            raise NotImplementedError("polygamma is on the GPU for n = 1 alone\nhint: compute it on the CPU: x.cpu()")
         return _trigamma(x) if n == 1 else boxed(_special("polygamma")(n, x)).astype(x.dtype)
 
     @staticmethod

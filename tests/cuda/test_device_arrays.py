@@ -30,13 +30,13 @@ X = np.arange(6.0).reshape(2, 3)
     ],
 )
 def test_host_arrays_are_refused(mix):
-    with pytest.raises(RuntimeError, match="^Expected all tensors to be on the same device"):
+    with pytest.raises(RuntimeError, match=r"^Expected all tensors to be on the same device"):
         mix(to_device(X))
 
 
 @pytest.mark.parametrize("convert", [np.asarray, np.array, np.ascontiguousarray, lambda x: np.ones(3)[x]])
 def test_nothing_becomes_a_host_array_by_itself(convert):
-    with pytest.raises((TypeError, IndexError), match="can't convert cuda:0 device type tensor|only integers"):
+    with pytest.raises((TypeError, IndexError), match=r"can't convert cuda:0 device type tensor|only integers"):
         convert(to_device(X))
 
 

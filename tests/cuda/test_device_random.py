@@ -48,7 +48,7 @@ def test_the_same_seed_gives_the_same_numbers_and_states_go_back():
     first = mg.rand(3, device="cuda", generator=generator)
     assert (generator.set_state(state), mg.rand(3, device="cuda", generator=generator))[1].tolist() == first.tolist()
     assert mg.rand(3, device="cuda", generator=generator.clone_state()).tolist() != first.tolist()
-    with pytest.raises(RuntimeError, match="^RNG state is wrong size"):
+    with pytest.raises(RuntimeError, match=r"^RNG state is wrong size"):
         generator.set_state(mg.zeros(112, dtype=mg.uint8))
 
 
@@ -67,9 +67,9 @@ def test_manual_seed_seeds_both_devices():
 
 
 def test_a_generator_of_the_wrong_device():
-    with pytest.raises(RuntimeError, match="^Expected a 'cuda' device type for generator but found 'cpu'"):
+    with pytest.raises(RuntimeError, match=r"^Expected a 'cuda' device type for generator but found 'cpu'"):
         mg.rand(2, device="cuda", generator=mg.Generator())
-    with pytest.raises(RuntimeError, match="^Expected a 'cpu' device type for generator but found 'cuda'"):
+    with pytest.raises(RuntimeError, match=r"^Expected a 'cpu' device type for generator but found 'cuda'"):
         mg.rand(2, generator=mg.Generator("cuda"))
     with pytest.raises(NotImplementedError, match="poisson numbers are not drawn on the GPU"):
         mg.poisson(mg.ones(2, device="cuda"))

@@ -155,17 +155,17 @@ def test_python_values_come_back():
 
 
 def test_devices_that_are_not_there():
-    with pytest.raises(RuntimeError, match="^CUDA error: invalid device ordinal"):
+    with pytest.raises(RuntimeError, match=r"^CUDA error: invalid device ordinal"):
         mg.ones(1, device="cuda:1")
-    with pytest.raises(AssertionError, match="^Torch not compiled with MPS enabled"):
+    with pytest.raises(AssertionError, match=r"^Torch not compiled with MPS enabled"):
         mg.ones(1).to("mps")
-    with pytest.raises(RuntimeError, match="^Invalid device, must be cuda device"):
+    with pytest.raises(RuntimeError, match=r"^Invalid device, must be cuda device"):
         mg.ones(1).cuda("cpu")
 
 
 def test_gradients_stay_where_their_tensors_are():
     x = mg.ones(2, device="cuda", requires_grad=True)
-    with pytest.raises(RuntimeError, match="^attempting to assign a gradient with device type 'cpu'"):
+    with pytest.raises(RuntimeError, match=r"^attempting to assign a gradient with device type 'cpu'"):
         x.grad = mg.ones(2)
     x.grad = mg.ones(2, device="cuda")
     x.sum().backward()

@@ -129,7 +129,7 @@ def test_page_locked_batches():
     (batch,) = loader
     assert batch["p"].x.is_pinned() and batch["p"].y == ["a"]
     assert x.pin_memory() is x and not mg.ones(2).is_pinned()
-    with pytest.raises(RuntimeError, match="^cannot pin 'torch.cuda.FloatTensor' only dense CPU tensors"):
+    with pytest.raises(RuntimeError, match=r"^cannot pin 'torch.cuda.FloatTensor' only dense CPU tensors"):
         mg.ones(2, device="cuda").pin_memory()
 
 
@@ -229,7 +229,7 @@ def test_what_cannot_be_captured():
     x = mg.ones(2, device="cuda", requires_grad=True)
     for forbidden in (lambda: x.sum().item(), lambda: x.cpu(), lambda: bool((x > 0).all()), lambda: repr(x)):
         with (
-            pytest.raises(RuntimeError, match="^CUDA error: operation not permitted when stream is capturing"),
+            pytest.raises(RuntimeError, match=r"^CUDA error: operation not permitted when stream is capturing"),
             mg.cuda.graph(mg.cuda.CUDAGraph()),
         ):
             forbidden()
@@ -237,7 +237,7 @@ def test_what_cannot_be_captured():
     x.sum().backward()
     with pytest.raises(RuntimeError, match="capture of step"), mg.cuda.graph(mg.cuda.CUDAGraph()):
         mg.optim.Adam([x]).step()
-    with pytest.raises(RuntimeError, match="^Called CUDAGraph::replay without a preceding successful capture"):
+    with pytest.raises(RuntimeError, match=r"^Called CUDAGraph::replay without a preceding successful capture"):
         mg.cuda.CUDAGraph().replay()
 
 
