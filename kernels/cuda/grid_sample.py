@@ -117,7 +117,7 @@ def neighbours(coordinate, size, order, cells, weights, at, *, MODE, PADDING, AL
 @kernel("T*, T*, T*, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32")
 def sample(
     x, grid, y, images, channels, depth, height, width, places, rank, order_x, order_y, order_z, *,
-    T, MODE, PADDING, ALIGNED, THREADS,
+    T, RANK, MODE, PADDING, ALIGNED, THREADS,
 ):  # fmt: skip
     """y[n, p, c], one a thread: the sum over the neighbours of grid[n, p] of weight · x[n, neighbour, c]."""
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
@@ -127,9 +127,9 @@ def sample(
         cells, weights = cuda.local.array(12, i32), cuda.local.array(12, f64)
         locate(grid, place, depth, height, width, rank, order_x, order_y, order_z, cells, weights)
         total = f64(0.0)
-        for i in range(MODE if rank == 3 else 1):
-            for j in range(MODE):
-                for k in range(MODE):
+        for i in unrolled(MODE if RANK == 3 else 1):
+            for j in unrolled(MODE):
+                for k in unrolled(MODE):
                     weight, value = weights[i] * weights[4 + j] * weights[8 + k], f64(0.0)
                     if cells[i] >= 0 and cells[4 + j] >= 0 and cells[8 + k] >= 0:
                         at = ((image * depth + cells[i]) * height + cells[4 + j]) * width + cells[8 + k]
@@ -141,7 +141,7 @@ def sample(
 @kernel("T*, T*, T*, i32, i32, i32, i32, i32, i32, i32, i32, i32, i32")
 def spread(
     dy, grid, dx, images, channels, depth, height, width, places, rank, order_x, order_y, order_z, *,
-    T, MODE, PADDING, ALIGNED, THREADS,
+    T, RANK, MODE, PADDING, ALIGNED, THREADS,
 ):  # fmt: skip
     """dx[n, :, c], one channel of one image a thread: every dy at the neighbours of its place, in order."""
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
@@ -152,9 +152,9 @@ def spread(
         for p in range(places):
             place = image * places + p
             locate(grid, place, depth, height, width, rank, order_x, order_y, order_z, cells, weights)
-            for i in range(MODE if rank == 3 else 1):
-                for j in range(MODE):
-                    for k in range(MODE):
+            for i in unrolled(MODE if RANK == 3 else 1):
+                for j in unrolled(MODE):
+                    for k in unrolled(MODE):
                         if cells[i] >= 0 and cells[4 + j] >= 0 and cells[8 + k] >= 0:
                             at = ((image * depth + cells[i]) * height + cells[4 + j]) * width + cells[8 + k]
                             weight = weights[i] * weights[4 + j] * weights[8 + k]
@@ -193,8 +193,8 @@ def _run(kernel, source, grid, result, spatial, threads_for, mode, padding_mode,
     orders = tuple(orders) + (0,) * (3 - rank)
     launch(
         kernel, -(-threads_for // THREADS), THREADS, source, dense(grid), result, len(source), channels, *sizes, places,
-        rank, *orders, T=source.dtype, MODE=MODES[mode], PADDING=PADDINGS[padding_mode], ALIGNED=bool(align_corners),
-        THREADS=THREADS,
+        rank, *orders, T=source.dtype, RANK=rank, MODE=MODES[mode], PADDING=PADDINGS[padding_mode],
+        ALIGNED=bool(align_corners), THREADS=THREADS,
     )  # fmt: skip
 
 
