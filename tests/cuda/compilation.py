@@ -21,7 +21,8 @@ from minigrad.kernels.cuda import _numba
 from minigrad.kernels.device import DeviceArray
 
 FOLDERS = (Path(path) / "nvidia/cu13/bin" for path in sys.path)
-TOOLS = next((folder for folder in FOLDERS if (folder / "ptxas").exists() and (folder / "cuobjdump").exists()), None)
+NEEDED = "ptxas", "cuobjdump", "nvdisasm"
+TOOLS = next((folder for folder in FOLDERS if all((folder / tool).exists() for tool in NEEDED)), None)
 
 
 def recorded(monkeypatch, calls):
