@@ -60,6 +60,7 @@ CASES = [
     case("chain_matmul", mg.chain_matmul, X((2, "k")), X(("k", 3)), X((3, 1))),
     case("kron", mg.kron, X(("a", 2)), X(("b",)), linear=True),
     case("cross", mg.cross, X(("n", 3)), X(("n", 3)), linear=True),
+    case("renorm", lambda x: mg.renorm(x, 2, 0, 1.0), X((3, "n"))),
     case("linalg.cross", linalg.cross, X((1, 3)), X(("n", 3)), linear=True),
     case("vecdot", linalg.vecdot, X(("a", "k")), X(("k",)), linear=True),
     case("matrix_exp", lambda x: mg.matrix_exp(x), SQUARE),

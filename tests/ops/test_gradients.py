@@ -144,6 +144,10 @@ WITHOUT_GRADIENT = [
     "hann_window",
     "hamming_window",
     "blackman_window",
+    "gcd",
+    "lcm",
+    "from_dlpack",
+    "to_dlpack",
 ]  # integers, bools, random numbers and step functions
 
 
