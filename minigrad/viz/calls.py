@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .lines import variable_name
+from .lines import calling_frame, variable_name
 
 
 @dataclass(slots=True, eq=False)
@@ -60,7 +60,7 @@ class Calls:
         return Call(module, path, path.removeprefix(f"{parent.path}." if parent.path else ""), parent)
 
     def _read(self, root, frame):
-        self._roots[root] = variable_name(frame, root)
+        self._roots[root] = variable_name(calling_frame(frame), root)
         self._paths[root] = {module: name for name, module in root.named_modules()}
         for name, tensor in [*root.named_parameters(), *root.named_buffers()]:
             self._parameters.setdefault(tensor, (self._roots[root], name))

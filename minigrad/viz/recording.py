@@ -21,7 +21,7 @@ from minigrad.ops.inplace import CopySlices
 
 from .calls import Calls
 from .failures import Failure, place_of
-from .lines import Line, tensor_name, user_frame, variable_name
+from .lines import Line, calling_frame, tensor_name, user_frame, variable_name
 from .outside import NUMBERS, Replaced
 from .passes import Pass
 
@@ -294,7 +294,7 @@ class Recording:
         if not value.name:
             value.owner, value.name = self.calls.parameter_name(tensor)
         if not value.name:
-            value.name = variable_name(frame, tensor)
+            value.name = variable_name(calling_frame(frame), tensor) or variable_name(frame, tensor)
 
     def _add(self, tensor, edge):
         array = tensor._array
