@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from minigrad.nn import Parameter
+
 from .lines import calling_frame, variable_name
 
 
@@ -64,6 +66,10 @@ class Calls:
         self._paths[root] = {module: name for name, module in root.named_modules()}
         for name, tensor in [*root.named_parameters(), *root.named_buffers()]:
             self._parameters.setdefault(tensor, (self._roots[root], name))
+
+    def parameters(self):
+        """The trainable parameters of the modules that were called and of all inside them."""
+        return [tensor for tensor in self._parameters if isinstance(tensor, Parameter) and tensor.requires_grad]
 
     def parameter_name(self, tensor):
         """(the user's name of the outermost module, name in it) of a parameter or buffer of a module that was called.

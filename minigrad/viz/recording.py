@@ -86,6 +86,7 @@ class Recording:
         self.nodes = []  # RecordedNodes in the order in which they ran
         self.tensors = []  # RecordedTensors in the order in which they turned up
         self.passes = []
+        self.unused = []  # RecordedTensors of parameters that no operation used, of the modules that were called
         self.error = None
         self.events = []  # a RecordedNode or a (pass, step), in the order in which they happened
         self.calls = Calls()
@@ -109,6 +110,8 @@ class Recording:
         self.stop()
         if isinstance(error, Exception):
             self._fail(error, traceback)
+        else:
+            self._take_unused()
 
     def stop(self):
         """Record no more."""
@@ -312,6 +315,15 @@ class Recording:
         else:
             self._note_object(tensor, value)
         return value
+
+    def _take_unused(self):
+        """Note the parameters, of the modules that were called, that no operation has used."""
+        for tensor in self.calls.parameters():
+            if self.find(tensor, tensor._edge) is None:
+                value = self._add(tensor, tensor._edge)
+                value.role = "parameter"
+                self._name(value, tensor, None)
+                self.unused.append(value)
 
     def _result(self, tensor, node, index):
         value = self._add(tensor, tensor._edge)
