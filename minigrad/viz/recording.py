@@ -39,6 +39,7 @@ class RecordedTensor:
     name: str = ""
     owner: str = ""  # the user's name of the outermost module that a parameter belongs to
     version: int = 0
+    before: "RecordedTensor | None" = None  # a leaf before it was written, when it was the version before this one
     node: "RecordedNode | None" = None  # what made it
     output: int = 0  # which of that node's results it is
     users: list = field(default_factory=list)  # (node, place among its arguments)
@@ -285,6 +286,7 @@ class Recording:
             value = self._add(tensor, edge)
             value.role, value.version = old.role, old.version + 1
             value.name, value.owner = old.name, old.owner
+            value.before = old if old.is_leaf else None
             reference, version, writer = self._writers.get(id(tensor._storage), (None, None, None))
             if writer is not None and reference() is tensor._storage and version == tensor._version:
                 value.node, value.output = writer, len(writer.outputs)  # it has been written through a view
