@@ -425,7 +425,7 @@ class Recording:
 
     def _take_saved(self, node):
         """Take over the numbers that a node of the graph still holds: of its arguments, its results and its own."""
-        plain = [place for place, value in enumerate(node.inputs) if value is None]  # what needs no gradient
+        places = self._plain_places(node)
         for item in node.live._saved or ():
             if type(item) is not tuple or not isinstance(item[0], np.ndarray):
                 node.saved.append(item)
@@ -434,8 +434,7 @@ class Recording:
             value = None
             if source is not None:
                 value = self._at.get(source) if isinstance(source[0], Node) else node.outputs[source[1]]
-            elif storage is not None and plain:  # arguments are saved in their order, and settings come last
-                place = plain.pop(0)
+            elif storage is not None and (place := next(places, None)) is not None:
                 value = self._object(array) or self._found(array)
                 node.inputs[place] = value
                 value.users.append((node, place))
@@ -447,6 +446,23 @@ class Recording:
             if value.array is None and array is not None:
                 value.array = array.copy(order="K")
             node.saved.append(value)
+
+    def _plain_places(self, node):
+        """Where among the arguments those stand, one after the other, that were saved but need no gradient.
+
+        Arguments are saved in their order, and settings come last; often all are saved, from the first on, with None
+        for those that there are not.
+        """
+        plain = [place for place, value in enumerate(node.inputs) if value is None]
+        kept, fits = [], True
+        for place, item in enumerate(node.live._saved or ()):
+            if type(item) is tuple and isinstance(item[0], np.ndarray) and item[1] is not None:
+                source = item[3]
+                if source is None:
+                    kept.append(place)
+                elif isinstance(source[0], Node):
+                    fits = fits and node.inputs[place : place + 1] == [self._at.get(source)]
+        return iter(kept if fits and set(kept) <= set(plain) else plain)
 
     def _found(self, array):
         """A new RecordedTensor of an array that takes part without a gradient."""
