@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from .lines import variable_name
+from minigrad.nn import Parameter
+
+from .lines import calling_frame, variable_name
 
 
 @dataclass(slots=True, eq=False)
@@ -60,10 +62,14 @@ class Calls:
         return Call(module, path, path.removeprefix(f"{parent.path}." if parent.path else ""), parent)
 
     def _read(self, root, frame):
-        self._roots[root] = variable_name(frame, root)
+        self._roots[root] = variable_name(calling_frame(frame), root)
         self._paths[root] = {module: name for name, module in root.named_modules()}
         for name, tensor in [*root.named_parameters(), *root.named_buffers()]:
             self._parameters.setdefault(tensor, (self._roots[root], name))
+
+    def parameters(self):
+        """The trainable parameters of the modules that were called and of all inside them."""
+        return [tensor for tensor in self._parameters if isinstance(tensor, Parameter) and tensor.requires_grad]
 
     def parameter_name(self, tensor):
         """(the user's name of the outermost module, name in it) of a parameter or buffer of a module that was called.

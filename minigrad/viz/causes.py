@@ -5,7 +5,7 @@ operations on the way to the loss that the graph does not know. A gradient of ze
 back from the tensor, to the operations that something arrived at and nothing left.
 """
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,17 +41,24 @@ class Cause:
 
 
 class Trail:
-    """The ways through a recording that gradients took, or might have taken, in its backward `passes`."""
+    """The ways through a recording that gradients took, or might have taken, in its backward `passes`.
 
-    def __init__(self, recording, passes):
+    What arrived at any of `versions`, one leaf before and after it was written, counts for the first of them.
+    """
+
+    def __init__(self, recording, passes, versions=()):
         self.recording, self.passes = recording, passes
+        self.latest = dict.fromkeys(versions, next(iter(versions), None))
         self.given = {}  # RecordedTensor -> [(Step, Leaving)]: the parts of its gradient
         self.totals = {}  # RecordedTensor -> its gradient over all passes
+        self.times = Counter()  # RecordedTensor -> in how many passes something arrived at it
         for walk in passes:
             for step in walk.steps:
                 for leaving in step.leaving:
-                    self.given.setdefault(leaving.tensor, []).append((step, leaving))
+                    self.given.setdefault(self.latest.get(leaving.tensor, leaving.tensor), []).append((step, leaving))
             for value, array in walk.totals().items():
+                value = self.latest.get(value, value)
+                self.times[value] += 1
                 self.totals[value] = self.totals[value] + array if value in self.totals else array
         self.roots = dict.fromkeys(root for walk in passes for root in walk.roots)
         self._steps = {step.node: step for walk in passes for step in walk.steps if step.node is not None}

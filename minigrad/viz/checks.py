@@ -2,7 +2,11 @@
 
 The quotient is (f(x + hv) - f(x - hv)) / 2h in float64, h = 1e-6. Of small tensors the whole Jacobian is compared, of
 larger ones one random direction v of each input through one random cotangent. Where the quotients from the left and
-from the right differ the function has a kink (relu at 0, a tie of maxima), and what it gives there is left out.
+from the right differ the function has a kink (relu at 0, a tie of maxima), and what it gives there is left out; so is
+whatever is NaN or infinite, in which every derivative is as right as any other.
+
+The relative error that a `Check` gives is no smaller than the rounding of the quotient lets it be known, and rounded to
+one digit: what lies below differs from run to run, as sums do whose terms a library adds in another order.
 """
 
 from dataclasses import asdict, dataclass
@@ -24,6 +28,7 @@ FULL = 36  # elements up to which the whole Jacobian is compared
 MOST = 1 << 22  # elements of arguments and results up to which an operation is checked
 _EPS = np.finfo(np.float64).eps
 _KINK = "its results are at a kink (equal maxima, relu at 0, a rounding), where there is no derivative to compare with"
+_NONFINITE = "its value or derivative is NaN or infinite"
 _HOOKS = "its gradient is what the module's hooks make of it"
 _OTHERWISE = {
     CTC: "its gradient is, as in PyTorch, the one for log-probabilities that come from log_softmax",
@@ -112,8 +117,9 @@ def _compare(replay, arguments):
     steps = [np.where(np.isfinite(g), v, 0.0) for g, v in zip(gradients, _directions(replay, rng))]
     small = all(x.size <= FULL for x in replay.points) and sum(y.size for y in replay.results) <= FULL
     compared = _jacobians(replay, steps) if small else _projections(replay, steps, cotangents, gradients)
-    if compared is None:
-        return _unchecked(_KINK)
+    lost = sum(int(np.size(g) - np.isfinite(g).sum()) for g in gradients)
+    if compared is None or not any(np.any(step) for step in steps):
+        return _unchecked(_NONFINITE if lost or not _all_finite(replay.results) else _KINK)
     names = [arguments[i][0] for i in replay.sources]
     how = "the whole Jacobian" if small else "along a random direction"
     worst, errors, left_out, faint = 0.0, [], compared.left_out, []
@@ -122,10 +128,12 @@ def _compare(replay, arguments):
             faint.append(name)
             continue
         relative = error / scale if scale else 0.0 if error <= noise else np.inf
-        worst = max(worst, relative)
+        worst = max(worst, relative, noise / scale if scale else 0.0)
         if not (relative <= TOLERANCE or error <= noise):
             errors.append((name, relative))
-    kinks = f"; {left_out:,} of {compared.count:,} results left out, which are at a kink" if left_out else ""
+    where = "at a kink" if _all_finite(replay.results) else "at a kink, NaN or infinite"
+    kinks = f"; {left_out:,} of {compared.count:,} results left out, which are {where}" if left_out else ""
+    kinks += f"; {lost:,} element{'s' * (lost != 1)} left out, whose derivative is NaN or infinite" if lost else ""
     if errors:
         wrong = ", ".join(f"d{name} is off by {_percent(relative)}" for name, relative in errors)
         users = issubclass(replay.operation, Function)
@@ -133,7 +141,12 @@ def _compare(replay, arguments):
         return Check("disagrees", worst, f"differs from finite differences, {how}: {wrong}{kinks}{meant}")
     if len(faint) == len(names):
         return _unchecked("its derivative is so small beside its result that a difference cannot show it")
-    return Check("agrees", worst, f"agrees with finite differences, {how}: worst relative error {worst:.1e}{kinks}")
+    worst = float(f"{worst:.0e}")
+    return Check("agrees", worst, f"agrees with finite differences, {how}: to a relative error of {worst:.0e}{kinks}")
+
+
+def _all_finite(arrays):
+    return all(np.isfinite(array).all() for array in arrays)
 
 
 def _percent(relative):
@@ -180,7 +193,7 @@ def _quotients(replay, source, step):
 
 
 def _projections(replay, steps, cotangents, gradients):
-    """One random direction of each source, seen through one random cotangent; None if all is at kinks.
+    """One random direction of each source, seen through one random cotangent; None if all is left out.
 
     `gradients` are those of the `cotangents`; where results are left out, both are made anew.
     """
@@ -204,7 +217,7 @@ def _projections(replay, steps, cotangents, gradients):
 
 
 def _jacobians(replay, steps):
-    """Every derivative of every result, one by one; None if all is at kinks."""
+    """Every derivative of every result, one by one; None if all is left out."""
     count = sum(y.size for y in replay.results)
     rows = jacobian(replay)
     noise = 20 * _EPS * max(np.max(np.abs(y[np.isfinite(y)]), initial=0.0) for y in replay.results) / STEP
@@ -220,7 +233,8 @@ def _jacobians(replay, steps):
             quotients, unsettled = (np.concatenate([q.ravel() for q in qs]) for qs in _quotients(replay, source, one))
             settled = ~unsettled
             left_out |= unsettled
-            exact = analytic @ one.ravel()
+            moved = np.flatnonzero(one)  # the others are no part of the sum, in which 0 · inf would be NaN
+            exact = analytic[:, moved] @ one.ravel()[moved]
             if settled.any():
                 seen = True
                 difference = np.abs(exact - quotients)[settled]

@@ -30,7 +30,8 @@ class _Writer:
         self.recording = recording
         self.store = Store(budget)
         self.nodes = sorted(recording.nodes, key=attrgetter("sequence"))
-        self.tensors = list(dict.fromkeys(_tensors(self.nodes, recording.passes)))
+        unused = recording.unused if recording.passes else []
+        self.tensors = list(dict.fromkeys([*_tensors(self.nodes, recording.passes), *unused]))
         self.calls = list(dict.fromkeys(call for node in self.nodes for call in _callers(node.call)))
         recording.tensors = self.tensors  # those that take part
         for things in (self.nodes, self.tensors, self.calls):

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minigrad.autograd import Tensor
+from minigrad.nn import Module
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
+_CALL = Module.__call__.__code__
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,18 @@ def user_frame():
     while frame is not None and not is_users(frame):
         frame = frame.f_back
     return frame
+
+
+def calling_frame(frame):
+    """The user's frame that called the outermost module that runs around `frame`; `frame` itself outside modules."""
+    outer, caller = frame, frame
+    while outer is not None:
+        if outer.f_code is _CALL:
+            caller = None
+        elif caller is None and is_users(outer):
+            caller = outer
+        outer = outer.f_back
+    return caller
 
 
 def variable_name(frame, thing):

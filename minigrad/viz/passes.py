@@ -29,6 +29,7 @@ class Step:
     hooked: dict = field(default_factory=dict)  # by result: the gradient as it arrived, before a hook replaced it
     leaving: list = field(default_factory=list)
     done: bool = False
+    begins: bool = False  # whether the leaf's `.grad` was None or zero before
 
 
 class Pass:
@@ -56,7 +57,9 @@ class Pass:
     def arrives(self, node, grads):
         """All gradients of the results of `node` are there; it is its turn."""
         if node.accumulates:
-            step = Step(leaf=self._tensor((node, 0)))
+            held = getattr(node.variable, "grad", None)
+            begins = self.kind == "backward" and (held is None or not np.any(held._array))
+            step = Step(leaf=self._tensor((node, 0)), begins=begins)
             results = [step.leaf]
         else:
             step = Step(node=self._recording.made(node))

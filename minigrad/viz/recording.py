@@ -21,7 +21,7 @@ from minigrad.ops.inplace import CopySlices
 
 from .calls import Calls
 from .failures import Failure, place_of
-from .lines import Line, tensor_name, user_frame, variable_name
+from .lines import Line, calling_frame, tensor_name, user_frame, variable_name
 from .outside import NUMBERS, Replaced
 from .passes import Pass
 
@@ -39,6 +39,7 @@ class RecordedTensor:
     name: str = ""
     owner: str = ""  # the user's name of the outermost module that a parameter belongs to
     version: int = 0
+    before: "RecordedTensor | None" = None  # a leaf before it was written, when it was the version before this one
     node: "RecordedNode | None" = None  # what made it
     output: int = 0  # which of that node's results it is
     users: list = field(default_factory=list)  # (node, place among its arguments)
@@ -86,6 +87,7 @@ class Recording:
         self.nodes = []  # RecordedNodes in the order in which they ran
         self.tensors = []  # RecordedTensors in the order in which they turned up
         self.passes = []
+        self.unused = []  # RecordedTensors of parameters that no operation used, of the modules that were called
         self.error = None
         self.events = []  # a RecordedNode or a (pass, step), in the order in which they happened
         self.calls = Calls()
@@ -109,6 +111,8 @@ class Recording:
         self.stop()
         if isinstance(error, Exception):
             self._fail(error, traceback)
+        else:
+            self._take_unused()
 
     def stop(self):
         """Record no more."""
@@ -282,6 +286,7 @@ class Recording:
             value = self._add(tensor, edge)
             value.role, value.version = old.role, old.version + 1
             value.name, value.owner = old.name, old.owner
+            value.before = old if old.is_leaf else None
             reference, version, writer = self._writers.get(id(tensor._storage), (None, None, None))
             if writer is not None and reference() is tensor._storage and version == tensor._version:
                 value.node, value.output = writer, len(writer.outputs)  # it has been written through a view
@@ -294,7 +299,7 @@ class Recording:
         if not value.name:
             value.owner, value.name = self.calls.parameter_name(tensor)
         if not value.name:
-            value.name = variable_name(frame, tensor)
+            value.name = variable_name(calling_frame(frame), tensor) or variable_name(frame, tensor)
 
     def _add(self, tensor, edge):
         array = tensor._array
@@ -312,6 +317,15 @@ class Recording:
         else:
             self._note_object(tensor, value)
         return value
+
+    def _take_unused(self):
+        """Note the parameters, of the modules that were called, that no operation has used."""
+        for tensor in self.calls.parameters():
+            if self.find(tensor, tensor._edge) is None:
+                value = self._add(tensor, tensor._edge)
+                value.role = "parameter"
+                self._name(value, tensor, None)
+                self.unused.append(value)
 
     def _result(self, tensor, node, index):
         value = self._add(tensor, tensor._edge)
@@ -411,7 +425,7 @@ class Recording:
 
     def _take_saved(self, node):
         """Take over the numbers that a node of the graph still holds: of its arguments, its results and its own."""
-        plain = [place for place, value in enumerate(node.inputs) if value is None]  # what needs no gradient
+        places = self._plain_places(node)
         for item in node.live._saved or ():
             if type(item) is not tuple or not isinstance(item[0], np.ndarray):
                 node.saved.append(item)
@@ -420,8 +434,7 @@ class Recording:
             value = None
             if source is not None:
                 value = self._at.get(source) if isinstance(source[0], Node) else node.outputs[source[1]]
-            elif storage is not None and plain:  # arguments are saved in their order, and settings come last
-                place = plain.pop(0)
+            elif storage is not None and (place := next(places, None)) is not None:
                 value = self._object(array) or self._found(array)
                 node.inputs[place] = value
                 value.users.append((node, place))
@@ -433,6 +446,23 @@ class Recording:
             if value.array is None and array is not None:
                 value.array = array.copy(order="K")
             node.saved.append(value)
+
+    def _plain_places(self, node):
+        """Where among the arguments those stand, one after the other, that were saved but need no gradient.
+
+        Arguments are saved in their order, and settings come last; often all are saved, from the first on, with None
+        for those that there are not.
+        """
+        plain = [place for place, value in enumerate(node.inputs) if value is None]
+        kept, fits = [], True
+        for place, item in enumerate(node.live._saved or ()):
+            if type(item) is tuple and isinstance(item[0], np.ndarray) and item[1] is not None:
+                source = item[3]
+                if source is None:
+                    kept.append(place)
+                elif isinstance(source[0], Node):
+                    fits = fits and node.inputs[place : place + 1] == [self._at.get(source)]
+        return iter(kept if fits and set(kept) <= set(plain) else plain)
 
     def _found(self, array):
         """A new RecordedTensor of an array that takes part without a gradient."""

@@ -81,8 +81,9 @@ def explain_grad(tensor, loss=None, recording=None):
         value = _find(known, tensor)
         root = None if loss is None else _find(known, loss)
         if value is not None and (loss is None or root is not None):
-            passes = [p for p in known.passes if root is None or root in p.roots]
-            return _of_recording(tensor, value, Trail(known, passes))
+            versions = _versions(value)
+            passes = _summed(known.passes, versions) if loss is None else [p for p in known.passes if root in p.roots]
+            return _of_recording(tensor, value, Trail(known, passes, versions))
     if recording is not None:
         text = (
             f"{_itself(tensor)} took part in nothing recorded: it was not used, or only where there is no derivative."
@@ -97,6 +98,22 @@ def _find(recording, tensor):
     if edge is None:
         return recording.find(tensor, None)
     return recording.at(edge) if recording.knows(edge) else None
+
+
+def _versions(value):
+    """A leaf and what it was before each time that it was written, as optimizers do; the latest first."""
+    versions = [value]
+    while versions[-1].before is not None:
+        versions.append(versions[-1].before)
+    return versions
+
+
+def _summed(passes, versions):
+    """The passes from the one on that found the `.grad` of a leaf empty: None, or cleared by zero_grad()."""
+    begun = [
+        place for place, walk in enumerate(passes) if any(step.begins and step.leaf in versions for step in walk.steps)
+    ]
+    return passes[max(begun, default=0) :]
 
 
 # with a recording -----------------------------------------------------------------------------------------------------
@@ -157,8 +174,8 @@ def _flowing(value, total, trail):
     if not np.isfinite(total).all():
         bad = int(total.size - np.isfinite(total).sum())
         lines.append(f"{bad:,} of its {total.size:,} elements are NaN or infinite.")
-    if len(trail.passes) > 1:
-        lines.append(f"{len(trail.passes)} backward passes have added to it.")
+    if trail.times[value] > 1:
+        lines.append(f"{trail.times[value]} backward passes have added to it.")
     if not parts:
         lines.append("It is what the backward pass started with.")
     elif len(parts) == 1:
@@ -184,7 +201,8 @@ def _ways(value, trail):
             if step.node is not None:
                 ways = sum(counts.get(output, 0) for output, array in step.arriving if array is not None)
                 for leaving in step.leaving:
-                    counts[leaving.tensor] = counts.get(leaving.tensor, 0) + ways
+                    given = trail.latest.get(leaving.tensor, leaving.tensor)
+                    counts[given] = counts.get(given, 0) + ways
     nodes, seen, stack = set(), {value}, [value]
     while stack:
         for step, _ in trail.given.get(stack.pop(), []):

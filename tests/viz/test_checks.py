@@ -21,6 +21,7 @@ from minigrad.ops.rounding import Step
 from minigrad.ops.softmax import Softmax
 from minigrad.viz.checks import MOST, TOLERANCE, check
 from minigrad.viz.local import local, summed_axes
+from minigrad.viz.replay import Replay
 
 F = nn.functional
 GEOMETRY = Geometry((1, 1), ((1, 1), (1, 1)), (1, 1), 1)
@@ -241,6 +242,20 @@ def test_the_same_comparison_gives_the_same_numbers():
     assert check(Convolution, args, [0, 1, 2]) == check(Convolution, args, [0, 1, 2])
 
 
+@pytest.mark.parametrize("name", ["conv", "linear"])
+def test_rounding_does_not_show_in_the_numbers(name, monkeypatch):
+    """As where a library sums in another order."""
+    operation, make = OPERATIONS[name]
+    args = make()
+    first, moved, rng = check(operation, args, _sources(args)), Replay.moved, np.random.default_rng(1)
+
+    def rounded(replay, source, values):
+        return [y * (1 + 2e-16 * rng.integers(-1, 2, y.shape)) for y in moved(replay, source, values)]
+
+    monkeypatch.setattr(Replay, "moved", rounded)
+    assert check(operation, args, _sources(args)) == first
+
+
 def test_only_the_gradients_there_were_are_compared():
     class Half(Operation):
         formula = "dx = dz, dy = nothing"
@@ -277,6 +292,43 @@ def test_ties_of_a_pooling_are_kinks():
     x[0, 0, 0, 0] = 1.0
     found = check(MaxPool, (x, (2, 2), (2, 2), (0, 0), (1, 1), (2, 2)), [0])
     assert found.state == "agrees" and "3 of 4 results left out" in found.text
+
+
+def _entropy(count):
+    p = mg.zeros(count, requires_grad=True)
+    with mg.no_grad():
+        p[1] = 0.5
+    return -(p * p.log()).sum()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda count: _entropy(count),
+        lambda count: mg.arange(count).float().requires_grad_().sqrt().sum(),
+        lambda count: mg.full((count,), np.nan, requires_grad=True).exp().sum(),
+        lambda count: (mg.full((count,), np.inf, requires_grad=True) * mg.arange(count)).softmax(0)[1],
+    ],
+)
+@pytest.mark.parametrize("count", [3, 50])
+def test_what_is_nan_or_infinite_is_no_disagreement(loss, count):
+    with viz.record() as recording:
+        loss(count).backward()
+    checks = [step["check"] for step in _steps(recording.document())]
+    assert {found["state"] for found in checks} <= {"agrees", "not checked"}
+    assert any("NaN or infinite" in found["text"] for found in checks)
+
+
+@pytest.mark.parametrize("count", [3, 50])
+def test_nothing_but_infinite_derivatives_is_not_checked(count):
+    root = type(mg.zeros(1, requires_grad=True).sqrt().grad_fn)
+    assert check(root, (mg.zeros(count),), [0]).text == "not checked: its value or derivative is NaN or infinite"
+
+
+def test_a_wrong_derivative_beside_nan_is_found(monkeypatch):
+    monkeypatch.setattr(Mul, "backward", staticmethod(_swapped))
+    factors = mg.tensor([np.nan, 2.0, 3.0]), mg.tensor([1.0, 5.0, 7.0])
+    assert check(Mul, factors, [0, 1]).state == "disagrees"
 
 
 def test_a_derivative_that_is_zero_agrees():

@@ -432,3 +432,30 @@ def test_an_error_deep_in_a_network_names_the_module():
     document = check_whole(recording.document())
     assert document["calls"][document["error"]["call"]]["path"] == "layer2.0.conv1"
     assert document["nodes"][-1]["flags"] == ["failed"] and document["error"]["node"] == len(document["nodes"]) - 1
+
+
+class _Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(4, 8)
+        self.b = nn.Linear(8, 2)
+
+    def forward(self, x):
+        scale = mg.tensor([2.0])
+        return self.b(self.a(x) * scale)
+
+
+def test_a_model_and_its_input_have_the_names_that_the_caller_gave_them():
+    def step(model, batch):
+        loss = model(batch).sum()
+        loss.backward()
+
+    other = nn.Linear(1, 1)
+    with viz.record() as recording:
+        step(_Net(), mg.ones(3, 4))
+        other(mg.ones(1, 1))  # with a second model, names begin with the model's
+    document = check_whole(recording.document())
+    assert [call["name"] for call in document["calls"]] == ["model", "a", "b", "other"]
+    names = [tensor["name"] for tensor in document["tensors"] if tensor["role"] in ("input", "parameter")]
+    assert names[:3] == ["batch", "model.a.weight", "model.a.bias"]
+    assert "scale" in names and not any("self" in name for name in names)

@@ -29,6 +29,29 @@ def gradients(document):
     }
 
 
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda x: nn.LSTM(3, 4)(x)[0], {"hidden": (2, 4), "cell_state": (2, 4)}),
+        (lambda x: nn.GRU(3, 4)(x)[0], {"bias": (12,), "hidden": (2, 4)}),
+        (lambda x: nn.GRU(3, 4, bias=False)(x)[0], {"hidden": (2, 4)}),
+        (lambda x: mg.where(x > 0, x.clone().requires_grad_(), 0.0), {"condition": (5, 2, 3)}),
+        (lambda x: x.clone().requires_grad_() @ mg.ones(3, 4), {"y": (3, 4)}),
+        (lambda x: F.embedding(mg.tensor([[1, 0]]), x[0].clone().requires_grad_()), {"index": (1, 2)}),
+    ],
+)
+def test_arguments_found_on_the_graph_have_their_own_names(make, expected):
+    """With arguments that are None before them, and settings behind them."""
+    document = viz.explore(make(mg.ones(5, 2, 3)).sum())
+    node = next(node for node in document["nodes"] if set(expected) <= set(node["input_names"]))
+    found = {
+        name: tuple(document["tensors"][tensor]["shape"])
+        for name, tensor in zip(node["input_names"], node["inputs"])
+        if tensor is not None
+    }
+    assert found.items() >= expected.items() and "projection" not in found
+
+
 def test_a_loss_without_a_recording_gives_the_same_gradients_and_touches_none():
     model = LeNet5()
     loss = lenet_loss(model)

@@ -340,6 +340,38 @@ def test_a_tensor_outside_the_graph_names_what_took_it_out():
     assert explain_grad(half).cause == "no_grad"
 
 
+class _Forgetful(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.used, self.forgotten = nn.Linear(3, 1), nn.Linear(3, 1)
+
+    def forward(self, x):
+        return self.used(x)
+
+
+def test_a_layer_that_was_never_called_is_unused():
+    net = _Forgetful()
+    with viz.record() as recording:
+        loss = net(mg.ones(2, 3)).sum()
+        loss.backward()
+    for found in (explain_grad(net.forgotten.weight), explain_grad(net.forgotten.weight, loss)):
+        assert found.cause == "unused" and "net.forgotten.weight" in str(found)
+    document = recording.document()
+    listed = {tensor["name"]: tensor["why"] for tensor in document["tensors"] if tensor["role"] == "parameter"}
+    assert list(listed) == ["used.weight", "used.bias", "forgotten.weight", "forgotten.bias"]
+    assert listed["forgotten.bias"]["cause"] == "unused" and listed["used.bias"] is None
+    # the graph alone does not know what ran outside it
+    assert explain_grad(net.forgotten.weight, net(mg.ones(2, 3)).sum()).cause == "not_reached"
+
+
+def test_what_an_error_kept_from_running_is_not_called_unused():
+    net = _Forgetful()
+    with pytest.raises(RuntimeError), viz.record() as recording:
+        net(mg.ones(2, 3)).sum().backward()
+        net(mg.ones(2, 4))
+    assert not any("forgotten" in tensor["name"] for tensor in recording.document()["tensors"])
+
+
 def test_no_pass_has_run():
     tensor, loss, _ = _recorded(dead_relu, backward=False)
     assert explain_grad(tensor).cause == "not_run"

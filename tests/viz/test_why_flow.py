@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad import nn, viz
+from minigrad import nn, optim, viz
 from minigrad.viz import explain_grad
 
 
@@ -71,6 +71,64 @@ def test_several_passes_add_up():
     found = explain_grad(weight)
     assert found.norm == pytest.approx(3 * 3**0.5) and found.paths == 2
     assert "2 backward passes" in str(found)
+
+
+def _passes(text):
+    return [line for line in str(text).splitlines() if "backward passes" in line]
+
+
+def test_only_passes_that_reached_the_tensor_are_counted():
+    generator, critic = nn.Linear(4, 3), nn.Linear(3, 1)
+    with viz.record():
+        fake = generator(_randn(6, 4))
+        critic(fake.detach()).square().mean().backward()
+        (critic(fake) - 1).square().mean().backward()
+    assert not _passes(explain_grad(generator.weight))
+    assert _passes(explain_grad(critic.weight)) == ["2 backward passes have added to it."]
+
+
+@pytest.mark.parametrize("to_none", [True, False])
+def test_passes_before_zero_grad_are_not_counted(to_none):
+    model, x = nn.Linear(3, 1), _randn(4, 3)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    with viz.record():
+        for _ in range(3):
+            optimizer.zero_grad(set_to_none=to_none)
+            model(x).square().mean().backward()
+            optimizer.step()
+    found = explain_grad(model.weight)
+    assert not _passes(found) and found.paths == 1 and ".grad itself" not in str(found)
+    assert found.norm == pytest.approx(np.linalg.norm(model.weight.grad.numpy()), rel=1e-5)
+
+
+def test_passes_on_both_sides_of_an_optimizers_step_add_up():
+    generator, critic = nn.Linear(4, 3), nn.Linear(3, 1)
+    steps = [optim.SGD(net.parameters(), lr=0.1) for net in (critic, generator)]
+    with viz.record():
+        fake = generator(_randn(6, 4))
+        steps[0].zero_grad()
+        first = critic(fake.detach()).square().mean()
+        first.backward()
+        alone = float(np.linalg.norm(critic.weight.grad.numpy()))
+        steps[0].step()
+        (critic(fake) - 1).square().mean().backward()
+    found = explain_grad(critic.weight)
+    assert _passes(found) == ["2 backward passes have added to it."] and len(found.contributions) == 2
+    assert found.paths == 2 and ".grad itself" not in str(found)
+    assert found.norm == pytest.approx(np.linalg.norm(critic.weight.grad.numpy()), rel=1e-5)
+    assert explain_grad(critic.weight, first).norm == pytest.approx(alone, rel=1e-5)
+
+
+def test_a_parameter_has_its_gradient_still_when_it_is_used_after_the_step():
+    model, x = nn.Linear(3, 1), _randn(4, 3)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    with viz.record():
+        model(x).square().mean().backward()
+        optimizer.step()
+        with mg.no_grad():
+            model(x)
+    found = explain_grad(model.weight)
+    assert (found.state, found.cause) == ("flows", "")
 
 
 def test_only_the_passes_of_the_loss_count():
