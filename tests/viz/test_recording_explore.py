@@ -197,10 +197,27 @@ def test_explain_writes_the_graph_of_a_script_that_fails(tmp_path):
 def test_explain_a_script_without_an_optimizer_or_a_graph(tmp_path):
     text = "import torch\nw = torch.ones(2, requires_grad=True)\nwhile True:\n    (w * w).sum().backward()\n"
     done = explain(tmp_path, text)
-    assert done.returncode == 0 and "2 operations, 1 backward pass" in done.stderr
+    assert done.returncode == 0 and "2 operations, 1 backward pass\n" in done.stderr
     done = explain(tmp_path, "import torch\nprint(torch.ones(2).sum())", "-o", "none.html")
     assert "no module was called and nothing was computed on the graph" in done.stderr
     assert not (tmp_path / "none.html").exists()
+
+
+def test_explain_says_that_there_was_no_backward_pass(tmp_path):
+    quiet = "import torch\nwith torch.no_grad():\n    torch.nn.Linear(2, 1)(torch.ones(1, 2))\n"
+    assert "1 operation, no backward pass: the program called no backward()" in explain(tmp_path, quiet).stderr
+    failing = "import torch\nw = torch.ones(2, requires_grad=True)\n(w * w).exp() @ torch.ones(3)\n"
+    assert "no backward pass: the program failed before one" in explain(tmp_path, failing).stderr
+
+
+def test_explain_says_that_options_after_the_script_are_the_scripts(tmp_path, monkeypatch, capsys):
+    (tmp_path / "train.py").write_text("import sys, torch\nprint(sys.argv[1:])\ntorch.ones(1, requires_grad=True).exp()")
+    monkeypatch.chdir(tmp_path)
+    cli.main(["explain", "train.py", "-o", "x.html", "--steps=2", "--rate", "1"])
+    said = capsys.readouterr()
+    assert "-o, --steps=2 after the script's name" in said.err and "--rate" not in said.err
+    assert said.out == "['-o', 'x.html', '--steps=2', '--rate', '1']\n"
+    assert (tmp_path / "train.explorer.html").exists() and not (tmp_path / "x.html").exists()
 
 
 @pytest.mark.parametrize(
