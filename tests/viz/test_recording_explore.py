@@ -122,6 +122,19 @@ def test_a_long_chain_takes_linear_time_and_no_recursion():
     assert recording.passes[0].totals()[recording.tensors[0]] == length + 1
 
 
+def test_titles(tmp_path):
+    """Given to the recording, to what writes it, or else the file's name."""
+    with viz.record() as recording:
+        loss = mg.ones(2, requires_grad=True).sum()
+    assert recording.explore(tmp_path / "step.html")["title"] == ""
+    assert "<title>step · minigrad</title>" in (tmp_path / "step.html").read_text(encoding="utf-8")
+    assert recording.explore(tmp_path / "a.html", title="one & two")["title"] == "one & two"
+    assert "<title>one &amp; two · minigrad</title>" in (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert viz.explore(loss, title="found again")["title"] == "found again"
+    named = json.loads(recording.save(tmp_path / "b.json", title="saved").read_text(encoding="utf-8"))
+    assert named["title"] == "saved" and recording.document()["title"] == ""
+
+
 def test_files_are_within_their_sizes(tmp_path):
     mg.manual_seed(0)
     with viz.record("LeNet") as recording:
