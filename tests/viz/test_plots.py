@@ -403,7 +403,7 @@ def test_layers_stand_for_their_weights_and_names():
     assert len(plots.plot_linear_weights(nn.Linear(64, 10), (8, 8)).axes) == 11
     assert plots.plot_feature_maps(model, image, model.c3).axes[0].get_title().startswith("c3: 16 maps")
     assert plots.receptive_field(model, image[None], model.c1).size == (5, 5)
-    with pytest.raises(TypeError, match="LeNet5 has no weight of its own\nhint: .*c1.weight"):
+    with pytest.raises(TypeError, match=r"LeNet5 has no weight of its own\nhint: .*c1\.weight"):
         plots.plot_filters(model)
     with pytest.raises(TypeError, match="ReLU has no weight of its own"):
         plots.plot_filters(nn.ReLU())

@@ -224,7 +224,9 @@ def test_explain_says_that_there_was_no_backward_pass(tmp_path):
 
 
 def test_explain_says_that_options_after_the_script_are_the_scripts(tmp_path, monkeypatch, capsys):
-    (tmp_path / "train.py").write_text("import sys, torch\nprint(sys.argv[1:])\ntorch.ones(1, requires_grad=True).exp()")
+    (tmp_path / "train.py").write_text(
+        "import sys, torch\nprint(sys.argv[1:])\ntorch.ones(1, requires_grad=True).exp()"
+    )
     monkeypatch.chdir(tmp_path)
     cli.main(["explain", "train.py", "-o", "x.html", "--steps=2", "--rate", "1"])
     said = capsys.readouterr()

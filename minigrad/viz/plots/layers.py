@@ -17,9 +17,10 @@ MOST_TILES = 4096
 def plot_filters(weight, palette="green-red"):
     """The filters of a convolution, one tile each, on one scale: a matplotlib `Figure`.
 
-    `weight` is (K, C, H, W), `model.conv1.weight` say, or the layer that has it. With one channel, green is positive, red negative and white
-    zero; with three, filters are shown in colours, grey being zero; with any other number, filters are rows and
-    channels are columns. `palette` is "green-red" or "blue-orange", which colour-blind readers tell apart.
+    `weight` is (K, C, H, W), `model.conv1.weight` say, or the layer that has it. With one channel, green is positive,
+    red negative and white zero; with three, filters are shown in colours, grey being zero; with any other number,
+    filters are rows and channels are columns. `palette` is "green-red" or "blue-orange", which colour-blind readers
+    tell apart.
 
     Raises TypeError for a module without a weight, ValueError for other shapes, numbers that are not finite, more than
     4096 tiles and unknown palettes, ImportError without matplotlib.
@@ -57,8 +58,8 @@ def plot_feature_maps(model, image, layer, palette="green-red"):
     """The feature maps that a layer makes of an image, one tile a channel, on one scale: a matplotlib `Figure`.
 
     `image` is (C, H, W) or (1, C, H, W), `layer` a module of the model or its name as in `model.named_modules()`. The
-    model runs in evaluation mode. Maps without negative values, such as those behind a ReLU, are drawn from black (0) to bright, others in the
-    colours of `plot_filters`.
+    model runs in evaluation mode. Maps without negative values, such as those behind a ReLU, are drawn from black (0)
+    to bright, others in the colours of `plot_filters`.
 
     Raises ValueError for more than one image, for a layer that is not there or whose result is not (1, C, H, W),
     ImportError without matplotlib.
@@ -91,9 +92,9 @@ def plot_feature_maps(model, image, layer, palette="green-red"):
 def plot_linear_weights(weight, shape, classes=None, palette="green-red"):
     """The weights of a linear classifier as images, one a class, on one scale: a matplotlib `Figure`.
 
-    `weight` is (classes, pixels), or the layer that has it, `shape` that of an image: (H, W) or (C, H, W); of more channels the mean is drawn.
-    Green is positive (a bright pixel there speaks for the class), red negative, white zero. `classes` are names,
-    `palette` is "green-red" or "blue-orange".
+    `weight` is (classes, pixels), or the layer that has it, `shape` that of an image: (H, W) or (C, H, W); of more
+    channels the mean is drawn. Green is positive (a bright pixel there speaks for the class), red negative, white zero.
+    `classes` are names, `palette` is "green-red" or "blue-orange".
 
     Raises ValueError where weight, shape and classes disagree, ImportError without matplotlib.
 

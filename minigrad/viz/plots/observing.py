@@ -36,10 +36,9 @@ def name_of(model, layer):
 
 
 def result_of(model, images, layer=None):
-    """What a layer, or that of a name ("features.0" say), gives when `model(images)` is called; without one, the model.
+    """What a layer (or its name, "features.0" say) gives when `model(images)` is called; without one, the model.
 
-    Raises ValueError for a layer that the model lacks and for a layer that is not called, TypeError for a result that is
-    no tensor.
+    Raises ValueError for a layer that the model lacks or does not call, TypeError for a result that is no tensor.
     """
     if layer is None:
         return _tensor(model(images), "the model")
