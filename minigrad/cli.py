@@ -38,7 +38,17 @@ def _run(options):
     sys.exit(1 if missing else 0)
 
 
+_EXPLAINS_OWN = "-o", "--output", "--json", "--steps"
+
+
 def _explain(options):
+    late = [word for word in options.arguments if word.partition("=")[0] in _EXPLAINS_OWN]
+    if late:
+        print(
+            f"minigrad: {', '.join(late)} after the script's name is the script's own argument\n"
+            "hint: options of explain stand before SCRIPT",
+            file=sys.stderr,
+        )
     if options.steps < 1:
         raise ValueError(f"--steps counts from 1, got {options.steps}")
     name = Path(options.script).name

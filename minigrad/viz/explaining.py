@@ -109,7 +109,15 @@ def explain(run, page, twin=None, steps=1, title=""):
         for path in (page, twin):
             if path is not None and made["nodes"]:
                 save(made, path)
-                print(
-                    f"minigrad: {Path(path)}: {len(made['nodes'])} operations, {len(made['passes'])} backward passes",
-                    file=sys.stderr,
-                )
+                print(f"minigrad: {Path(path)}: {_contents(made)}", file=sys.stderr)
+
+
+def _contents(made):
+    """How much a document shows, in words."""
+    operations, passes = len(made["nodes"]), len(made["passes"])
+    ran = f"{operations} operation{'s' * (operations != 1)}"
+    if passes:
+        return f"{ran}, {passes} backward pass{'es' * (passes != 1)}"
+    if made["error"] is not None:
+        return f"{ran}, no backward pass: the program failed before one"
+    return f"{ran}, no backward pass: the program called no backward() or autograd.grad()"

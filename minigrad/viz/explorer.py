@@ -47,31 +47,36 @@ class record(Recording):
         _recordings.append(weakref.ref(self))
         _latest[:] = [self]
 
-    def document(self, budget=BUDGET):
+    def document(self, title="", budget=BUDGET):
         """The document: a dict ready for JSON, described in docs/explorer-format.md.
 
-        `budget` is how many characters the numbers of arrays may take in JSON, nearly.
+        `title` stands for the recording's own; `budget` is how many characters the numbers of arrays may take in JSON,
+        nearly.
         """
         with self.quiet():  # what is computed for the cards is no part of it
-            made = document(self, self.title, budget)
+            made = document(self, title or self.title, budget)
             fill(self, made)
         return made
 
-    def explore(self, path=None, budget=BUDGET):
-        """The document, written into `path` (.html or .json) if one is given."""
-        made = self.document(budget)
+    def explore(self, path=None, title="", budget=BUDGET):
+        """The document, written into `path` (.html or .json) if one is given; `title` stands for the recording's."""
+        made = self.document(title, budget)
         if path is not None:
             save(made, path)
         return made
 
-    def save(self, path, budget=BUDGET):
+    def save(self, path, title="", budget=BUDGET):
         """Write the explorer's page (.html) or the document (.json) into a file; returns the path."""
-        return save(self.document(budget), path)
+        return save(self.document(title, budget), path)
 
 
 def save(made, path):
-    """Write a document into a file whose name ends in .html (the explorer's page) or .json; returns the path."""
+    """Write a document into a file whose name ends in .html (the explorer's page) or .json; returns the path.
+
+    A document without a title bears the name of the file.
+    """
     path = Path(path)
+    made = {**made, "title": made["title"] or path.stem}
     form = path.suffix.lower()
     if form not in (".html", ".json"):
         raise ValueError(f"cannot write {path.name!r}: the name must end in .html or .json")
@@ -89,8 +94,8 @@ def explore(loss, path=None, title="", budget=BUDGET):
 
     If the loss was computed in a `record` block, that recording is shown, with the backward pass added unless it has
     one; otherwise the graph that the loss has left is walked, with the numbers that it still holds. No `.grad` is
-    touched and the graph is kept. `path` (.html or .json) is where to write it, `title` what the page is called, and
-    `budget` how many characters the numbers of arrays may take in JSON, nearly.
+    touched and the graph is kept. `path` (.html or .json) is where to write it, `title` what the page is called (by
+    default as the file), and `budget` how many characters the numbers of arrays may take in JSON, nearly.
 
     Raises TypeError for what is no tensor, ValueError for a tensor without a graph and RuntimeError for a graph that
     a backward pass has freed.
@@ -107,7 +112,7 @@ def explore(loss, path=None, title="", budget=BUDGET):
     walked = {tensor for made in recording.passes for tensor in made.roots}
     if not all(recording.knows(edge) and recording.at(edge) in walked for edge in edges):
         walk(recording, tensors, edges)
-    return recording.explore(path, budget)
+    return recording.explore(path, title, budget)
 
 
 def _edge(tensor):

@@ -51,7 +51,8 @@ class Picture:
         form = path.suffix[1:].lower()
         if form not in FORMATS:
             endings = ", ".join(f".{known}" for known in FORMATS)
-            raise ValueError(f"cannot draw {path.name!r}: the name must end in one of {endings}")
+            hint = "\nhint: picture.html(path) writes a page to walk through" if form in ("html", "htm") else ""
+            raise ValueError(f"cannot draw {path.name!r}: the name must end in one of {endings}{hint}")
         data = self.dot.encode() if form == "dot" else self._draw(form)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -64,8 +65,9 @@ class Picture:
         adds the rest.
         """
         path = Path(path)
+        made = self._document or document_of(self.graph)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(html(self._document or document_of(self.graph)), encoding="utf-8")
+        path.write_text(html({**made, "title": made["title"] or path.stem}), encoding="utf-8")
         return path
 
     def _draw(self, form):

@@ -192,6 +192,39 @@ def nonfinite():
     return SimpleNamespace(recording=recording, loss=loss)
 
 
+def deep(activation=nn.Sigmoid, scale=0.2):
+    """Twenty layers one behind the other, whose gradients shrink or grow by the factor `scale` makes of each."""
+    layers = [layer for _ in range(20) for layer in (nn.Linear(4, 4), activation())]
+    net = with_known_weights(nn.Sequential(*layers), scale)
+
+    def step():
+        net(mg.tensor(numbers(100, 2, 4))).sum().backward()
+
+    recording, _ = recorded(step, "deep")
+    return SimpleNamespace(recording=recording, net=net)
+
+
+def exploding():
+    """Twenty linear layers with large weights."""
+    return deep(nn.Identity, 5.0)
+
+
+def twice():
+    """Three steps of training, in each of which one model is called twice."""
+    net = with_known_weights(nn.Sequential(nn.Linear(3, 1)))
+    optimizer = mg.optim.SGD(net.parameters(), lr=0.1)
+
+    def steps():
+        for seed in range(3):
+            loss = (net(mg.tensor(numbers(seed, 2, 3))) - net(mg.tensor(numbers(seed + 3, 2, 3)))).square().sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    recording, _ = recorded(steps, "twice")
+    return SimpleNamespace(recording=recording, net=net)
+
+
 def pooling():
     """Max pooling whose windows overlap, after a strided and padded convolution of two groups."""
     layer = with_known_weights(nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 0), groups=2))

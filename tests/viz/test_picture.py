@@ -162,3 +162,8 @@ def test_html_of_a_recording_has_its_numbers(tmp_path):
         (x * x).sum().backward()
     document = embedded(viz.graph(recording).html(tmp_path / "page.html"))
     assert [tensor["grad"]["stats"]["norm"] for tensor in document["tensors"] if tensor["is_leaf"]] == [10.0]
+
+
+def test_render_of_a_page_names_what_writes_one(tmp_path):
+    with pytest.raises(ValueError, match=r"must end in one of .*\nhint: picture\.html\(path\)"):
+        viz.graph(mg.ones(2, requires_grad=True).sum()).render(tmp_path / "graph.html")

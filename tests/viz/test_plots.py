@@ -394,3 +394,18 @@ def test_kirsch_and_saliency_of_real_mnist(tmp_path):
     inked = images[0] > 0.5
     edges = plots.kirsch(images).amax(0)
     assert edges[inked].mean() > 4 * edges[images[0] == 0].mean()
+
+
+def test_layers_stand_for_their_weights_and_names():
+    model, image = LeNet5(), mg.rand(1, 32, 32)
+    drawn, by_weight = plots.plot_filters(model.c1), plots.plot_filters(model.c1.weight)
+    np.testing.assert_array_equal(drawn.axes[0].images[0].get_array(), by_weight.axes[0].images[0].get_array())
+    assert len(plots.plot_linear_weights(nn.Linear(64, 10), (8, 8)).axes) == 11
+    assert plots.plot_feature_maps(model, image, model.c3).axes[0].get_title().startswith("c3: 16 maps")
+    assert plots.receptive_field(model, image[None], model.c1).size == (5, 5)
+    with pytest.raises(TypeError, match=r"LeNet5 has no weight of its own\nhint: .*c1\.weight"):
+        plots.plot_filters(model)
+    with pytest.raises(TypeError, match="ReLU has no weight of its own"):
+        plots.plot_filters(nn.ReLU())
+    with pytest.raises(ValueError, match="this Conv2d is no layer of the LeNet5\nhint: "):
+        plots.plot_feature_maps(model, image, nn.Conv2d(1, 1, 3))

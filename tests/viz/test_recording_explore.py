@@ -145,6 +145,19 @@ def test_a_long_chain_takes_linear_time_and_no_recursion():
     assert recording.passes[0].totals()[recording.tensors[0]] == length + 1
 
 
+def test_titles(tmp_path):
+    """Given to the recording, to what writes it, or else the file's name."""
+    with viz.record() as recording:
+        loss = mg.ones(2, requires_grad=True).sum()
+    assert recording.explore(tmp_path / "step.html")["title"] == ""
+    assert "<title>step · minigrad</title>" in (tmp_path / "step.html").read_text(encoding="utf-8")
+    assert recording.explore(tmp_path / "a.html", title="one & two")["title"] == "one & two"
+    assert "<title>one &amp; two · minigrad</title>" in (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert viz.explore(loss, title="found again")["title"] == "found again"
+    named = json.loads(recording.save(tmp_path / "b.json", title="saved").read_text(encoding="utf-8"))
+    assert named["title"] == "saved" and recording.document()["title"] == ""
+
+
 def test_files_are_within_their_sizes(tmp_path):
     mg.manual_seed(0)
     with viz.record("LeNet") as recording:
@@ -220,10 +233,29 @@ def test_explain_writes_the_graph_of_a_script_that_fails(tmp_path):
 def test_explain_a_script_without_an_optimizer_or_a_graph(tmp_path):
     text = "import torch\nw = torch.ones(2, requires_grad=True)\nwhile True:\n    (w * w).sum().backward()\n"
     done = explain(tmp_path, text)
-    assert done.returncode == 0 and "2 operations, 1 backward pass" in done.stderr
+    assert done.returncode == 0 and "2 operations, 1 backward pass\n" in done.stderr
     done = explain(tmp_path, "import torch\nprint(torch.ones(2).sum())", "-o", "none.html")
     assert "no module was called and nothing was computed on the graph" in done.stderr
     assert not (tmp_path / "none.html").exists()
+
+
+def test_explain_says_that_there_was_no_backward_pass(tmp_path):
+    quiet = "import torch\nwith torch.no_grad():\n    torch.nn.Linear(2, 1)(torch.ones(1, 2))\n"
+    assert "1 operation, no backward pass: the program called no backward()" in explain(tmp_path, quiet).stderr
+    failing = "import torch\nw = torch.ones(2, requires_grad=True)\n(w * w).exp() @ torch.ones(3)\n"
+    assert "no backward pass: the program failed before one" in explain(tmp_path, failing).stderr
+
+
+def test_explain_says_that_options_after_the_script_are_the_scripts(tmp_path, monkeypatch, capsys):
+    (tmp_path / "train.py").write_text(
+        "import sys, torch\nprint(sys.argv[1:])\ntorch.ones(1, requires_grad=True).exp()"
+    )
+    monkeypatch.chdir(tmp_path)
+    cli.main(["explain", "train.py", "-o", "x.html", "--steps=2", "--rate", "1"])
+    said = capsys.readouterr()
+    assert "-o, --steps=2 after the script's name" in said.err and "--rate" not in said.err
+    assert said.out == "['-o', 'x.html', '--steps=2', '--rate', '1']\n"
+    assert (tmp_path / "train.explorer.html").exists() and not (tmp_path / "x.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ function flow(kind, { tensor, name, shape, stats, data, tags = [], what }) {
     { class: `flow ${kind}`, "data-flow-tensor": tensor },
     make("div", { class: "name" }, label, make("span", { class: "mono soft" }, shapeOf(shape))),
     tags.length ? make("div", {}, ...tags) : null,
-    statsLine(stats),
+    stats ? statsLine(stats) : make("div", { class: "stats soft" }, what === "gradient" ? "None" : "not recorded"),
     picture(data, shape.shape, tensor ?? undefined, what),
   );
 }
@@ -195,6 +195,9 @@ function tensorCard(id) {
         ...[
           ["shape", shapeOf(tensor)],
           ["dtype", tensor.dtype],
+          ...(stateOfParameter.has(id)
+            ? [["state", `${stateOfParameter.get(id).join(" of ")}: it was changed in between`]]
+            : []),
           ["requires grad", tensor.requires_grad ? "yes" : "no"],
           ["leaf", tensor.is_leaf ? "yes" : "no"],
         ].map(([name, text]) => make("tr", {}, make("th", {}, name), make("td", { class: "mono" }, text))),
@@ -258,6 +261,9 @@ function overviewCard() {
         {},
         make("td", {}, tensorLink(id)),
         make("td", { class: "mono soft" }, shapeOf(tensors[id])),
+        passes.length > 1
+          ? make("td", { class: "small soft", "data-passes": "" }, passesThatReached(id).map((pass) => `pass ${pass}`).join(", "))
+          : null,
         make(
           "td",
           { class: `mono ${tensors[id].grad ? "" : "alarm"}`, title: "norm of the gradient" },
@@ -280,7 +286,7 @@ function overviewCard() {
         { class: "facts" },
         ...[
           ["operations", inside.size],
-          ["parameters", parameters.length],
+          ["parameters", new Set(parameters.map((id) => tensors[id].name || id)).size],
           ["steps forward", timeline.length - steps],
           ["steps backward", steps],
         ].map(([name, count]) => make("tr", {}, make("th", {}, name), make("td", { class: "mono" }, String(count)))),
@@ -290,11 +296,13 @@ function overviewCard() {
         {},
         "Press ",
         make("kbd", {}, "→"),
-        " to run the first operation, ",
-        make("kbd", {}, "b"),
-        " to go to the backward pass. Click a box with a name to enter it.",
+        " to run the first operation",
+        ...(steps ? [", ", make("kbd", {}, "b"), " to go to the backward pass"] : []),
+        ". Click a box with a name to enter it.",
+        steps ? "" : " No backward pass was recorded.",
       ),
     ),
+    ...(level.parent === null ? passes.map((_, pass) => depthSection(pass)) : []),
     rows.length
       ? section(
           "parameters",
@@ -303,4 +311,41 @@ function overviewCard() {
         )
       : null,
   ];
+}
+
+// The norm of the arriving gradient over a pass's operations, on a logarithmic scale; a click goes there.
+function depthSection(pass) {
+  const norms = normsOverDepth(pass);
+  const sizes = norms.map(({ norm }) => norm).filter((norm) => norm > 0 && Number.isFinite(norm));
+  if (sizes.length < 3) return null;
+  const [low, high] = sizes.reduce(
+    ([least, most], norm) => [Math.min(least, norm), Math.max(most, norm)],
+    [Infinity, 0],
+  );
+  const range = Math.max(Math.log10(high) - Math.log10(low), 1);
+  const [width, height] = [300, 60];
+  const points = norms.map(({ norm }, place) => [
+    (width * (place + 0.5)) / norms.length,
+    norm > 0 && Number.isFinite(norm) ? 4 + ((height - 8) * (Math.log10(high) - Math.log10(norm))) / range : null,
+  ]);
+  const go = (event) => {
+    const at = event.currentTarget.getBoundingClientRect();
+    const place = Math.floor((norms.length * (event.clientX - at.left)) / at.width);
+    const { step } = norms[Math.max(0, Math.min(norms.length - 1, place))];
+    goTo(stepAt[pass][step.index]);
+  };
+  const line = points.filter(([, y]) => y !== null).map((point) => point.map((number) => number.toFixed(1)).join(","));
+  const words = `norms of the arriving gradients, from ${written(low, 3)} to ${written(high, 3)}`;
+  const chart = draw(
+    "svg",
+    { class: "depth", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": words },
+    draw("polyline", { points: line.join(" ") }),
+  );
+  chart.addEventListener("click", go);
+  return section(
+    "depth",
+    ["Gradient over depth", make("span", { class: "small" }, passes.length > 1 ? `pass ${pass + 1}` : "norm, log scale")],
+    chart,
+    make("p", { class: "small soft" }, `From the loss (left) to the inputs: ${words}.`),
+  );
 }

@@ -49,7 +49,7 @@ function drawBox(box, place, level) {
     !nodes[box.node].recorded &&
     nodes[box.node].inputs.some((id) => id !== null && tensors[id].requires_grad);
   const names = {
-    class: `box ${box.kind} ${box.side ?? ""} ${loose ? "unrecorded" : ""}`,
+    class: `box ${box.kind} ${box.side ?? ""} ${loose ? "unrecorded" : ""} ${box.kind === "tensor" && tensors[box.tensor].role === "constant" ? "constant" : ""}`,
     tabindex: 0,
     role: "button",
     "data-box": place,
@@ -122,7 +122,15 @@ function tipOf(box) {
   return `${box.title}\nclick to enter`;
 }
 
-// What is always marked on a box: where the program failed, and where the first number that is none was made.
+// Operations whose derivative finite differences contradict.
+const disagreeing = new Set(
+  passes.flatMap((pass) =>
+    pass.steps.filter((step) => step.check?.state === "disagrees" && step.node !== null).map((step) => step.node),
+  ),
+);
+
+// What is always marked on a box: where the program failed, a wrong derivative, and where the first number that is none
+// was made.
 function marksOf(level, place, box) {
   const marks = [];
   const inside = (node) =>
@@ -137,6 +145,8 @@ function marksOf(level, place, box) {
   }
   if (firstNonfinite && inside(firstNonfinite.node))
     marks.push(["nonfinite", "the first NaN or infinity was made here"]);
+  if (disagreeing.size && box.tensor === undefined && nodesIn(level, place).some((node) => disagreeing.has(node)))
+    marks.push(["disagrees", "finite differences contradict the derivative"]);
   return marks;
 }
 

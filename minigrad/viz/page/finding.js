@@ -114,9 +114,30 @@ function setUpSearch() {
   });
 }
 
-// What needs attention: the first NaN, derivatives that disagree, parameters without a gradient.
+function whereItFailed() {
+  const { node = null, call = null } = recorded.error;
+  const around = node === null ? call : nodes[node].call;
+  const path = around === null ? "" : wholePathOfCall(around);
+  if (node === null) return path;
+  return path ? `${nodes[node].name} in ${path}` : nodes[node].name;
+}
+
+// What needs attention: an error, the first NaN, derivatives that disagree, gradients that vanish or explode, parameters
+// without a gradient; where the program failed before a backward pass, that these have none is no finding.
 function problemsFound() {
   const found = [];
+  if (recorded.error) {
+    const { type, node = null, call = null, pass = null } = recorded.error;
+    found.push({
+      text: `${type}: ${whereItFailed() || "the program stopped"}`,
+      note: pass === null ? "error" : "error in the backward pass",
+      go: () => {
+        if (node !== null) goToThing({ kind: "node", id: node });
+        else if (call !== null && levelOfCall.has(call)) goToCall(call);
+        else goTo(timeline.length);
+      },
+    });
+  }
   if (firstNonfinite) {
     const thing = { kind: "node", id: firstNonfinite.node };
     found.push({
@@ -138,7 +159,18 @@ function problemsFound() {
         });
     }),
   );
+  passes.forEach((pass, id) => {
+    const trend = trendOverDepth(id);
+    if (trend)
+      found.push({
+        text: `Gradients ${trend.kind} with depth: norm ${written(trend.from, 3)} at the first operation, ${written(trend.to, 3)} at ${nameOfNode(nodes[trend.step.node])}`,
+        note: passes.length > 1 ? `pass ${id + 1}` : "norm",
+        go: () => update({ position: stepAt[id][trend.step.index], selected: null, health: "norm" }),
+      });
+  });
+  const failedBefore = recorded.error !== null && !passes.length;
   tensors.forEach((tensor, id) => {
+    if (failedBefore && tensor.why?.cause === "not_run") return;
     if (tensor.why && tensor.role === "parameter")
       found.push({
         text: `${nameOfTensor(id)} has ${tensor.why.state === "zero" ? "a gradient of zeros" : "no gradient"}`,
@@ -192,12 +224,7 @@ function setUpError() {
   if (!failed) return;
   const banner = document.getElementById("error-banner");
   banner.hidden = false;
-  const where =
-    failed.node !== null && failed.node !== undefined
-      ? nameOfNode(nodes[failed.node])
-      : failed.call !== null && failed.call !== undefined
-        ? calls[failed.call].path || calls[failed.call].kind
-        : "";
+  const where = whereItFailed();
   banner.append(
     make("b", {}, failed.type),
     where ? ` in ${where}` : "",
@@ -273,7 +300,7 @@ function setUpHelp() {
     make(
       "p",
       {},
-      "∅ no gradient · dashed red: where the path of a gradient is cut · ! an error, or the first NaN. In pictures, white is zero.",
+      "∅ no gradient · dashed red: where the path of a gradient is cut · ! an error, the first NaN, or a derivative that finite differences contradict. In pictures, white is zero. Many zeros are normal behind ReLU and max pooling, which pass on nothing of what they leave out.",
     ),
     make("p", {}, make("button", { type: "button", onclick: () => dialog.close() }, "Close")),
   );

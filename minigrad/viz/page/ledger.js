@@ -20,7 +20,12 @@ function ledgerOfTensor(pass, id, position, onlyWhereMet = false) {
     entry ? planesOf(entry.data, tensors[id].shape) : null,
   );
   const most = Math.max(...planes.map((found) => (found ? largest(found) : 0)));
-  const names = entries.map(({ step }) => (step.node === null ? "the seed" : nameOfNode(nodes[step.node])));
+  const plain = entries.map(({ step }) => (step.node === null ? "the seed" : nameOfNode(nodes[step.node])));
+  const names = plain.map((name, i) => {
+    const again = plain.some((other, j) => j !== i && other === name);
+    const [turn, times] = turnOfNode[entries[i].step.node] ?? [1, 1];
+    return again && times > 1 ? `${name} #${turn}` : name;
+  });
   const addition = (row, col) =>
     planes.every(Boolean)
       ? [

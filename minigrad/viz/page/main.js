@@ -57,7 +57,7 @@ function readAddress() {
     follow,
     level: follow ? levelOfEvent(eventAt(position)) : (levelOfKey.get(given.get("level")) ?? 0),
     selected: node !== null ? { kind: "node", id: node } : tensor !== null ? { kind: "tensor", id: tensor } : null,
-    health: ["norm", "zeros"].includes(given.get("health")) ? given.get("health") : null,
+    health: given.get("health") === "zeros" ? "zeros" : ["norm", "1", "yes"].includes(given.get("health")) ? "norm" : null,
     palette: given.get("palette") in PALETTES ? given.get("palette") : "green",
     theme: ["light", "dark"].includes(given.get("theme")) ? given.get("theme") : "system",
   };
@@ -125,7 +125,7 @@ function paintLegend() {
       "  ",
       state.health === "norm" ? `1e${low}` : "0 %",
       scale,
-      state.health === "norm" ? `1e${high}` : "100 %",
+      state.health === "norm" ? `1e${high}` : "100 %, normal behind ReLU and max pooling",
     );
     return;
   }

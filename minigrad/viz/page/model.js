@@ -164,13 +164,82 @@ function pathOfNode(node) {
   return node.call === null || node.call === undefined ? "" : calls[node.call].path || calls[node.call].kind;
 }
 
+// The path of a call from the outermost module on, and its class, as errors write it: "Net.blocks.0.b (Linear)".
+function wholePathOfCall(id) {
+  const call = calls[id];
+  let root = call;
+  while (root.parent !== null) root = calls[root.parent];
+  return root === call ? call.path || call.kind : `${root.kind}.${call.path} (${call.kind})`;
+}
+
+// Operations that bear the same name in the same module, counted in the order in which they ran: [turn, of how many].
+const turnOfNode = (() => {
+  const alike = new Map();
+  for (const node of nodes) {
+    const key = JSON.stringify([nameOfNode(node), pathOfNode(node)]);
+    if (!alike.has(key)) alike.set(key, []);
+    alike.get(key).push(node.id);
+  }
+  const turns = new Array(nodes.length);
+  for (const ids of alike.values()) ids.forEach((id, place) => (turns[id] = [place + 1, ids.length]));
+  return turns;
+})();
+
+// Parameters that were changed in between stand in the recording once for every state: {id: [state, of how many]}.
+const stateOfParameter = (() => {
+  const alike = new Map();
+  tensors.forEach((tensor, id) => {
+    if (tensor.role !== "parameter" || !tensor.name) return;
+    if (!alike.has(tensor.name)) alike.set(tensor.name, []);
+    alike.get(tensor.name).push(id);
+  });
+  const states = new Map();
+  for (const ids of alike.values()) {
+    ids.sort((one, other) => tensors[one].version - tensors[other].version || one - other);
+    if (ids.length > 1) ids.forEach((id, place) => states.set(id, [place + 1, ids.length]));
+  }
+  return states;
+})();
+
+// The passes, counted from 1, that brought a gradient to a tensor from outside.
+function passesThatReached(id) {
+  return passes.flatMap((pass, place) => (stepOfLeaf[place].has(id) ? [place + 1] : []));
+}
+
 function nameOfTensor(id) {
   const tensor = tensors[id];
+  if (stateOfParameter.has(id)) return `${tensor.name} (state ${stateOfParameter.get(id)[0]})`;
   if (tensor.name) return tensor.name;
   if (tensor.node === null) return tensor.role === "constant" ? "constant" : tensor.role;
   const node = nodes[tensor.node];
   const several = node.outputs.length > 1 ? ` ${tensor.output}` : "";
   return `result${several} of ${callOf(node)?.path || [pathOfNode(node), node.name].filter(Boolean).join(" · ")}`;
+}
+
+// The norms of the gradients that arrive at a pass's operations, from the loss on: [{step, norm}].
+function normsOverDepth(pass) {
+  return passes[pass].steps.flatMap((step) => {
+    const norms = step.arriving.flatMap((entry) => (entry?.stats ? [Number(entry.stats.norm)] : []));
+    return step.node === null || !norms.length ? [] : [{ step, norm: Math.max(...norms) }];
+  });
+}
+
+// Whether gradients vanish or explode with depth: {kind, from, to, step}, or null. Of the norms that are neither zero
+// nor infinite, the geometric mean over the last third of a pass's operations is compared with that over the first
+// third; a factor of 10,000 either way counts. Passes of fewer than 12 operations have no depth.
+const LEAST_DEPTH = 12,
+  MOST_FACTOR = 4; // powers of ten
+
+function trendOverDepth(pass) {
+  const known = normsOverDepth(pass).filter(({ norm }) => norm > 0 && Number.isFinite(norm));
+  if (known.length < LEAST_DEPTH) return null;
+  const third = Math.floor(known.length / 3);
+  const mean = (part) => part.reduce((sum, { norm }) => sum + Math.log10(norm), 0) / part.length;
+  const [from, to] = [mean(known.slice(0, third)), mean(known.slice(-third))];
+  if (Math.abs(to - from) < MOST_FACTOR) return null;
+  const kind = to < from ? "vanish" : "explode";
+  const ends = known.reduce((end, one) => ((kind === "vanish" ? one.norm < end.norm : one.norm > end.norm) ? one : end));
+  return { kind, from: known[0].norm, to: ends.norm, step: ends.step };
 }
 
 // The first operation, and the first step backward, that made a number which is none although it was given none.

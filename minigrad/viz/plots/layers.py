@@ -4,9 +4,10 @@ import numpy as np
 
 from minigrad import no_grad
 from minigrad.figures import new_figure
+from minigrad.nn import Module
 
 from .looks import INK, array_of, bare, colour_bar, columns_for, limit_of, middles, mosaic, signed_colours
-from .observing import as_batch, evaluating, result_of
+from .observing import as_batch, evaluating, name_of, result_of
 
 __all__ = ["plot_feature_maps", "plot_filters", "plot_linear_weights"]
 
@@ -16,18 +17,19 @@ MOST_TILES = 4096
 def plot_filters(weight, palette="green-red"):
     """The filters of a convolution, one tile each, on one scale: a matplotlib `Figure`.
 
-    `weight` is (K, C, H, W), `model.conv1.weight` say. With one channel, green is positive, red negative and white
-    zero; with three, filters are shown in colours, grey being zero; with any other number, filters are rows and
-    channels are columns. `palette` is "green-red" or "blue-orange", which colour-blind readers tell apart.
+    `weight` is (K, C, H, W), `model.conv1.weight` say, or the layer that has it. With one channel, green is positive,
+    red negative and white zero; with three, filters are shown in colours, grey being zero; with any other number,
+    filters are rows and channels are columns. `palette` is "green-red" or "blue-orange", which colour-blind readers
+    tell apart.
 
-    Raises ValueError for other shapes, numbers that are not finite, more than 4096 tiles and unknown palettes,
-    ImportError without matplotlib.
+    Raises TypeError for a module without a weight, ValueError for other shapes, numbers that are not finite, more than
+    4096 tiles and unknown palettes, ImportError without matplotlib.
 
     >>> import minigrad
     >>> plot_filters(minigrad.nn.Conv2d(1, 6, 5).weight).axes[0].get_title()
     '6 filters of 5 × 5'
     """
-    weight = _finite(weight, "weight")
+    weight = _finite(_weight_of(weight), "weight")
     if weight.ndim != 4 or 0 in weight.shape:
         raise ValueError(
             f"filters are (K, C, H, W), but the shape is {weight.shape}\nhint: plot_linear_weights draws 2-d"
@@ -55,9 +57,9 @@ def plot_filters(weight, palette="green-red"):
 def plot_feature_maps(model, image, layer, palette="green-red"):
     """The feature maps that a layer makes of an image, one tile a channel, on one scale: a matplotlib `Figure`.
 
-    `image` is (C, H, W) or (1, C, H, W), `layer` a name as in `model.named_modules()`. The model runs in evaluation
-    mode. Maps without negative values, such as those behind a ReLU, are drawn from black (0) to bright, others in the
-    colours of `plot_filters`.
+    `image` is (C, H, W) or (1, C, H, W), `layer` a module of the model or its name as in `model.named_modules()`. The
+    model runs in evaluation mode. Maps without negative values, such as those behind a ReLU, are drawn from black (0)
+    to bright, others in the colours of `plot_filters`.
 
     Raises ValueError for more than one image, for a layer that is not there or whose result is not (1, C, H, W),
     ImportError without matplotlib.
@@ -70,6 +72,7 @@ def plot_feature_maps(model, image, layer, palette="green-red"):
     image = as_batch(image, 4)
     if len(image) != 1:
         raise ValueError(f"feature maps are drawn of one image, not of {len(image)}\nhint: pass images[0]")
+    layer = name_of(model, layer)
     with evaluating(model), no_grad():
         maps = result_of(model, image, layer)
     if maps.ndim != 4:
@@ -89,9 +92,9 @@ def plot_feature_maps(model, image, layer, palette="green-red"):
 def plot_linear_weights(weight, shape, classes=None, palette="green-red"):
     """The weights of a linear classifier as images, one a class, on one scale: a matplotlib `Figure`.
 
-    `weight` is (classes, pixels), `shape` that of an image: (H, W) or (C, H, W); of more channels the mean is drawn.
-    Green is positive (a bright pixel there speaks for the class), red negative, white zero. `classes` are names,
-    `palette` is "green-red" or "blue-orange".
+    `weight` is (classes, pixels), or the layer that has it, `shape` that of an image: (H, W) or (C, H, W); of more
+    channels the mean is drawn. Green is positive (a bright pixel there speaks for the class), red negative, white zero.
+    `classes` are names, `palette` is "green-red" or "blue-orange".
 
     Raises ValueError where weight, shape and classes disagree, ImportError without matplotlib.
 
@@ -100,7 +103,7 @@ def plot_linear_weights(weight, shape, classes=None, palette="green-red"):
     >>> [axis.get_title() for axis in figure.axes[:3]]
     ['0', '1', '2']
     """
-    weight = _finite(weight, "weight")
+    weight = _finite(_weight_of(weight), "weight")
     if weight.ndim != 2 or len(shape) not in (2, 3) or weight.shape[1] != np.prod(shape) or not weight.size:
         raise ValueError(
             f"a weight of shape {weight.shape} is no image of shape {tuple(shape)} for each class\n"
@@ -128,6 +131,18 @@ def _names(classes, count):
     if len(names) != count:
         raise ValueError(f"{len(names)} names for {count} classes")
     return names
+
+
+def _weight_of(layer):
+    """The weight of a layer; what is no module is taken for one."""
+    if not isinstance(layer, Module):
+        return layer
+    weight = getattr(layer, "weight", None)
+    if weight is None:
+        inner = [name for name, _ in layer.named_parameters() if name.endswith(".weight")]
+        named = f"pass one of its layers' weights: {', '.join(inner[:6])}" if inner else "pass a layer that has one"
+        raise TypeError(f"{type(layer).__name__} has no weight of its own\nhint: {named}")
+    return weight
 
 
 def _finite(values, what):

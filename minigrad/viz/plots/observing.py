@@ -3,8 +3,9 @@
 from contextlib import contextmanager
 
 from minigrad import Tensor
+from minigrad.nn import Module
 
-__all__ = ["as_batch", "evaluating", "result_of"]
+__all__ = ["as_batch", "evaluating", "name_of", "result_of"]
 
 
 @contextmanager
@@ -19,14 +20,29 @@ def evaluating(model):
             module.training = training
 
 
-def result_of(model, images, layer=None):
-    """What the layer of that name, "features.0" say, gives when `model(images)` is called; without one, the model.
+def name_of(model, layer):
+    """The name of a layer in `named_modules`; a name is one already.
 
-    Raises ValueError for a name that the model lacks and for a layer that is not called, TypeError for a result that is
-    no tensor.
+    Raises ValueError for a module that is no part of the model.
+    """
+    if not isinstance(layer, Module):
+        return layer
+    for name, module in model.named_modules():
+        if module is layer:
+            return name
+    raise ValueError(
+        f"this {type(layer).__name__} is no layer of the {type(model).__name__}\nhint: name one as in named_modules()"
+    )
+
+
+def result_of(model, images, layer=None):
+    """What a layer (or its name, "features.0" say) gives when `model(images)` is called; without one, the model.
+
+    Raises ValueError for a layer that the model lacks or does not call, TypeError for a result that is no tensor.
     """
     if layer is None:
         return _tensor(model(images), "the model")
+    layer = name_of(model, layer)
     layers = dict(model.named_modules())
     if layer not in layers:
         names = ", ".join(name for name, _ in model.named_children())

@@ -41,8 +41,8 @@ def receptive_field(model, images, layer=None, cell=None):
     The model runs in evaluation mode on the first of `images` (N, C, ...), whose values do not matter: any network of
     operations whose windows are known, functions, branches and skips included. Paths are joined in one box. Layers that
     use the whole image (linear, global pooling, group normalisation) say so; batch normalisation counts as element by
-    element. `layer` is a name as in `model.named_modules()`, without one it is the whole model; `cell` is a place in
-    its result without batch and channels, the middle one by default.
+    element. `layer` is a module of the model or its name in `named_modules()`, without one it is the whole model;
+    `cell` is a place in its result without batch and channels, the middle one by default.
 
     Raises ValueError for an unknown layer, a cell outside, an image that the result does not depend on, and an
     operation whose windows are not known.
