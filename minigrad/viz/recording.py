@@ -6,6 +6,7 @@ its arguments, results, module, line and settings as a `RecordedNode`, every ten
 knows nothing of files; `minigrad.viz.document` makes plain data of it.
 """
 
+import sys
 import threading
 import weakref
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ from .failures import Failure, place_of
 from .lines import Line, calling_frame, is_given, tensor_name, user_frame, variable_name
 from .outside import NUMBERS, Replaced
 from .passes import Pass
+
+# where a custom Function detaches its results, which is nothing that its author wrote
+_HANDING_OUT = Function._output.__code__, Function._connect.__code__
 
 
 @dataclass(slots=True, eq=False)
@@ -235,7 +239,7 @@ class Recording:
 
     def called(self, name, args, kwargs, result):
         """A public function was called; what it made of tensors outside the graph is noted."""
-        if self._elsewhere():
+        if self._elsewhere() or sys._getframe(2).f_code in _HANDING_OUT:
             return
         given = [*args, *kwargs.values()]
         results = result if isinstance(result, tuple) else (result,)
