@@ -49,8 +49,9 @@ function drawBox(box, place, level) {
     !nodes[box.node].recorded &&
     typeof nodes[box.node].within !== "number" && // a custom Function has a derivative for what is inside
     nodes[box.node].inputs.some((id) => id !== null && tensors[id].requires_grad);
+  const constant = box.kind === "tensor" && tensors[box.tensor].role === "constant";
   const names = {
-    class: `box ${box.kind} ${box.side ?? ""} ${box.kind === "tensor" ? tensors[box.tensor].role : ""} ${loose ? "unrecorded" : ""}`,
+    class: `box ${box.kind} ${box.side ?? ""} ${constant ? "constant" : ""} ${loose ? "unrecorded" : ""}`,
     tabindex: 0,
     role: "button",
     "data-box": place,
