@@ -65,6 +65,23 @@ def calling_frame(frame):
     return caller
 
 
+def is_given(thing, frame):
+    """Whether `thing` is among what the user's `frame`, which runs code of minigrad now, has called that with."""
+    called = sys._getframe(1)
+    while called.f_back is not None and called.f_back is not frame:
+        called = called.f_back
+    return _holds(list(called.f_locals.values()), thing)
+
+
+def _holds(values, thing):
+    return any(
+        value is thing
+        or (isinstance(value, list | tuple) and _holds(value, thing))
+        or (isinstance(value, dict) and _holds(list(value.values()), thing))
+        for value in values
+    )
+
+
 def variable_name(frame, thing):
     """The name by which `frame` calls `thing`, "" if by none: a local variable, else a global one."""
     for names in () if frame is None else (frame.f_locals, frame.f_globals):

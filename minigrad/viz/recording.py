@@ -6,6 +6,7 @@ its arguments, results, module, line and settings as a `RecordedNode`, every ten
 knows nothing of files; `minigrad.viz.document` makes plain data of it.
 """
 
+import sys
 import threading
 import weakref
 from contextlib import contextmanager
@@ -21,9 +22,12 @@ from minigrad.ops.inplace import CopySlices
 
 from .calls import Calls
 from .failures import Failure, place_of
-from .lines import Line, calling_frame, tensor_name, user_frame, variable_name
+from .lines import Line, calling_frame, is_given, tensor_name, user_frame, variable_name
 from .outside import NUMBERS, Replaced
 from .passes import Pass
+
+# where a custom Function detaches its results, which is nothing that its author wrote
+_HANDING_OUT = Function._output.__code__, Function._connect.__code__
 
 
 @dataclass(slots=True, eq=False)
@@ -148,6 +152,9 @@ class Recording:
             del self._inside[self._inside.index(ctx) :]  # what an error has left behind, too
         recorded = any(tensor._edge is not None and tensor._edge[0] is ctx for tensor in tensors)
         node = self._node(args, ctx.edges, operation=type(ctx), live=ctx, recorded=recorded)
+        for value, tensor in zip(node.inputs, args):
+            if value is not None and _is_new_input(value) and not is_given(tensor, user_frame()):
+                value.role = "constant"
         if recorded:
             node.sequence = ctx.sequence
         if type(ctx).is_view:
@@ -232,7 +239,7 @@ class Recording:
 
     def called(self, name, args, kwargs, result):
         """A public function was called; what it made of tensors outside the graph is noted."""
-        if self._elsewhere():
+        if self._elsewhere() or sys._getframe(2).f_code in _HANDING_OUT:
             return
         given = [*args, *kwargs.values()]
         results = result if isinstance(result, tuple) else (result,)
@@ -497,6 +504,11 @@ class Recording:
             node.call, node.line = failure.call, place.line
             node.flags.append("failed")
             self._append(node)
+
+
+def _is_new_input(value):
+    """Whether a tensor without a gradient and without a name is used for the first time."""
+    return value.role == "input" and not (value.name or value.users or value.requires_grad)
 
 
 def _role(tensor):

@@ -71,6 +71,19 @@ def test_a_wrong_derivative_bears_a_badge(explore):
     assert "WrongCube" in explorer.page.inner_text("#problem-list")
 
 
+def test_a_functions_box_opens_what_ran_inside(explore):
+    explorer = explore(programs.function)
+    boxes = explorer.page.locator("g.box[data-node]")
+    assert [box.locator("text.title").text_content() for box in boxes.all()] == ["Cube", "WrongCube", "Add", "Sum"]
+    explorer.page.locator("g.box[data-node]", has_text="WrongCube").click()
+    assert "WrongCube" in explorer.page.inner_text("#card")
+    explorer.page.locator("g.box[data-node]", has_text="WrongCube").click()
+    assert boxes.count() == 2 and "WrongCube" in explorer.page.inner_text("#crumbs")
+    assert not explorer.page.locator("g.box.unrecorded").count(), "the Function's own derivative covers them"
+    explorer.go(f"#position={explorer.place_of('forward', 'Mul')}")
+    assert explorer.page.locator("g.box.now text.title").text_content() == "Mul"
+
+
 @pytest.mark.parametrize("palette", ["green", "blue"])
 def test_thumbnails_tell_signs_by_colours_and_numbers_on_hover(explore, palette):
     explorer = explore(programs.lenet, f"#palette={palette}")

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 import minigrad
 from minigrad import nn, viz
+from minigrad.autograd import Function
 from minigrad.viz.page import layout, levels
 
 
@@ -98,6 +99,55 @@ def check_truth(made, drawings):
         entering = {(tensor, head) for tail, head, tensor in arrows if boxes[tail].get("side") == "in"}
         chips = {(chip["tensor"], i) for i, box in enumerate(boxes) for chip in box.get("chips", ())}
         assert entering | {(t, i) for t, i in chips if made["tensors"][t]["role"] != "parameter"} == outside
+
+
+class _Cube(Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx, dy):
+        (x,) = ctx.saved_tensors
+        return 3 * x * x * dy
+
+
+class _Wrapped(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return _Cube.apply(nn.functional.relu(x))
+
+    @staticmethod
+    def backward(ctx, dy):
+        return dy
+
+
+class _Cubed(nn.Module):
+    def forward(self, x):
+        return _Cube.apply(x)
+
+
+@pytest.mark.parametrize(
+    ("step", "outer", "inner"),
+    [
+        (lambda x: _Cube.apply(x), "_Cube", [["Pow"]]),
+        (lambda x: _Cubed()(x), "_Cube", [["Pow"]]),
+        (lambda x: _Wrapped.apply(x), "_Wrapped", [["ReLU", "_Cube"], ["Pow"]]),
+    ],
+)
+def test_what_ran_inside_a_function_is_drawn_inside_its_box(step, outer, inner):
+    x = minigrad.ones(2, 3, requires_grad=True)
+    with viz.record() as recording:
+        step(x * 2).sum().backward()
+    made = recording.document()
+    drawings = levels(made)
+    titles = [[box["title"] for box in level["boxes"] if box["kind"] == "operation"] for level in drawings]
+    assert titles == [["Mul", outer, "Sum"], *inner]
+    assert [level["parent"] for level in drawings] == [None, *range(len(inner))]
+    box = drawings[0]["boxes"][1]
+    assert made["nodes"][box["node"]]["flags"] == ["function"] and box["level"] == 1
+    check_layout(drawings)
 
 
 def check_layout(drawings):

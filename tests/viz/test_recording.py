@@ -434,6 +434,24 @@ def test_an_error_deep_in_a_network_names_the_module():
     assert document["nodes"][-1]["flags"] == ["failed"] and document["error"]["node"] == len(document["nodes"]) - 1
 
 
+def test_tensors_that_minigrad_made_itself_are_constants():
+    batch = {"x": mg.ones(3, 4)}
+    with viz.record() as recording:
+        hidden = nn.Dropout(0.5)(nn.LSTM(4, 5)(batch["x"])[0])
+        hidden = hidden * mg.ones(5)
+        mg.cat([hidden, mg.zeros(1, 5)]).sum().backward()
+    made = check_whole(recording.document())
+    roles = [(tensor["role"], tuple(tensor["shape"])) for tensor in made["tensors"] if tensor["node"] is None]
+    assert sorted(role for role in roles if role[0] != "parameter") == [
+        ("constant", (1, 1, 5)),  # the first states
+        ("constant", (1, 1, 5)),
+        ("constant", (3, 5)),  # the mask
+        ("input", (1, 5)),
+        ("input", (3, 4)),
+        ("input", (5,)),
+    ]
+
+
 class _Net(nn.Module):
     def __init__(self):
         super().__init__()

@@ -47,9 +47,11 @@ function drawBox(box, place, level) {
   const loose =
     box.kind === "operation" &&
     !nodes[box.node].recorded &&
+    typeof nodes[box.node].within !== "number" && // a custom Function has a derivative for what is inside
     nodes[box.node].inputs.some((id) => id !== null && tensors[id].requires_grad);
+  const constant = box.kind === "tensor" && tensors[box.tensor].role === "constant";
   const names = {
-    class: `box ${box.kind} ${box.side ?? ""} ${loose ? "unrecorded" : ""} ${box.kind === "tensor" && tensors[box.tensor].role === "constant" ? "constant" : ""}`,
+    class: `box ${box.kind} ${box.side ?? ""} ${constant ? "constant" : ""} ${loose ? "unrecorded" : ""}`,
     tabindex: 0,
     role: "button",
     "data-box": place,
@@ -115,7 +117,9 @@ function drawBox(box, place, level) {
 
 function tipOf(box) {
   if (box.kind === "operation")
-    return [nameOfNode(nodes[box.node]), nodes[box.node].formula].filter(Boolean).join("\n");
+    return [nameOfNode(nodes[box.node]), nodes[box.node].formula, box.level !== undefined && "click twice to enter"]
+      .filter(Boolean)
+      .join("\n");
   if (box.tensor !== undefined) return `${nameOfTensor(box.tensor)}  ${shapeOf(tensors[box.tensor])}`;
   if (box.kind === "module")
     return `${calls[box.call].path || calls[box.call].name}\n${calls[box.call].kind}(${calls[box.call].settings ?? ""})\nclick to enter`;

@@ -1,6 +1,7 @@
 """What the explorer draws: one drawing for each module call, so that a network of any size is read level by level.
 
-A level holds the operations that its call ran itself and a box, to be entered, for every call inside it. A stretch
+A level holds the operations that its call ran itself and a box, to be entered, for every call inside it. What ran
+inside a custom Function has a level of its own, which the Function's box opens. A stretch
 that repeats (36 alike blocks, the hundred steps of a recurrent net) becomes one box with a level of its own.
 Parameters are chips in the boxes that use them. Where boxes stand is decided in `layout`.
 """
@@ -22,7 +23,7 @@ class Item:
     """What becomes a box: operations that ran in a row, in order, and what they are a part of.
 
     `kind` is "operation", "module" (a call), "row" (what repeats) or "repetition" (one of a row, the `place`-th);
-    `parts` are the items inside a row or a repetition.
+    `parts` are the items inside a row, a repetition or a custom Function, whose own node is the last of its `nodes`.
     """
 
     kind: str
@@ -45,7 +46,9 @@ class _Levels:
         self.calls, self.nodes, self.tensors = document["calls"], document["nodes"], document["tensors"]
         self.roots = {tensor for step in document["passes"] for tensor in step["roots"]}
         self.children = _by(range(len(self.calls)), lambda call: self.calls[call]["parent"])
-        self.operations = _by(range(len(self.nodes)), lambda node: self.nodes[node]["call"])
+        self.within = _by(range(len(self.nodes)), self._around)
+        self.outside = set(self.within.get(None, ()))  # what ran in no custom Function
+        self.operations = _by(sorted(self.outside), lambda node: self.nodes[node]["call"])
         self.content = [[] for _ in self.calls]  # every operation inside a call, in order
         for node in self.nodes:
             call = node["call"]
@@ -63,7 +66,7 @@ class _Levels:
             self.levels.append(level)
             boxes, edges = self._draw(items, outermost=level["parent"] is None)
             for item, box in zip(items, boxes):
-                if item.kind != "operation":
+                if item.kind != "operation" or item.parts:
                     box["level"] = len(self.levels) + len(waiting)
                     waiting.append((self._inside(item), self._describe(item, box, level)))
             level["boxes"], level["edges"] = boxes, edges
@@ -72,21 +75,33 @@ class _Levels:
 
     def _describe(self, item, box, level):
         """The head of the level that a box opens."""
-        key = f"call-{item.call}" if item.kind == "module" else f"{item.kind}-{item.nodes[0]}"
+        first = item.nodes[-1 if item.kind == "operation" else 0]
+        key = f"call-{item.call}" if item.kind == "module" else f"{item.kind}-{first}"
         call = item.call if item.kind == "module" else level["call"]
         return {"key": key, "call": call, "parent": level["id"], "title": box["title"], "detail": box["detail"]}
 
     def _inside(self, item):
         return self._items(item.call) if item.kind == "module" else item.parts
 
+    def _around(self, node):
+        """The custom Function that an operation ran in; None outside of all."""
+        function = self.nodes[node].get("within")
+        return function if isinstance(function, int) else None
+
+    def _operation(self, node, call=None):
+        """An operation, with what ran inside if it is a custom Function."""
+        parts = [self._operation(inner) for inner in self.within.get(node, ())]
+        return Item("operation", [*(inner for part in parts for inner in part.nodes), node], call, parts)
+
     def _items(self, call):
         """The operations and calls that stand directly in a call, in order, stretches that repeat folded."""
-        items = [Item("operation", [node]) for node in self.operations.get(call, ())]
+        items = [self._operation(node) for node in self.operations.get(call, ())]
         for child in self.children.get(call, ()):
             nodes = self.content[child]
-            if len(nodes) == 1:  # a module that is one operation lends it its name
-                items.append(Item("operation", nodes, child))
-            elif nodes:
+            own = [node for node in nodes if node in self.outside]
+            if len(own) == 1:  # a module that is one operation lends it its name
+                items.append(self._operation(own[0], child))
+            elif own:
                 items.append(Item("module", nodes, child))
         items.sort(key=lambda item: item.nodes[0])
         return _fold(items, [self._signature(item) for item in items]) if len(items) > FEW else items
@@ -136,7 +151,7 @@ class _Levels:
 
     def _box(self, item):
         if item.kind == "operation":
-            return self._operation_box(self.nodes[item.nodes[0]], item.call)
+            return self._operation_box(self.nodes[item.nodes[-1]], item.call)
         parameters = sorted({tensor for node in item.nodes for tensor in self._parameters(self.nodes[node])})
         box = {"kind": item.kind, "call": item.call, "nodes": [item.nodes[0], item.nodes[-1]], "count": len(item.nodes)}
         if item.kind == "module":
@@ -157,7 +172,7 @@ class _Levels:
         if first.kind == "repetition":
             return f"{len(first.nodes)} operations ×{times}"
         if first.call is None:
-            return f"{self.nodes[first.nodes[0]]['name']} ×{times}"
+            return f"{self.nodes[first.nodes[-1]]['name']} ×{times}"
         one, last = self.calls[first.call], self.calls[row.parts[-1].call]
         names = f"{one['name']}…{last['name']}" if one["name"] != last["name"] else one["name"]
         return _title(names, f"{one['kind']} ×{times}")

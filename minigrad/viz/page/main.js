@@ -74,8 +74,10 @@ function choose(thing) {
 
 // What a box or a chip does when it is clicked, or Enter is pressed on it.
 function press(element) {
-  if (element.dataset.level !== undefined) enter(Number(element.dataset.level));
-  else if (element.dataset.node !== undefined) update({ selected: { kind: "node", id: Number(element.dataset.node) } });
+  const { level, node } = element.dataset;
+  const again = state.selected?.kind === "node" && state.selected.id === Number(node);
+  if (level !== undefined && (node === undefined || again)) enter(Number(level));
+  else if (node !== undefined) update({ selected: { kind: "node", id: Number(node) } });
   else update({ selected: { kind: "tensor", id: Number(element.dataset.tensor) } });
 }
 

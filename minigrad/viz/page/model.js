@@ -99,9 +99,8 @@ function nodesIn(level, place) {
   const key = `${level} ${place}`;
   if (!insideBox.has(key)) {
     const box = levels[level].boxes[place];
-    let inside = [];
-    if (box.kind === "operation") inside = [box.node];
-    else if (box.level !== undefined) {
+    const inside = box.kind === "operation" ? [box.node] : [];
+    if (box.level !== undefined) {
       for (let inner = 0; inner < levels[box.level].boxes.length; inner++) inside.push(...nodesIn(box.level, inner));
     }
     insideBox.set(key, inside);
