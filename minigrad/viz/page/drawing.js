@@ -49,7 +49,7 @@ function drawBox(box, place, level) {
     !nodes[box.node].recorded &&
     nodes[box.node].inputs.some((id) => id !== null && tensors[id].requires_grad);
   const names = {
-    class: `box ${box.kind} ${box.side ?? ""} ${loose ? "unrecorded" : ""} ${box.kind === "tensor" && tensors[box.tensor].role === "constant" ? "constant" : ""}`,
+    class: `box ${box.kind} ${box.side ?? ""} ${box.kind === "tensor" ? tensors[box.tensor].role : ""} ${loose ? "unrecorded" : ""}`,
     tabindex: 0,
     role: "button",
     "data-box": place,
