@@ -136,7 +136,10 @@ def with_shapes(operation, args, outputs):
     if len(outputs) == 1:
         shapes.setdefault(result_name(operation), tuple(outputs[0]))
     shapes |= {f"d{name}": shape for name, shape in shapes.items()}
-    return _annotated(forward(operation), shapes), _annotated(derivative(operation), shapes)
+    computed, axes = forward(operation), dict(arguments(operation, args)).get("axes")
+    if axes is not None:
+        computed = computed.replace("the given axes", f"axes {setting(axes)}")
+    return _annotated(computed, shapes), _annotated(derivative(operation), shapes)
 
 
 def _annotated(text, shapes):

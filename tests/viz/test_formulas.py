@@ -20,7 +20,7 @@ from minigrad.ops.matrix import Linear, MatMul
 from minigrad.ops.pooling import AvgPool
 from minigrad.ops.reduction import Sum
 from minigrad.ops.views import Replace, Slice, Unview
-from minigrad.viz import formulas
+from minigrad.viz import formulas, record
 
 
 def _operations(base=Operation):
@@ -153,3 +153,11 @@ def test_a_users_function_has_what_it_says_of_itself():
     assert formulas.settings(Cube, (mg.ones(2), 0.5)) == [("scale", "0.5")]
     assert formulas.forward(Documented) == "y = x, and nothing else"
     assert formulas.with_shapes(Documented, (mg.ones(2),), [(2,)])[1] == "dx (2,) = dy (2,), for once"
+
+
+def test_reductions_name_their_axes():
+    with record() as recording:
+        (mg.ones(2, 3, 4, requires_grad=True).mean((1, 2)) + mg.ones(2, 2).sum(-1)).logsumexp(0)
+    computed = {node["operation"]: node["forward_shapes"] for node in recording.document()["nodes"]}
+    assert computed["Mean"] == "y (2,) = the mean of x (2, 3, 4) over axes (1, 2)"
+    assert computed["Sum"].endswith("over axes (1,)") and "over axes (0,)" in computed["LogSumExp"]

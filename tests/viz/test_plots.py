@@ -303,8 +303,9 @@ def test_shares_and_quantiles_are_those_of_the_histogram(values, parts):
     for edge, below in zip(edges, np.concatenate([[0], np.cumsum(shares)])):  # within a bin of the exact share
         assert (values < edge - width).mean() - 1e-9 <= below <= (values <= edge + width).mean() + 1e-9
     for share in (0.05, 0.5, 0.95):
-        exact = np.quantile(values, share, method="inverted_cdf")
-        assert abs(track.quantiles(share)[0] - exact) <= width * 1.001 or np.ptp(values) == 0
+        (found,) = track.quantiles(share)  # within a bin of a value with that share of the values below it
+        assert (values < found - width * 1.001).mean() <= share + 1e-9
+        assert (values <= found + width * 1.001).mean() >= share - 1e-9
 
 
 def test_a_large_tensor_is_sampled_for_its_histogram_alone():

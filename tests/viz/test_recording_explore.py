@@ -199,10 +199,10 @@ for step in range(100):
 """
 
 
-def explain(folder, text, *options):
+def explain(folder, text, *options, arguments=()):
     (folder / "train.py").write_text(text)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "minigrad", "explain", *options, "train.py"]
+    command = [sys.executable, "-m", "minigrad", "explain", *options, "train.py", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, timeout=300)
 
 
@@ -246,15 +246,11 @@ def test_explain_says_that_there_was_no_backward_pass(tmp_path):
     assert "no backward pass: the program failed before one" in explain(tmp_path, failing).stderr
 
 
-def test_explain_says_that_options_after_the_script_are_the_scripts(tmp_path, monkeypatch, capsys):
-    (tmp_path / "train.py").write_text(
-        "import sys, torch\nprint(sys.argv[1:])\ntorch.ones(1, requires_grad=True).exp()"
-    )
-    monkeypatch.chdir(tmp_path)
-    cli.main(["explain", "train.py", "-o", "x.html", "--steps=2", "--rate", "1"])
-    said = capsys.readouterr()
-    assert "-o, --steps=2 after the script's name" in said.err and "--rate" not in said.err
-    assert said.out == "['-o', 'x.html', '--steps=2', '--rate', '1']\n"
+def test_explain_says_that_options_after_the_script_are_the_scripts(tmp_path):
+    text = "import sys, torch\nprint(sys.argv[1:])\ntorch.ones(1, requires_grad=True).exp()"
+    done = explain(tmp_path, text, arguments=["-o", "x.html", "--steps=2", "--rate", "1"])
+    assert "-o, --steps=2 after the script's name" in done.stderr and "--rate" not in done.stderr
+    assert done.stdout == "['-o', 'x.html', '--steps=2', '--rate', '1']\n"
     assert (tmp_path / "train.explorer.html").exists() and not (tmp_path / "x.html").exists()
 
 

@@ -170,7 +170,7 @@ function problemsFound() {
   });
   const failedBefore = recorded.error !== null && !passes.length;
   tensors.forEach((tensor, id) => {
-    if (failedBefore && tensor.why?.cause === "not_run") return;
+    if (failedBefore && ["not_run", "unused"].includes(tensor.why?.cause)) return;
     if (tensor.why && tensor.role === "parameter")
       found.push({
         text: `${nameOfTensor(id)} has ${tensor.why.state === "zero" ? "a gradient of zeros" : "no gradient"}`,

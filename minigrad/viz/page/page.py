@@ -45,7 +45,7 @@ def html(document):
     parts = resources.files(__package__)
     read = {name: parts.joinpath(name).read_text(encoding="utf-8") for name in ("explorer.html", "explorer.css")}
     lines = "\n".join(parts.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS).splitlines()
-    code = "\n".join(line.strip() for line in lines)
+    code = "\n".join(bare for line in lines if not (bare := line.strip()).startswith("//"))  # comments stay behind
     script = f'(() => {{\n"use strict";\n{code}\n}})();'
     data = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     contents = {
