@@ -7,6 +7,8 @@ along several paths in one box around them. Operations without a rule are an err
 
 import math
 
+import numpy as np
+
 from minigrad.autograd import gradient_edge
 from minigrad.ops.activation_operations import Activation, PReLU
 from minigrad.ops.adaptive_pooling import AdaptiveAvgPool, AdaptiveMaxPool
@@ -64,7 +66,11 @@ def depends_on(output, input, box, clip=True):
                 if source is None or not (source == goal or source[0] in leading):
                     continue
                 shape = source[0].outputs[source[1]][0]
-                found = _rule(node)(node, index, arrived, shape)
+                rule = _rule(node)
+                if clip and rule is _windows and index == 0:
+                    found = _taps(node, arrived, shape)
+                else:
+                    found = rule(node, index, arrived, shape)
                 found = _clipped(found, shape) if clip else found
                 if all(first <= last for first, last in found):
                     boxes[source] = _around(boxes.get(source), found)
@@ -111,20 +117,38 @@ def _same_place(node, index, box, shape):
     return tuple((0, 0) if n == 1 else span for n, span in zip(shape, box))
 
 
+def _geometry(node, dimensions):
+    """(kernel, stride, padding before, dilation) of a window that slides over an argument of so many dimensions."""
+    if isinstance(node, Convolution):
+        stride, padding, dilation, _ = node.geometry
+        return node.weight_shape[2:], stride, [before for before, _ in padding], dilation
+    if isinstance(node, AvgPool):
+        return *node.settings[:3], (1,) * dimensions
+    return node.settings
+
+
 def _windows(node, index, box, shape):
     if index > 0:
         return _whole(shape)  # a weight computed from the input: every pixel uses all of it
-    if isinstance(node, Convolution):
-        stride, padding, dilation, _ = node.geometry
-        kernel, padding = node.weight_shape[2:], [before for before, _ in padding]
-    elif isinstance(node, AvgPool):
-        (kernel, stride, padding, *_), dilation = node.settings, (1,) * len(shape)
-    else:
-        kernel, stride, padding, dilation = node.settings
     spans = [
         (first * s - p, last * s - p + d * (k - 1))
-        for (first, last), k, s, p, d in zip(box[2:], kernel, stride, padding, dilation)
+        for (first, last), k, s, p, d in zip(box[2:], *_geometry(node, len(shape)))
     ]
+    return _channels(node, box, shape, spans)
+
+
+def _taps(node, box, shape):
+    """As `_windows`, of the taps inside the tensor alone: dilated ones can step over its first or last pixel."""
+    spans = []
+    for (first, last), n, k, s, p, d in zip(box[2:], shape[2:], *_geometry(node, len(shape))):
+        taps = np.add.outer(np.arange(first, last + 1) * s - p, np.arange(k) * d)
+        taps = taps[(taps >= 0) & (taps < n)]
+        spans.append((int(taps.min()), int(taps.max())) if taps.size else (n, -1))
+    return _channels(node, box, shape, spans)
+
+
+def _channels(node, box, shape, spans):
+    """A convolution reads every channel, pooling its own."""
     return (box[0], (0, shape[1] - 1) if isinstance(node, Convolution) else box[1], *spans)
 
 
