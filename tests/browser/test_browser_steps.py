@@ -52,6 +52,8 @@ def test_k_steps_forward_and_back_give_the_same_page(explore, program, share):
         assert there[0] != before[0]
         explorer.press(*["ArrowLeft"] * steps)
         assert explorer.seen() == before
+    written = f"""(/position=(\\d+)/.exec(location.hash)?.[1] ?? "0") === "{start}" """  # a moment later
+    explorer.page.wait_for_function(written)
     explorer.page.reload()
     explorer.page.wait_for_selector("html[data-ready=true]")
     assert explorer.seen() == before  # the address holds the place
