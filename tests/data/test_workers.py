@@ -181,6 +181,7 @@ SCRIPT = """
             return index
 
     if __name__ == "__main__":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's parent may have had it ignored
         for _ in DataLoader(Slow(), num_workers=1, multiprocessing_context="spawn"):
             pass
 """
