@@ -7,6 +7,18 @@ from minigrad.nn import Parameter
 from .lines import calling_frame, variable_name
 
 
+def path_and_name(paths, module, parent):
+    """(path of a called module in the outermost one, what that adds to the path of `parent`, the call around it).
+
+    `paths` are those of all modules that attributes of the outermost one lead to; None as `parent` is outside.
+    """
+    around = "" if parent is None else parent.path
+    path = paths.get(module)
+    if path is None:
+        path = f"{around}.{type(module).__name__}".lstrip(".")
+    return path, path.removeprefix(f"{around}.") if around else path
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """One call of a module: `path` is its name in the outermost module, `name` what that adds to its caller's
@@ -53,13 +65,8 @@ class Calls:
         root = module if root is None else root.module
         if root not in self._paths:
             self._read(root, frame)
-        kind = type(module).__name__
-        path = self._paths[root].get(module)
-        if path is None:  # called, but no attribute of the outermost module leads to it
-            path = f"{parent.path}.{kind}" if parent.path else kind
-        if parent is None:
-            return Call(module, path, self._roots[root], None)
-        return Call(module, path, path.removeprefix(f"{parent.path}." if parent.path else ""), parent)
+        path, name = path_and_name(self._paths[root], module, parent)
+        return Call(module, path, self._roots[root] if parent is None else name, parent)
 
     def _read(self, root, frame):
         self._roots[root] = variable_name(calling_frame(frame), root)

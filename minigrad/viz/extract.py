@@ -13,6 +13,8 @@ import numpy as np
 from minigrad.autograd import AccumulateGrad, Tensor, gradient_edge
 from minigrad.nn import Parameter
 
+from .calls import path_and_name
+
 MOST_NUMBERS = 4  # a tensor of at most so many elements is shown number by number, a larger one by its norm
 
 
@@ -116,7 +118,7 @@ def extract(outputs, params=None, values=False):
     graph, calls = Graph(), _Calls()
     scopes = [calls.enter(node.scope) for node in operations]
     graph.groups = calls.groups
-    names = {id(tensor): name for module in calls.roots for name, tensor in module.named_parameters()}
+    names = {id(tensor): name for module in calls.paths for name, tensor in module.named_parameters()}
     named = _named(params)
     names |= {id(tensor): name for name, tensor in named}
     computed = {
@@ -234,8 +236,7 @@ class _Calls:
 
     def __init__(self):
         self.groups = []
-        self.roots = []
-        self._names = {}  # id of an outermost module -> {id of a module: qualified name}
+        self.paths = {}  # outermost module -> {module: path}
         self._open = []  # (frame, group), outermost first
 
     def enter(self, scope):
@@ -256,20 +257,15 @@ class _Calls:
 
     def _group(self, module):
         parent = self._open[-1][1] if self._open else None
-        if parent is None and id(module) not in self._names:
-            self.roots.append(module)
-            self._names[id(module)] = {id(part): name for name, part in module.named_modules()}
+        if parent is None and module not in self.paths:
+            self.paths[module] = {part: name for name, part in module.named_modules()}
         root = self._open[0][0].module if self._open else module
-        kind = type(module).__name__
-        path = self._names[id(root)].get(id(module))
-        if path is None:  # called, but no attribute of the outermost module leads to it
-            path = f"{parent.path}.{kind}" if parent.path else kind
-        prefix = f"{parent.path}." if parent is not None and parent.path else ""
+        path, name = path_and_name(self.paths[root], module, parent)
         group = Group(
             len(self.groups),
             path,
-            path.removeprefix(prefix),
-            kind,
+            name,
+            type(module).__name__,
             module.extra_repr(),
             None if parent is None else parent.id,
             len(self._open),

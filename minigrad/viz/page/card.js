@@ -162,20 +162,15 @@ function leafCard(event) {
         : null,
     ),
     ledgerSection(event),
-    section(
-      "values",
-      "Value",
-      flow("value", {
-        tensor: id,
-        name: nameOfTensor(id),
-        shape: tensors[id],
-        stats: tensors[id].stats,
-        data: tensors[id].data,
-        what: "value",
-      }),
-    ),
+    valueSection(id),
     whySection([id]),
   ];
+}
+
+function valueSection(id) {
+  const { stats, data } = tensors[id];
+  const name = nameOfTensor(id);
+  return section("values", "Value", flow("value", { tensor: id, name, shape: tensors[id], stats, data, what: "value" }));
 }
 
 function tensorCard(id) {
@@ -213,18 +208,7 @@ function tensorCard(id) {
         : null,
     ),
     whySection([id]),
-    section(
-      "values",
-      "Value",
-      flow("value", {
-        tensor: id,
-        name: nameOfTensor(id),
-        shape: tensor,
-        stats: tensor.stats,
-        data: tensor.data,
-        what: "value",
-      }),
-    ),
+    valueSection(id),
     tensor.grad
       ? section(
           "gradient",
