@@ -5,6 +5,7 @@ import linecache
 
 import numpy as np
 import pytest
+from recorded_steps import leaf, randn, recorded
 
 import minigrad as mg
 from minigrad import nn, viz
@@ -12,23 +13,6 @@ from minigrad.autograd import Function
 from minigrad.viz import explain_grad
 
 F = nn.functional
-
-
-def _randn(*shape, seed=0):
-    return mg.from_numpy(np.random.default_rng([seed, *shape]).standard_normal(shape).astype(np.float32))
-
-
-def _leaf(*shape, seed=0):
-    return _randn(*shape, seed=seed).requires_grad_()
-
-
-def _recorded(step, backward=True):
-    """What `step` returns, a tensor and a loss, computed inside a recording."""
-    with viz.record() as recording:
-        tensor, loss = step()
-        if backward:
-            loss.backward()
-    return tensor, loss, recording
 
 
 def _marked(step):
@@ -42,57 +26,57 @@ def _marked(step):
 
 
 def detached():
-    w, b = _leaf(3, 4), _leaf(4)
+    w, b = leaf(3, 4), leaf(4)
     h = w * 2
     h = h.detach()  # here
     return w, (h + b).sum()
 
 
 def under_no_grad():
-    w, b = _leaf(3, 4), _leaf(4)
+    w, b = leaf(3, 4), leaf(4)
     with mg.no_grad():
         h = w * 2  # here
     return w, (h + b).sum()
 
 
 def chosen_by_argmax():
-    w, b = _leaf(3, 4), _leaf(4)
+    w, b = leaf(3, 4), leaf(4)
     best = w.argmax(1)  # here
     return w, (best.float().sum() * b).sum()
 
 
 def compared():
-    w, b = _leaf(3, 4), _leaf(4)
+    w, b = leaf(3, 4), leaf(4)
     mask = (w.exp() > 1).float()  # here
     return w, (mask * b).sum()
 
 
 def cast_to_whole_numbers():
-    w, b = _leaf(3, 4), _leaf(4)
+    w, b = leaf(3, 4), leaf(4)
     whole = w.long()  # here
     return w, (whole * b).sum()
 
 
 def through_data():
-    w, b = _leaf(3, 4), _leaf(4)
+    w, b = leaf(3, 4), leaf(4)
     numbers = w.data  # here
     return w, (numbers * b).sum()
 
 
 def through_numpy():
-    w, b = _leaf(3, 4), _leaf(4)
+    w, b = leaf(3, 4), leaf(4)
     numbers = np.tanh(w.detach().numpy())  # here
     return w, (mg.from_numpy(numbers) * b).sum()
 
 
 def through_item():
-    w, b = _leaf(3, 4), _leaf(4)
+    w, b = leaf(3, 4), leaf(4)
     number = w.sum().item()  # here
     return w, (number * b).sum()
 
 
 def unused():
-    w, b = _leaf(3, 4), _leaf(4)
+    w, b = leaf(3, 4), leaf(4)
     aside = w * 2  # here
     return w, (b * b).sum() + 0 * float(aside.numel())
 
@@ -108,7 +92,7 @@ class Rounds(Function):
 
 
 def without_a_derivative():
-    w, b = _leaf(3, 4), _leaf(3, 4)
+    w, b = leaf(3, 4), leaf(3, 4)
     steps = Rounds.apply(w)  # here
     return w, (steps * b).sum()
 
@@ -126,7 +110,7 @@ class Halves(Function):
 
 
 def declared_non_differentiable():
-    w, b = _leaf(3, 4), _leaf(3, 4)
+    w, b = leaf(3, 4), leaf(3, 4)
     half, _ = Halves.apply(w)  # here
     return w, (half * b).sum()
 
@@ -147,98 +131,98 @@ NONE = {
 
 
 def dead_relu():
-    w = _leaf(3, 4)
+    w = leaf(3, 4)
     h = (w - 100).relu()  # here
     return w, (h * 3).sum()
 
 
 def saturated_sigmoid():
-    w = _leaf(3, 4)
+    w = leaf(3, 4)
     h = mg.sigmoid(w * 1e3 + 1e5)  # here
     return w, h.sum()
 
 
 def saturated_tanh():
-    w = _leaf(3, 4)
+    w = leaf(3, 4)
     h = (w + 50).tanh()  # here
     return w, h.sum()
 
 
 def clamped():
-    w = _leaf(3, 4)
+    w = leaf(3, 4)
     h = w.clamp(10, 20)  # here
-    return w, (h * _randn(4)).sum()
+    return w, (h * randn(4)).sum()
 
 
 def hard_limit():
-    w = _leaf(3, 4)
+    w = leaf(3, 4)
     h = F.hardtanh(w + 9)  # here
     return w, h.sum()
 
 
 def dropped():
-    w = _leaf(3, 4)
+    w = leaf(3, 4)
     h = F.dropout(w * 2, 1.0)  # here
     return w, h.sum()
 
 
 def not_the_largest():
-    small, large = _leaf(1, 1, 2, 2), _randn(1, 1, 2, 2) + 100
+    small, large = leaf(1, 1, 2, 2), randn(1, 1, 2, 2) + 100
     both = mg.cat([small, large], 3)  # here
     return small, F.max_pool2d(both, (2, 4)).sum()
 
 
 def lost_to_a_maximum():
-    w = _leaf(3, 4)
+    w = leaf(3, 4)
     h = mg.maximum(w, mg.tensor(100.0))  # here
     return w, h.sum()
 
 
 def times_zero():
-    w, mask = _leaf(3, 4), mg.zeros(4)
+    w, mask = leaf(3, 4), mg.zeros(4)
     h = w.exp() * mask  # here
     return w, h.sum()
 
 
 def times_the_number_zero():
-    w = _leaf(3, 4)
+    w = leaf(3, 4)
     h = w.exp() * 0  # here
     return w, h.sum()
 
 
 def before_a_zero_weight():
-    w, last = _leaf(3, 4), mg.zeros(2, 4, requires_grad=True)
+    w, last = leaf(3, 4), mg.zeros(2, 4, requires_grad=True)
     h = F.linear(w.tanh(), last)  # here
     return w, h.sum()
 
 
 def without_input():
-    w = _leaf(4, 3)
+    w = leaf(4, 3)
     h = F.linear(mg.zeros(2, 3), w)  # here
     return w, h.square().sum() + h.sum()
 
 
 def overwritten():
-    w = _leaf(3, 4)
+    w = leaf(3, 4)
     h = w * 2
     h[:] = mg.ones(4)  # here
     return w, h.sum()
 
 
 def never_looked_up():
-    w = _leaf(3, 4)
+    w = leaf(3, 4)
     h = F.embedding(mg.tensor([0, 0]), w, padding_idx=0)  # here
     return w, h.sum()
 
 
 def floor():
-    w = _leaf(3, 4)
+    w = leaf(3, 4)
     h = (w * 3).floor()  # here
     return w, h.sum()
 
 
 def ignored():
-    w = _leaf(2, 3)
+    w = leaf(2, 3)
     loss = F.nll_loss(w, mg.tensor([-100, -100]), reduction="sum")  # here
     return w, loss
 
@@ -272,7 +256,7 @@ ZERO = {
 
 @pytest.mark.parametrize("step", [*NONE, *ZERO], ids=lambda step: step.__name__)
 def test_the_cut_and_its_line_are_named(step):
-    tensor, loss, recording = _recorded(step)
+    tensor, loss, recording = recorded(step)
     found = explain_grad(tensor, recording=recording)
     assert (found.state, found.cause) == (("none", NONE[step]) if step in NONE else ("zero", ZERO[step]))
     assert found.line == f"{found.line.rpartition(':')[0]}:{_marked(step)}"
@@ -285,7 +269,7 @@ def test_the_cut_and_its_line_are_named(step):
 
 @pytest.mark.parametrize("step", [*NONE, *ZERO], ids=lambda step: step.__name__)
 def test_the_document_says_the_same(step):
-    tensor, _, recording = _recorded(step)
+    tensor, _, recording = recorded(step)
     made, found = recording.document(), explain_grad(tensor, recording=recording)
     entries = [entry["why"] for entry in made["tensors"] if entry["why"] and entry["why"]["text"] == found.text]
     assert entries
@@ -318,8 +302,8 @@ def test_a_cut_way_is_not_on_the_graph(step):
 
 
 def test_causes_that_lie_in_the_tensor():
-    whole, plain, parameter = mg.tensor([1, 2]), _randn(3), nn.Parameter(_randn(3), requires_grad=False)
-    weight = _leaf(3)
+    whole, plain, parameter = mg.tensor([1, 2]), randn(3), nn.Parameter(randn(3), requires_grad=False)
+    weight = leaf(3)
     with viz.record():
         ((plain + parameter) * weight * whole.sum()).sum().backward()
     assert explain_grad(whole).cause == "integer"
@@ -330,7 +314,7 @@ def test_causes_that_lie_in_the_tensor():
 
 
 def test_a_tensor_outside_the_graph_names_what_took_it_out():
-    weight = _leaf(3)
+    weight = leaf(3)
     with viz.record():
         cut = weight.detach()
         with mg.no_grad():
@@ -373,29 +357,29 @@ def test_what_an_error_kept_from_running_is_not_called_unused():
 
 
 def test_no_pass_has_run():
-    tensor, loss, _ = _recorded(dead_relu, backward=False)
+    tensor, loss, _ = recorded(dead_relu, backward=False)
     assert explain_grad(tensor).cause == "not_run"
     del loss
     tensor, _ = dead_relu()
     assert explain_grad(tensor).cause == "not_run"
-    weight = _leaf(3)
+    weight = leaf(3)
     found = explain_grad(weight, (weight * 2).sum())
     assert found.cause == "not_run" and found.state == "none" and found.norm == pytest.approx(2 * 3**0.5)
 
 
 def test_computed_tensors_keep_no_gradient_unless_asked():
     def step(retain):
-        w = _leaf(3)
+        w = leaf(3)
         h = w * 2
         if retain:
             h.retain_grad()
         return h, (h * h).sum()
 
-    tensor, _, _ = _recorded(lambda: step(False))
+    tensor, _, _ = recorded(lambda: step(False))
     found = explain_grad(tensor)
     assert found.cause == "not_retained" and "retain_grad()" in str(found)
     assert found.norm == pytest.approx(float((2 * tensor).norm()), rel=1e-5)
-    tensor, _, _ = _recorded(lambda: step(True))
+    tensor, _, _ = recorded(lambda: step(True))
     assert explain_grad(tensor).state == "flows"
     tensor, loss = step(False)
     loss.backward()
@@ -403,7 +387,7 @@ def test_computed_tensors_keep_no_gradient_unless_asked():
 
 
 def test_a_gradient_that_was_cleared():
-    weight = _leaf(3)
+    weight = leaf(3)
     with viz.record():
         loss = (weight * weight).sum()
         loss.backward()
@@ -420,7 +404,7 @@ def test_a_gradient_that_was_cleared():
 
 
 def test_gradients_that_were_returned_or_asked_for_elsewhere():
-    a, b = _leaf(3), _leaf(3)
+    a, b = leaf(3), leaf(3)
     with viz.record():
         mg.autograd.grad((a * b).sum(), a)
     assert explain_grad(a).cause == "returned"
@@ -428,7 +412,7 @@ def test_gradients_that_were_returned_or_asked_for_elsewhere():
 
 
 def test_a_gradient_that_was_changed_afterwards():
-    weight = _leaf(3)
+    weight = leaf(3)
     with viz.record():
         (weight * 10).sum().backward()
     nn.utils.clip_grad_norm_([weight], 1.0)
@@ -438,7 +422,7 @@ def test_a_gradient_that_was_changed_afterwards():
 
 
 def test_a_hook_that_puts_zeros_and_a_seed_of_zeros():
-    weight = _leaf(3)
+    weight = leaf(3)
     with viz.record():
         h = weight * 2
         h.register_hook(lambda grad: grad * 0)
@@ -450,7 +434,7 @@ def test_a_hook_that_puts_zeros_and_a_seed_of_zeros():
 
 
 def test_parts_that_cancel():
-    weight = _leaf(3)
+    weight = leaf(3)
     with viz.record():
         h = weight * 1
         (h * 2 - h * 2).sum().backward()
@@ -459,7 +443,7 @@ def test_parts_that_cancel():
 
 
 def test_a_backward_pass_that_failed():
-    weight, other = _leaf(3), _leaf(3)
+    weight, other = leaf(3), leaf(3)
     with viz.record():
         a = weight.exp()
         loss = (a * other.sin()).sum()

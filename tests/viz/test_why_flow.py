@@ -4,36 +4,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recorded_steps import leaf, randn, recorded
 
 import minigrad as mg
 from minigrad import nn, optim, viz
 from minigrad.viz import explain_grad
 
 
-def _randn(*shape, seed=0):
-    return mg.from_numpy(np.random.default_rng([seed, *shape]).standard_normal(shape).astype(np.float32))
-
-
-def _leaf(*shape, seed=0):
-    return _randn(*shape, seed=seed).requires_grad_()
-
-
-def _recorded(step, backward=True):
-    """What `step` returns, a tensor and a loss, computed inside a recording."""
-    with viz.record() as recording:
-        tensor, loss = step()
-        if backward:
-            loss.backward()
-    return tensor, loss, recording
-
-
 def test_contributions_and_ways():
     def step():
-        w = _leaf(3, 4)
+        w = leaf(3, 4)
         h = w * 2
         return w, (h.relu() + h + w.sin()).sum()
 
-    tensor, loss, _ = _recorded(step)
+    tensor, loss, _ = recorded(step)
     found = explain_grad(tensor)
     assert found.state == "flows" and found.paths == 3
     array = tensor.detach().numpy().astype(np.float64)
@@ -54,7 +38,7 @@ def test_contributions_and_ways():
 
 @given(st.integers(0, 40))
 def test_ways_through_residual_diamonds_double_with_each(depth):
-    x = _leaf(2)
+    x = leaf(2)
     h = x * 1
     for _ in range(depth):
         h = h.tanh() + h
@@ -64,7 +48,7 @@ def test_ways_through_residual_diamonds_double_with_each(depth):
 
 
 def test_several_passes_add_up():
-    weight = _leaf(3)
+    weight = leaf(3)
     with viz.record():
         for factor in (1.0, 2.0):
             (weight * factor).sum().backward()
@@ -80,7 +64,7 @@ def _passes(text):
 def test_only_passes_that_reached_the_tensor_are_counted():
     generator, critic = nn.Linear(4, 3), nn.Linear(3, 1)
     with viz.record():
-        fake = generator(_randn(6, 4))
+        fake = generator(randn(6, 4))
         critic(fake.detach()).square().mean().backward()
         (critic(fake) - 1).square().mean().backward()
     assert not _passes(explain_grad(generator.weight))
@@ -89,7 +73,7 @@ def test_only_passes_that_reached_the_tensor_are_counted():
 
 @pytest.mark.parametrize("to_none", [True, False])
 def test_passes_before_zero_grad_are_not_counted(to_none):
-    model, x = nn.Linear(3, 1), _randn(4, 3)
+    model, x = nn.Linear(3, 1), randn(4, 3)
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     with viz.record():
         for _ in range(3):
@@ -105,7 +89,7 @@ def test_passes_on_both_sides_of_an_optimizers_step_add_up():
     generator, critic = nn.Linear(4, 3), nn.Linear(3, 1)
     steps = [optim.SGD(net.parameters(), lr=0.1) for net in (critic, generator)]
     with viz.record():
-        fake = generator(_randn(6, 4))
+        fake = generator(randn(6, 4))
         steps[0].zero_grad()
         first = critic(fake.detach()).square().mean()
         first.backward()
@@ -120,7 +104,7 @@ def test_passes_on_both_sides_of_an_optimizers_step_add_up():
 
 
 def test_a_parameter_has_its_gradient_still_when_it_is_used_after_the_step():
-    model, x = nn.Linear(3, 1), _randn(4, 3)
+    model, x = nn.Linear(3, 1), randn(4, 3)
     optimizer = optim.SGD(model.parameters(), lr=0.1)
     with viz.record():
         model(x).square().mean().backward()
@@ -132,7 +116,7 @@ def test_a_parameter_has_its_gradient_still_when_it_is_used_after_the_step():
 
 
 def test_only_the_passes_of_the_loss_count():
-    weight = _leaf(3)
+    weight = leaf(3)
     with viz.record():
         first, second = (weight * 1.0).sum(), (weight * 2.0).sum()
         first.backward()
@@ -145,7 +129,7 @@ def test_parameters_have_their_names_and_lines():
     mg.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
     with viz.record():
-        loss = model(_randn(5, 3)).square().mean()
+        loss = model(randn(5, 3)).square().mean()
         loss.backward()
     text = str(explain_grad(model[0].weight))
     assert text.startswith("model.0.weight: a gradient of norm")
@@ -161,7 +145,7 @@ def test_nan_in_a_gradient_is_counted():
 
 
 def test_a_long_chain_is_walked_without_recursion():
-    x = _leaf(1)
+    x = leaf(1)
     h = x
     for _ in range(3000):
         h = h + 1.0
@@ -175,7 +159,7 @@ def test_a_long_chain_is_walked_without_recursion():
 
 
 def test_looking_changes_nothing():
-    x = _leaf(3)
+    x = leaf(3)
     h = x * 2
     h.retain_grad()
     loss = (h * h).sum()
@@ -187,12 +171,12 @@ def test_looking_changes_nothing():
 
 
 def test_misuse():
-    x = _leaf(3)
+    x = leaf(3)
     with pytest.raises(TypeError, match="explain_grad needs a tensor as tensor, got a list"):
         explain_grad([x])
     with pytest.raises(TypeError, match="explain_grad needs a tensor as loss, got a float"):
         explain_grad(x, 1.0)
     with viz.record() as recording:
         (x * 2).sum()
-    assert explain_grad(_leaf(2), recording=recording).cause == "not_recorded"
+    assert explain_grad(leaf(2), recording=recording).cause == "not_recorded"
     assert explain_grad(x, mg.ones(())).cause == "loss_without_graph"
