@@ -1,7 +1,6 @@
 """Running sums along one axis of memory of any order; `kernels/reference/cumulative.py` is the definition.
 
-Kernels see a dense array as (outer, length, inner), the axis in the middle. A sum waits for the one before it, so
-several lines are walked side by side.
+Kernels see a dense array as (outer, length, inner), the axis in the middle.
 """
 
 from math import prod
@@ -13,27 +12,36 @@ from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .layout import dense, inverse, memory_order, parts
 
-SIDE_BY_SIDE = 2  # lines where the axis is the last one
-BLOCK = 2048  # neighbouring lines where it is not
+BLOCK = 2048  # neighbouring lines that are walked at once where the axis is not the last one
 
 
 @jit
 def _lines(part, count, x, y, length, reverse):
-    """Part `part` of `count` of the lines of y, the running sums of x; both flat."""
-    lines = len(x) // length
+    """Part `part` of `count` of the lines of y, the running sums of x; both flat.
+
+    Four lines are walked side by side, for each sum waits for the one before it. Indices are unsigned, for Numba then
+    need not ask whether they count from the end.
+    """
+    lines, n = len(x) // length, np.uint64(length)
     line, last = lines * part // count, lines * (part + 1) // count
-    start, step = (length - 1, -1) if reverse else (0, 1)
     while line < last:
-        at, many = line * length + start, line + SIDE_BY_SIDE <= last
-        a = b = 0.0
-        for _ in range(length):
-            a += x[at]
-            y[at] = a
-            if many:
-                b += x[at + length]
-                y[at + length] = b
-            at += step
-        line += SIDE_BY_SIDE if many else 1
+        four = line + 4 <= last
+        first, p, q, r, s = np.uint64(line * length), 0.0, 0.0, 0.0, 0.0
+        if four:
+            for i in range(length):
+                a = first + np.uint64(length - 1 - i if reverse else i)
+                b, c, d = a + n, a + n + n, a + n + n + n
+                p += x[a]
+                q += x[b]
+                r += x[c]
+                s += x[d]
+                y[a], y[b], y[c], y[d] = p, q, r, s
+        else:
+            for i in range(length):
+                a = first + np.uint64(length - 1 - i if reverse else i)
+                p += x[a]
+                y[a] = p
+        line += 4 if four else 1
 
 
 @jit
@@ -79,6 +87,6 @@ def running_total(x, axis, reverse):
     if y.size:
         axis %= x.ndim
         length, inner = x.shape[axis], prod(x.shape[axis + 1 :])
-        units = x.size // length // (SIDE_BY_SIDE if inner == 1 else min(inner, BLOCK))
+        units = x.size // length // (4 if inner == 1 else min(inner, BLOCK))
         _all(parts(max(1, units), x.size), x.reshape(-1), y.reshape(-1), length, inner, reverse)
     return y
