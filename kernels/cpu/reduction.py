@@ -125,48 +125,61 @@ def _line_pieces(part, count, kind, x, length, piece, partials):
 
 
 @jit
-def _row_pieces(part, count, kind, x, length, inner, piece, partials):
-    """Part `part` of `count` of partials, (planes, outer * pieces, inner): the same for pieces of `piece` rows."""
+def _rows_of(index, blocks, length, inner, piece):
+    """Piece `index` of rows: its number among the pieces of a block, its rows, first column, columns, begin and end."""
+    place, block = divmod(index, blocks)
+    line, number = divmod(place, -(-length // piece))
+    rows, column = min(piece, length - number * piece), block * LONG_ROW
+    columns = min(LONG_ROW, inner - column)
+    begin = (line * length + number * piece) * inner + column
+    return place, rows, column, columns, begin, begin + (rows - 1) * inner + columns
+
+
+@jit
+def _row_extremes(part, count, kind, x, length, inner, piece, partials):
+    """Part `part` of `count` of partials, (1, outer * pieces, inner): the extremes of pieces of `piece` rows."""
     times = max(1, LONG_ROW // inner)
-    width = min(LONG_ROW, inner) * times
-    blocks, pieces = -(-inner // LONG_ROW), -(-length // piece)
+    step, blocks = inner * times, -(-inner // LONG_ROW)
     number = partials.shape[1] * blocks
     sign = x.dtype.type(-1 if kind == SMALLEST else 1)
-    bests = np.empty(width, x.dtype)
+    bests = np.empty(min(LONG_ROW, inner) * times, x.dtype)
+    for index in range(number * part // count, number * (part + 1) // count):
+        place, _, column, columns, start, end = _rows_of(index, blocks, length, inner, piece)
+        bests[:] = -np.inf
+        while start + 3 * step + columns * times <= end:  # four long rows at once: bests is read and written less
+            values, others = x[start : start + columns * times], x[start + step : start + step + columns * times]
+            third, fourth = start + 2 * step, start + 3 * step
+            thirds, fourths = x[third : third + columns * times], x[fourth : fourth + columns * times]
+            for j in range(len(values)):
+                best = maximum(sign * values[j], sign * others[j])
+                bests[j] = maximum(bests[j], maximum(best, maximum(sign * thirds[j], sign * fourths[j])))
+            start += 4 * step
+        while start < end:
+            values = x[start : min(start + columns * times, end)]
+            for j in range(len(values)):
+                bests[j] = maximum(bests[j], sign * values[j])
+            start += step
+        results = partials[0, place, column : column + columns]
+        for j in range(columns):
+            best = bests[j]
+            for k in range(1, times):
+                best = maximum(best, bests[j + k * columns])
+            results[j] = sign * best
+
+
+@jit
+def _row_sums(part, count, kind, x, length, inner, piece, partials):
+    """Part `part` of `count` of partials, (planes, outer * pieces, inner): the same of sums, squares or moments."""
+    times = max(1, LONG_ROW // inner)
+    step, blocks = inner * times, -(-inner // LONG_ROW)
+    number, width = partials.shape[1] * blocks, min(LONG_ROW, inner) * times
     sums, centers = np.empty(width), np.zeros(width)
     for index in range(number * part // count, number * (part + 1) // count):
-        place, block = divmod(index, blocks)
-        line, row = place // pieces, place % pieces * piece
-        rows = min(piece, length - row)
-        columns = min(LONG_ROW, inner - block * LONG_ROW)
-        begin = (line * length + row) * inner + block * LONG_ROW
-        end = begin + (rows - 1) * inner + columns
-        results = partials[:, place, block * LONG_ROW : block * LONG_ROW + columns]
-        if kind in (LARGEST, SMALLEST):
-            bests[:] = -np.inf
-            step, start = inner * times, begin
-            while start + 3 * step + columns * times <= end:  # four long rows at once: bests is read and written less
-                values, others = x[start : start + columns * times], x[start + step : start + step + columns * times]
-                third, fourth = start + 2 * step, start + 3 * step
-                thirds, fourths = x[third : third + columns * times], x[fourth : fourth + columns * times]
-                for j in range(len(values)):
-                    best = maximum(sign * values[j], sign * others[j])
-                    bests[j] = maximum(bests[j], maximum(best, maximum(sign * thirds[j], sign * fourths[j])))
-                start += 4 * step
-            while start < end:
-                values = x[start : min(start + columns * times, end)]
-                for j in range(len(values)):
-                    bests[j] = maximum(bests[j], sign * values[j])
-                start += step
-            for j in range(columns):
-                best = bests[j]
-                for k in range(j + columns, columns * times, columns):
-                    best = maximum(best, bests[k])
-                results[0, j] = sign * best
-            continue
+        place, rows, column, columns, begin, end = _rows_of(index, blocks, length, inner, piece)
+        results = partials[:, place, column : column + columns]
         for plane in range(len(partials)):
             sums[:] = 0
-            step, start = inner * times, begin
+            start = begin
             while start + 3 * step + columns * times <= end:  # four long rows at once here, too
                 values, others = x[start : start + columns * times], x[start + step : start + step + columns * times]
                 third, fourth = start + 2 * step, start + 3 * step
@@ -192,9 +205,9 @@ def _row_pieces(part, count, kind, x, length, inner, piece, partials):
                         sums[j] += values[j]
                 start += step
             for j in range(columns):
-                total = 0.0
-                for k in range(j, columns * times, columns):
-                    total += sums[k]
+                total = sums[j]
+                for k in range(1, times):
+                    total += sums[j + k * columns]
                 results[plane, j] = total / rows if kind == MOMENTS and plane == 0 else total
             if kind == MOMENTS:
                 for k in range(columns * times):
@@ -247,18 +260,34 @@ def _reduce_lines(count, kind, x, length, piece, results):
 
 
 @jit
-def _reduce_few_rows(kind, x, length, piece, results):
+def _few_row_extremes(kind, x, length, piece, results):
     planes, outer, inner = results.shape
     partials = np.empty((planes, outer * -(-length // piece), inner))
-    call(_row_pieces, (0, 1, kind, x, length, inner, piece, partials))
+    call(_row_extremes, (0, 1, kind, x, length, inner, piece, partials))
+    call(_put_together, (kind, partials, length, piece, inner, results))
+
+
+@jit
+def _few_row_sums(kind, x, length, piece, results):
+    planes, outer, inner = results.shape
+    partials = np.empty((planes, outer * -(-length // piece), inner))
+    call(_row_sums, (0, 1, kind, x, length, inner, piece, partials))
     call(_put_together, (kind, partials, length, piece, inner, results))
 
 
 @pool_jit
-def _reduce_rows(count, kind, x, length, piece, results):
+def _all_row_extremes(count, kind, x, length, piece, results):
     planes, outer, inner = results.shape
     partials = np.empty((planes, outer * -(-length // piece), inner))
-    parallel_for(count, count > 1, _row_pieces, (count, kind, x, length, inner, piece, partials))
+    parallel_for(count, count > 1, _row_extremes, (count, kind, x, length, inner, piece, partials))
+    call(_put_together, (kind, partials, length, piece, inner, results))
+
+
+@pool_jit
+def _all_row_sums(count, kind, x, length, piece, results):
+    planes, outer, inner = results.shape
+    partials = np.empty((planes, outer * -(-length // piece), inner))
+    parallel_for(count, count > 1, _row_sums, (count, kind, x, length, inner, piece, partials))
     call(_put_together, (kind, partials, length, piece, inner, results))
 
 
@@ -298,7 +327,10 @@ def _reduce(kind, x, axes):
             piece, few, many = PIECE, _reduce_few_lines, _reduce_lines
             units = outer * -(-length // piece)
         else:
-            piece, few, many = max(ROWS, PIECE // inner), _reduce_few_rows, _reduce_rows
+            piece = max(ROWS, PIECE // inner)
+            few, many = _few_row_sums, _all_row_sums
+            if kind in (LARGEST, SMALLEST):
+                few, many = _few_row_extremes, _all_row_extremes
             units = outer * -(-length // piece) * -(-inner // LONG_ROW)
         count = parts(units, values.size)
         if count == 1:
