@@ -72,9 +72,10 @@ def type_of(dtype):
 
 
 class Kernel:
-    """A kernel whose constants are still open; `signature` names its arguments' types, `T*` for an array of T.
+    """A kernel whose constants are still open; `signature` names its arguments' types, `T*` for an array of T, `T[N]`
+    for a tuple of N.
 
-    T is a dtype among the constants; `i32`, `f64` and so on are what they say.
+    T is a dtype and N a number among the constants; `i32`, `f64` and so on are what they say.
     """
 
     def __init__(self, function, signature):
@@ -93,8 +94,12 @@ class Kernel:
         """Numba's types of the arguments."""
         named = {"i32": i32, "i64": i64, "f64": f64, "u8": types.uint8}
         named.update({name: type_of(value) for name, value in constants if isinstance(value, np.dtype)})
-        found = [named[word.rstrip("*")] for word in self.words]
-        return tuple([types.CPointer(t) if word.endswith("*") else t for t, word in zip(found, self.words)])
+        found, numbers = [], dict(constants)
+        for word in self.words:
+            name, _, length = word.rstrip("*]").partition("[")
+            kind = types.UniTuple(named[name], numbers[length]) if length else named[name]
+            found.append(types.CPointer(kind) if word.endswith("*") else kind)
+        return tuple(found)
 
     def launch_bounds(self, constants):
         """Threads of a block, and how many blocks a multiprocessor shall hold: 512 threads, of 128 registers."""

@@ -3,18 +3,25 @@
 All work on the simulated device goes through `run`. While a tape records, the memory that a call worked on, and the
 memory of its result, stay the call's own, as on a device; a replay computes anew from what lies there now, and writes
 into the same memory. What the host looks at during a capture it could not see on a device: `seen` refuses.
+
+Both on a device and in the simulator `capturing` says whether a graph is captured, and the graph keeps alive what is
+`held` for it: memory that no tensor owns, such as tables of numbers, which the captured work reads at every replay.
 """
+
+import contextlib
 
 import numpy as np
 
-__all__ = ["Tape", "capturing", "run", "seen"]
+from .library import library, simulated
+
+__all__ = ["Tape", "beside_capture", "capturing", "held", "run", "seen"]
 
 
 class Tape:
     """The recorded calls of one capture: (function, arguments, named arguments, result)."""
 
     recording = None  # the tape that records now, in the whole process, as a device captures
-    capturing = False  # whether a graph is captured, on a GPU or by a tape
+    holding = None  # what the graph that is captured keeps alive, on a GPU or in the simulator; None without a capture
 
     def __init__(self):
         self.calls = []
@@ -45,7 +52,25 @@ def _put(kept, fresh):
 
 def capturing():
     """Whether a CUDA graph is being captured."""
-    return Tape.capturing
+    return Tape.holding is not None
+
+
+def held(memory):
+    """Memory that captured work will read at every replay: the graph that is being captured keeps it."""
+    if Tape.holding is not None:
+        Tape.holding.append(memory)
+    return memory
+
+
+@contextlib.contextmanager
+def beside_capture():
+    """A context whose work is done at once, on a stream of its own if a graph is captured, and not part of the graph."""
+    if simulated() or not capturing():
+        yield
+        return
+    with library().module.cuda.Stream(non_blocking=True) as stream:
+        yield
+        stream.synchronize()
 
 
 def run(function, args, kwargs=None):
@@ -59,7 +84,7 @@ def run(function, args, kwargs=None):
 
 def seen(memory):
     """Memory that the host is about to look at: while a graph is captured nothing has been computed yet."""
-    if Tape.capturing:
+    if capturing():
         raise RuntimeError(
             "CUDA error: operation not permitted when stream is capturing\nhint: the step waits for a value of the GPU "
             "(.item(), bool(tensor), printing, indexing with a mask, a check of indices); take that out of the capture"

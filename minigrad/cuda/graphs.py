@@ -33,7 +33,7 @@ class CUDAGraph:
 
     def __init__(self, keep_graph=False):
         present("cuda")
-        self._graph = self._stream = None
+        self._graph = self._stream = self._held = None
         self._memory = self._allocator = None
 
     def capture_begin(self, pool=None, capture_error_mode="global"):
@@ -47,7 +47,7 @@ class CUDAGraph:
             raise RuntimeError(
                 "CUDA error: operation not permitted when stream is capturing\nhint: captures do not nest"
             )
-        Tape.capturing = True
+        Tape.holding = self._held = []
         if simulated():
             self._graph = Tape()
             self._graph.begin()
@@ -61,7 +61,7 @@ class CUDAGraph:
 
     def capture_end(self):
         """End the capture; the graph can be replayed from now on."""
-        Tape.capturing = False
+        Tape.holding = None
         if simulated():
             self._graph.end()
             return
@@ -81,7 +81,7 @@ class CUDAGraph:
 
     def reset(self):
         """Forget the captured work and let go of its memory."""
-        self._graph = self._memory = None
+        self._graph = self._memory = self._held = None
 
     def pool(self):
         """The graph's memory, to be shared with another graph."""
