@@ -2,7 +2,8 @@
 
 All work on the simulated device goes through `run`. While a tape records, the memory that a call worked on, and the
 memory of its result, stay the call's own, as on a device; a replay computes anew from what lies there now, and writes
-into the same memory. What the host looks at during a capture it could not see on a device: `seen` refuses.
+into the same memory. On a device a capture computes nothing: so when it ends, memory that was there before has its old
+contents again, and the results' are NaN. What the host looks at during a capture it could not see: `seen` refuses.
 
 Both on a device and in the simulator `capturing` says whether a graph is captured, and the graph keeps alive what is
 `held` for it: memory that no tensor owns, such as tables of numbers, which the captured work reads at every replay.
@@ -24,20 +25,49 @@ class Tape:
     holding = None  # what the graph that is captured keeps alive, on a GPU or in the simulator; None without a capture
 
     def __init__(self):
-        self.calls = []
+        self.calls, self.before = [], {}  # and the memory of arguments: (memory, its contents before), by identity
 
     def begin(self):
         """Record from now on."""
         Tape.recording = self
 
+    def make(self, function, args, kwargs):
+        """Make a call and record it; its result."""
+        for memory in _owners((args, tuple(kwargs.values()))):
+            if id(memory) not in self.before:
+                self.before[id(memory)] = memory, memory.copy()
+        result = function(*args, **kwargs)
+        result = np.asarray(result) if isinstance(result, np.generic) else result
+        self.calls.append((function, args, kwargs, result))
+        return result
+
     def end(self):
-        """Record no longer."""
+        """Record no longer, and undo what was computed."""
         Tape.recording = None
+        for memory, contents in self.before.values():
+            if memory.flags.writeable:
+                memory[...] = contents
+        made = {id(memory): memory for *_, result in self.calls for memory in _owners((result,))}
+        for number in made.keys() - self.before.keys():
+            if made[number].dtype.kind == "f":
+                made[number].fill(np.nan)
+        self.before = {}
 
     def replay(self):
         """Make the calls again, in their order, on the same memory."""
         for function, args, kwargs, result in self.calls:
             _put(result, function(*args, **kwargs))
+
+
+def _owners(values):
+    """The arrays that own the memory of those in nested values."""
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from _owners(value)
+        elif isinstance(value, np.ndarray):
+            while isinstance(base := getattr(value.base, "memory", value.base), np.ndarray):
+                value = base
+            yield value
 
 
 def _put(kept, fresh):
@@ -75,11 +105,9 @@ def beside_capture():
 
 def run(function, args, kwargs=None):
     """`function(*args, **kwargs)` on the library's arrays, noted by the tape that records."""
-    result = function(*args, **(kwargs or {}))
     if Tape.recording is not None:
-        result = np.asarray(result) if isinstance(result, np.generic) else result
-        Tape.recording.calls.append((function, args, kwargs or {}, result))
-    return result
+        return Tape.recording.make(function, args, kwargs or {})
+    return function(*args, **(kwargs or {}))
 
 
 def seen(memory):

@@ -4,8 +4,8 @@ A replay works on the memory that the capture worked on: new inputs are copied i
 from the tensors that the captured code made. Memory made during a capture comes from the graph's own pool, so that
 nobody else gets it. What the host must wait for (`.item()`, a mask as an index) cannot be captured.
 
-In the simulator a capture is a tape of the calls: the captured work is also done once while it is captured, which on a
-GPU it is not, and a replay makes the calls again on the same memory.
+In the simulator a capture is a tape of the calls, which a replay makes again on the same memory. As on a GPU nothing
+has been computed before the first replay.
 """
 
 import contextlib

@@ -1,0 +1,182 @@
+"""CUDA graphs: whole training steps captured once and replayed on new data give what steps one by one give."""
+
+import numpy as np
+import pytest
+from test_device_training import LeNet
+
+import minigrad as mg
+from minigrad import nn
+from minigrad.nn import functional as F
+
+RNG = np.random.default_rng(3)
+
+
+def stepper(model, optimizer, x, target):
+    """A function that trains one step on what x and target hold then, and returns the loss."""
+
+    def step():
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), target)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def pictures():
+    """A batch for `LeNet`."""
+    x = mg.from_numpy(RNG.random((4, 1, 12, 12), np.float32)).cuda()
+    return x, mg.from_numpy(RNG.integers(0, 4, 4)).cuda()
+
+
+@pytest.mark.parametrize(
+    "kind, settings",
+    [("SGD", {"momentum": 0.9}), ("Adam", {"capturable": True}), ("AdamW", {"capturable": True, "amsgrad": True})],
+)
+@pytest.mark.filterwarnings("ignore:This instance was constructed with capturable=True")
+def test_a_whole_step_of_a_network_replays_on_new_data(kind, settings):
+    nets = [LeNet().cuda() for _ in range(2)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    rates = [mg.tensor(0.02, device="cuda") for _ in nets]
+    optimizers = [getattr(mg.optim, kind)(net.parameters(), lr=lr, **settings) for net, lr in zip(nets, rates)]
+    batches = [pictures() for _ in range(4)]
+    static, other = [t.clone() for t in batches[0]], [t.clone() for t in batches[0]]
+    captured, plain = (stepper(net, o, *data) for net, o, data in zip(nets, optimizers, (static, other)))
+    captured(), plain()  # the optimizers' state is made before the capture
+    graph = mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        loss = captured()
+    for number, batch in enumerate(batches[1:]):
+        for lr in rates:
+            lr.fill_(0.02 / (1 + number))
+        for tensors in (static, other):
+            for tensor, values in zip(tensors, batch):
+                tensor.copy_(values)
+        graph.replay()
+        assert loss.item() == pytest.approx(plain().item(), rel=1e-5)
+    for (name, ours), theirs in zip(nets[0].state_dict().items(), nets[1].state_dict().values()):
+        np.testing.assert_allclose(ours.cpu().numpy(), theirs.cpu().numpy(), rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ["Adadelta", "Adam", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop"])
+@pytest.mark.filterwarnings("ignore:This instance was constructed with capturable=True")
+def test_every_capturable_optimizer_counts_on_from_replay_to_replay(kind):
+    settings = {"ASGD": {"t0": 2.0, "lambd": 0.1}, "RMSprop": {"momentum": 0.5, "centered": True}}.get(kind, {})
+    start = RNG.standard_normal((3, 2))
+    gradients = [mg.from_numpy(RNG.standard_normal((3, 2))) for _ in range(8)]
+    p, q = (mg.nn.Parameter(mg.from_numpy(start.copy()).to(device)) for device in ("cuda", "cpu"))
+    lr = mg.tensor(0.05, device="cuda")
+    optimizer = getattr(mg.optim, kind)([p], lr=lr, capturable=True, **settings)
+    twin = getattr(mg.optim, kind)([q], lr=0.05, **settings)
+    p.grad, graph = gradients[0].cuda(), mg.cuda.CUDAGraph()
+    optimizer.step()
+    with mg.cuda.graph(graph):
+        optimizer.step()
+    for number, gradient in enumerate(gradients):
+        q.grad = gradient
+        twin.step()
+        if number:
+            p.grad.copy_(gradient)
+            graph.replay()
+        if number == 4:
+            lr.fill_(0.02)
+            twin.param_groups[0]["lr"] = 0.02
+    np.testing.assert_allclose(p.detach().cpu().numpy(), q.detach().numpy(), rtol=1e-5)
+    state = optimizer.state_dict()["state"][0]
+    assert state["step"].is_cuda and state["step"].shape == () and state["step"].item() == len(gradients)
+    for name, value in twin.state[q].items():
+        np.testing.assert_allclose(state[name].cpu().numpy(), value.numpy(), rtol=2e-4, err_msg=name)
+
+
+def test_the_state_of_a_capturable_optimizer_crosses_devices_and_back():
+    p = mg.nn.Parameter(mg.ones(2, device="cuda"))
+    p.grad = mg.ones(2, device="cuda")
+    optimizer = mg.optim.NAdam([p], capturable=True)
+    with pytest.warns(UserWarning, match=r"step\(\) is running without CUDA graph capture"):
+        optimizer.step()
+    optimizer.step()  # it warns once
+    saved = optimizer.state_dict()
+    for state in (saved, {**saved, "state": {0: {name: value.cpu() for name, value in saved["state"][0].items()}}}):
+        other = mg.optim.NAdam([mg.nn.Parameter(mg.ones(2, device="cuda"))])
+        other.load_state_dict(state)
+        (loaded,) = other.state.values()
+        assert other.param_groups[0]["capturable"] and all(value.is_cuda for value in loaded.values())
+        assert loaded["step"].item() == 2 and loaded["mu_product"].item() == saved["state"][0]["mu_product"].item()
+    saved["param_groups"][0]["capturable"] = False
+    other = mg.optim.NAdam([p])
+    other.load_state_dict(saved)
+    other.step()  # as in PyTorch the count stays where it was, and still counts
+    assert other.state[p]["step"].item() == 3
+
+
+@pytest.mark.parametrize("kind", ["Adam", "ASGD", "RMSprop"])
+def test_what_counts_on_the_host_is_not_captured_and_the_cpu_is_not_capturable(kind):
+    p = mg.nn.Parameter(mg.ones(2, device="cuda"))
+    p.grad = mg.ones(2, device="cuda")
+    message = f"^Attempting CUDA graph capture of step\\(\\) for an instance of {kind} but param_groups' capturable is "
+    with pytest.raises(RuntimeError, match=message), mg.cuda.graph(mg.cuda.CUDAGraph()):
+        getattr(mg.optim, kind)([p]).step()
+    q = mg.nn.Parameter(mg.ones(2))
+    q.grad = mg.ones(2)
+    with (
+        pytest.warns(UserWarning, match="without CUDA graph capture"),
+        pytest.raises(AssertionError, match=r"^If capturable=True, params and state_steps must be on supported devices"),
+    ):
+        getattr(mg.optim, kind)([q], capturable=True).step()
+
+
+def test_a_capture_computes_nothing_until_it_is_replayed():
+    x, graph = mg.ones(3, device="cuda"), mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        x[1:].mul_(5)
+        total = x.sum()
+    assert x.tolist() == [1, 1, 1]
+    assert not mg.cuda.is_current_stream_capturing()
+    graph.replay()
+    assert x.tolist() == [1, 5, 5] and total.item() == 11
+    graph.replay()
+    assert total.item() == 51
+
+
+def test_losses_of_classes_and_embeddings_can_be_captured():
+    table, tokens = nn.Embedding(5, 4).cuda(), mg.tensor([0, 3, 1], device="cuda")
+    graph = mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        loss = F.cross_entropy(table(tokens), tokens)
+        loss.backward()
+    gradient = table.weight.grad
+    tokens.copy_(mg.tensor([2, 2, 3]))
+    graph.replay()
+    table.weight.grad = None
+    again = F.cross_entropy(table(tokens), tokens)
+    again.backward()
+    assert loss.item() == pytest.approx(again.item())
+    np.testing.assert_allclose(gradient.cpu().numpy(), table.weight.grad.cpu().numpy(), atol=1e-6)
+
+
+def test_random_numbers_go_on_at_every_replay():
+    graph = mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        drawn = mg.rand(4, device="cuda")
+    seen = []
+    for _ in range(3):
+        graph.replay()
+        seen.append(drawn.tolist())
+    assert seen[0] != seen[1] != seen[2]
+
+
+def test_what_cannot_be_captured():
+    x = mg.ones(2, device="cuda", requires_grad=True)
+    for forbidden in (lambda: x.sum().item(), lambda: x.cpu(), lambda: bool((x > 0).all()), lambda: repr(x)):
+        with (
+            pytest.raises(RuntimeError, match=r"^CUDA error: operation not permitted when stream is capturing"),
+            mg.cuda.graph(mg.cuda.CUDAGraph()),
+        ):
+            forbidden()
+    assert not mg.cuda.is_current_stream_capturing()
+    x.sum().backward()
+    with pytest.raises(RuntimeError, match="capture of step"), mg.cuda.graph(mg.cuda.CUDAGraph()):
+        mg.optim.Adagrad([x]).step()
+    with pytest.raises(RuntimeError, match=r"^Called CUDAGraph::replay without a preceding successful capture"):
+        mg.cuda.CUDAGraph().replay()
