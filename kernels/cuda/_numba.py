@@ -5,7 +5,7 @@ A kernel is written once. On a device it is compiled by Numba for the types and 
 function runs in Python (`simulator.py`), without Numba. Kernels are written in the names of this module:
 
 * `cuda` for indices, shared and local memory and barriers; `unrolled(n)` for loops that are to be unrolled;
-* `i32`, `u32`, `i64`, `f64`: numbers of that type. Numba computes with whole numbers in 64 bits; what is kept is
+* `i32`, `u32`, `i64`, `u64`, `f64`: numbers of that type. Numba computes with whole numbers in 64 bits; what is kept is
   brought back to `i32`, and unsigned numbers never meet signed ones, for Numba makes floats of them;
 * `exp`, `log`, ... and `quotient`, which on a device are the processor's and in Python give inf and NaN, no exceptions.
 """
@@ -22,7 +22,7 @@ from .specialization import inlined, on_simulator, specialized
 
 __all__ = [
     "SIMULATED", "cuda", "div", "exp", "f64", "i32", "i64", "inlined", "kernel", "launch", "log", "on_device",
-    "quotient", "sqrt", "type_of", "u32", "unrolled",
+    "quotient", "sqrt", "type_of", "u32", "u64", "unrolled",
 ]  # fmt: skip
 
 SIMULATED = simulated()
@@ -40,6 +40,10 @@ if SIMULATED:
         """The number modulo 2³²."""
         return number & 0xFFFFFFFF
 
+    def u64(number):
+        """The number modulo 2⁶⁴."""
+        return number & 0xFFFFFFFFFFFFFFFF
+
     def quotient(x, y):
         """x / y as processors have it: no exception where y is 0."""
         return x / y if y else float(np.float64(x) / np.float64(y))
@@ -47,7 +51,7 @@ if SIMULATED:
 else:
     from numba import cuda, types
 
-    i32, u32, i64, f64 = types.int32, types.uint32, types.int64, types.float64
+    i32, u32, i64, u64, f64 = types.int32, types.uint32, types.int64, types.uint64, types.float64
     exp, log, sqrt = math.exp, math.log, math.sqrt
     unrolled = range  # never called: the loops are unrolled before they are compiled
 
@@ -92,7 +96,7 @@ class Kernel:
 
     def types(self, constants):
         """Numba's types of the arguments."""
-        named = {"i32": i32, "i64": i64, "f64": f64, "u8": types.uint8}
+        named = {"i32": i32, "i64": i64, "u64": u64, "f64": f64, "u8": types.uint8}
         named.update({name: type_of(value) for name, value in constants if isinstance(value, np.dtype)})
         found, numbers = [], dict(constants)
         for word in self.words:

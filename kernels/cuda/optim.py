@@ -13,7 +13,7 @@ from ..device import library
 from ._numba import SIMULATED, cuda, f64, i32, inlined, kernel, launch, on_device, quotient, sqrt, unrolled
 from .memory import aligned, constant, dense, empty, memory_order
 from .pointers import pointer, table
-from .vector import put4, take4
+from .vector import give, take
 
 __all__ = ["adagrad_update", "adam_update", "rmsprop_update", "sgd_update"]
 
@@ -115,28 +115,6 @@ def parameter_of(block, firsts, count):
         else:
             high = i32(middle - 1)
     return low
-
-
-@inlined
-def take(cells, i, array, start, count, *, VECTOR):
-    """cells[i : i + 4] = array[start : start + 4], as far as there are so many elements."""
-    if VECTOR and count >= 4:
-        take4(cells, i, array, start)
-    else:
-        for k in unrolled(4):
-            if k < count:
-                cells[i + k] = array[start + k]
-
-
-@inlined
-def give(array, start, count, cells, i, *, VECTOR):
-    """array[start : start + 4] = cells[i : i + 4], as far as there are so many elements."""
-    if VECTOR and count >= 4:
-        put4(array, start, cells, i)
-    else:
-        for k in unrolled(4):
-            if k < count:
-                array[start + k] = cells[i + k]
 
 
 @kernel("i64*, i32*, T*, i32, T[GIVEN], i32")

@@ -12,6 +12,7 @@ import contextlib
 
 from minigrad.autograd import present
 from minigrad.kernels.device import Tape, capturing, library, simulated
+from minigrad.ops.random import gpu_generator
 
 from .streams import Stream, current_stream
 
@@ -47,6 +48,7 @@ class CUDAGraph:
             raise RuntimeError(
                 "CUDA error: operation not permitted when stream is capturing\nhint: captures do not nest"
             )
+        gpu_generator()  # a stream of random numbers that began in the graph would begin again at every replay
         Tape.holding = self._held = []
         if simulated():
             self._graph = Tape()

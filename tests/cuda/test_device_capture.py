@@ -6,6 +6,7 @@ from test_device_training import LeNet
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.kernels import use
 from minigrad.nn import functional as F
 
 RNG = np.random.default_rng(3)
@@ -75,7 +76,8 @@ def test_every_capturable_optimizer_counts_on_from_replay_to_replay(kind):
         optimizer.step()
     for number, gradient in enumerate(gradients):
         q.grad = gradient
-        twin.step()
+        with use("reference"):
+            twin.step()
         if number:
             p.grad.copy_(gradient)
             graph.replay()
@@ -124,6 +126,27 @@ def test_what_counts_on_the_host_is_not_captured_and_the_cpu_is_not_capturable(k
         pytest.raises(AssertionError, match=r"^If capturable=True, params and state_steps must be on supported devices"),
     ):
         getattr(mg.optim, kind)([q], capturable=True).step()
+
+
+def test_dropout_drops_others_at_every_replay_and_a_new_seed_counts():
+    x, graph = mg.ones(256, device="cuda"), mg.cuda.CUDAGraph()
+    layer = nn.Dropout(0.25)
+    with mg.cuda.graph(graph):
+        y = layer(x)
+    seen = []
+    for seed in (5, None, 5):
+        if seed:
+            mg.cuda.manual_seed(seed)
+        graph.replay()
+        seen.append(y.tolist())
+    mg.cuda.manual_seed(5)
+    assert seen[0] != seen[1] and seen[0] == seen[2] == layer(x).tolist()
+    assert 0.6 < np.count_nonzero(seen[0]) / 256 < 0.9
+    with (
+        pytest.raises(RuntimeError, match=r"^CUDAGeneratorImpl::set_current_seed can be called during stream capture"),
+        mg.cuda.graph(mg.cuda.CUDAGraph()),
+    ):
+        mg.cuda.manual_seed(6)
 
 
 def test_a_capture_computes_nothing_until_it_is_replayed():
