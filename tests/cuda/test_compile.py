@@ -61,6 +61,8 @@ def layers():
         ("matmul", rows.astype("float64"), f32(400, 84).astype("float64")),
         ("max_pool", x, *window, (1, 1), (6, 6)),
         ("max_pool_grad", f32(2, 8, 6, 6), i64(2, 8, 6, 6), x.shape),
+        ("max_pool_grad", f32(2, 8, 6, 6), i64(2, 8, 6, 6), x.shape, (*window, (1, 1))),
+        ("max_pool_grad", f32(2, 8, 5, 5), i64(2, 8, 5, 5), x.shape, ()),
         ("max_pool_gather", x, i64(2, 8, 6, 6)),
         ("median_pool", x, *window, (6, 6)),
         ("avg_pool", x, *window, (6, 6), True, None),
