@@ -21,12 +21,13 @@ from .simulator import run
 from .specialization import inlined, on_simulator, specialized
 
 __all__ = [
-    "SIMULATED", "cuda", "div", "exp", "f64", "i32", "i64", "inlined", "kernel", "launch", "log", "on_device",
+    "MOST_ACROSS", "SIMULATED", "cuda", "div", "exp", "f64", "i32", "i64", "inlined", "kernel", "launch", "log", "on_device",
     "quotient", "sqrt", "type_of", "u32", "u64", "unrolled",
 ]  # fmt: skip
 
 SIMULATED = simulated()
 MOST = 1 << 31  # elements of an array
+MOST_ACROSS = 65535  # blocks of a grid along its second and its third axis; the first has room for 2³¹
 
 if SIMULATED:
     from .simulator import cuda
@@ -143,6 +144,8 @@ def launch(kernel, grid, threads, *args, **constants):
     grid = (grid, 1, 1) if isinstance(grid, int) else (*grid, 1, 1)[:3]
     if 0 in grid:
         return
+    if max(grid[1:]) > MOST_ACROSS:
+        raise ValueError(f"a grid of {grid} blocks has more than {MOST_ACROSS} along its second or third axis")
     if any(isinstance(argument, library().module.ndarray) and argument.size >= MOST for argument in args):
         raise ValueError(f"kernels count elements in 31 bits; an array has {MOST} or more")
     chosen = tuple(sorted(constants.items()))

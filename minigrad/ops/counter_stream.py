@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad.autograd import CUDA, pattern
 from minigrad.kernels import kernels_for
+from minigrad.kernels.device import DeviceArray, to_device, to_host
 
 __all__ = ["CounterStream"]
 
@@ -18,7 +19,9 @@ __all__ = ["CounterStream"]
 class CounterStream:
     """A stream of random numbers on the GPU, under the method names of NumPy's generators.
 
-    `state` holds the seed and the place, the number of blocks of four words that have been drawn.
+    `state` holds the seed and the place, the number of blocks of four words that have been drawn. Gamma, beta, binomial
+    and Poisson numbers, which take trials, are drawn on the host, by a generator that seed and place determine: the
+    same seed gives the same numbers, but the host waits for the GPU, and a graph cannot capture it.
     """
 
     def __init__(self, seed):
@@ -84,23 +87,29 @@ class CounterStream:
         """e to the power of normally distributed numbers."""
         return np.exp(self.standard_normal(size) * std + mean)
 
+    def _on_the_host(self):
+        """A generator of the host's that belongs to this place, which is used up."""
+        generator = np.random.Generator(np.random.Philox(key=np.array(self.state.tolist(), np.uint64)))
+        self.state[1:] += np.uint64(1)
+        return generator
+
     def standard_cauchy(self, size=()):
         """Numbers drawn from the Cauchy distribution."""
         return np.tan(math.pi * (self.random(size) - 0.5))
 
 
-def _absent(name):
+def _by_trial(name):
     def method(self, *args):
-        raise NotImplementedError(
-            f"{name} numbers are not drawn on the GPU\nhint: give the parameters as .cpu() and move what is drawn"
-        )
+        parameters = [to_host(arg) if isinstance(arg, DeviceArray) else arg for arg in args]
+        drawn = getattr(self._on_the_host(), name)(*parameters)
+        return to_device(np.asarray(drawn))
 
-    method.__name__, method.__doc__ = name, "An error: such numbers are drawn by trial, on the CPU."
+    method.__name__, method.__doc__ = name, f"`numpy.random.Generator.{name}`, drawn on the host."
     setattr(CounterStream, name, method)
 
 
 for _name in ("standard_gamma", "beta", "binomial", "poisson"):
-    _absent(_name)
+    _by_trial(_name)
 
 
 def _shape(size):

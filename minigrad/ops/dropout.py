@@ -38,6 +38,8 @@ class Dropout(Operation):
 class ElementDropout(Dropout):
     """y = x · mask / (1 - p), the mask drawn from a stream"""
 
+    formula = "dx = dy · mask / (1 - p)"
+
     @staticmethod
     def forward(ctx, x, stream, p):
         y, scaled_mask = kernels_for(x).dropout(x, stream, p)

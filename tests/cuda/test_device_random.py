@@ -72,8 +72,41 @@ def test_a_generator_of_the_wrong_device():
         mg.rand(2, device="cuda", generator=mg.Generator())
     with pytest.raises(RuntimeError, match=r"^Expected a 'cpu' device type for generator but found 'cuda'"):
         mg.rand(2, generator=mg.Generator("cuda"))
-    with pytest.raises(NotImplementedError, match="poisson numbers are not drawn on the GPU"):
-        mg.poisson(mg.ones(2, device="cuda"))
+
+
+@pytest.mark.parametrize(
+    "make, cdf",
+    [
+        (lambda d, one: d.Poisson(3 * one), stats.poisson(3).cdf),
+        (lambda d, one: d.Binomial(7, 0.25 * one), stats.binom(7, 0.25).cdf),
+        (lambda d, one: d.Geometric(0.25 * one), lambda k: stats.geom(0.25).cdf(k + 1)),
+        (lambda d, one: d.Gamma(2 * one, 4 * one), stats.gamma(2, scale=0.25).cdf),
+        (lambda d, one: d.Beta(2 * one, 3 * one), stats.beta(2, 3).cdf),
+        (lambda d, one: d.Exponential(2 * one), stats.expon(scale=0.5).cdf),
+        (lambda d, one: d.Laplace(one, 2 * one), stats.laplace(1, 2).cdf),
+        (lambda d, one: d.Dirichlet(mg.stack([one, 2 * one])), None),
+    ],
+)
+def test_distributions_of_parameters_on_the_gpu(make, cdf):
+    distribution, found = make(mg.distributions, mg.ones((), device="cuda")), []
+    for seed in (3, 3, 4):
+        mg.cuda.manual_seed(seed)
+        found.append(distribution.sample((2000,)))
+        assert found[-1].is_cuda
+    assert found[0].tolist() == found[1].tolist() != found[2].tolist() != distribution.sample((2000,)).tolist()
+    if cdf is None:
+        np.testing.assert_allclose(found[0].sum(-1).cpu().numpy(), 1, rtol=1e-5)
+        return
+    values, counts = np.unique(found[0].cpu().numpy(), return_counts=True)
+    assert np.abs(np.cumsum(counts) / 2000 - cdf(values)).max() < 0.05
+
+
+def test_poisson_numbers_have_the_rates_of_their_elements():
+    rates = mg.tensor([0.0, 1000.0], device="cuda")
+    drawn = mg.poisson(rates)
+    assert drawn.is_cuda and drawn[0].item() == 0 and 800 < drawn[1].item() < 1200
+    with pytest.raises(RuntimeError, match="not permitted when stream is capturing"), mg.cuda.graph(mg.cuda.CUDAGraph()):
+        mg.poisson(rates)
 
 
 def test_philox_gives_the_published_numbers():

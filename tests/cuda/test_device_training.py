@@ -107,6 +107,25 @@ def test_pytorchs_files_go_where_map_location_says():
     assert mg.load(file)["a"].is_cpu
 
 
+@pytest.mark.parametrize("writer", ["minigrad", "torch"])
+def test_views_of_one_memory_share_it_again_when_they_are_loaded(writer):
+    m, file = (torch, io.BytesIO()) if writer == "torch" else (mg, io.BytesIO())
+    device = "cpu" if writer == "torch" else "cuda"
+    memory, other = m.arange(12.0, device=device).reshape(3, 4), m.arange(6.0, device=device)
+    views = {"row": memory[1], "columns": memory.T[1:3], "all": memory, "same": other, "again": other[2:], "one": m.ones(3)}
+    m.save(views, file)
+    for location in ("cuda", "cpu"):
+        file.seek(0)
+        state = mg.load(file, location)
+        assert all(t.device.type == location for t in state.values())
+        for name, view in views.items():
+            assert state[name].tolist() == view.tolist()
+        state["all"][1] = 9.0
+        state["again"].zero_()
+        assert state["row"].tolist() == [9] * 4 and state["columns"].tolist() == [[1, 9, 9], [2, 9, 10]]
+        assert state["same"].tolist() == [0, 1, 0, 0, 0, 0]
+
+
 def test_modules_move_with_their_gradients_and_come_back():
     model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     model(mg.ones(3, 2)).sum().backward()
