@@ -109,6 +109,6 @@ def __getattr__(name):
     if name not in reference.__all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     raise NotImplementedError(
-        f"Could not run 'aten::{name}' with arguments from the 'CUDA' backend.\nhint: there is no such kernel for the GPU; "
-        "compute it on the CPU: x.cpu()"
+        f"Could not run 'aten::{name}' with arguments from the 'CUDA' backend.\nhint: there is no such kernel for the "
+        "GPU; compute it on the CPU: x.cpu()"
     )

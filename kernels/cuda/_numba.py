@@ -21,8 +21,8 @@ from .simulator import run
 from .specialization import inlined, on_simulator, specialized
 
 __all__ = [
-    "MOST_ACROSS", "SIMULATED", "cuda", "div", "exp", "f64", "i32", "i64", "inlined", "kernel", "launch", "log", "on_device",
-    "quotient", "sqrt", "type_of", "u32", "u64", "unrolled",
+    "MOST_ACROSS", "SIMULATED", "cuda", "div", "exp", "f64", "i32", "i64", "inlined", "kernel", "launch", "log",
+    "on_device", "quotient", "sqrt", "type_of", "u32", "u64", "unrolled",
 ]  # fmt: skip
 
 SIMULATED = simulated()

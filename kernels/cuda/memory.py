@@ -66,7 +66,7 @@ def flat_alike(*arrays):
 
 
 def uploaded(array):
-    """A copy on the device of an array of the host, which a graph that is being captured finds there at every replay."""
+    """A copy of the host's array on the device, which a graph that is being captured finds there at every replay."""
     with beside_capture():
         return library().module.asarray(array)
 

@@ -80,7 +80,7 @@ def random_words(stream, count):
 
 @on_device
 def dropout(x, stream, p):
-    """(x · mask, mask), where an element of mask is 0 with probability p, else 1 / (1 - p): `kernels.reference.dropout`."""
+    """(x · mask, mask), a mask of 0 with probability p, else 1 / (1 - p): `kernels.reference.dropout`."""
     axes = memory_order(x)
     x, back = dense(x.transpose(axes)), inverse(axes)
     y, mask = empty(x.shape, x.dtype), empty(x.shape, x.dtype)

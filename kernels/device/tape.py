@@ -94,7 +94,7 @@ def held(memory):
 
 @contextlib.contextmanager
 def beside_capture():
-    """A context whose work is done at once, on a stream of its own if a graph is captured, and not part of the graph."""
+    """A context whose work is done at once and no part of a graph: while one is captured, on a stream of its own."""
     if simulated() or not capturing():
         yield
         return

@@ -5,7 +5,18 @@ from minigrad.kernels import kernels_for
 from minigrad.ops import functions
 
 from .optimizer import (
-    Optimizer, arrays, bare, buffers, check, check_betas, check_rate, count, counter, gradients, rate, scalar,
+    Optimizer,
+    arrays,
+    bare,
+    buffers,
+    check,
+    check_betas,
+    check_rate,
+    count,
+    counter,
+    gradients,
+    rate,
+    scalar,
 )  # fmt: skip
 
 

@@ -123,7 +123,9 @@ def test_what_counts_on_the_host_is_not_captured_and_the_cpu_is_not_capturable(k
     q.grad = mg.ones(2)
     with (
         pytest.warns(UserWarning, match="without CUDA graph capture"),
-        pytest.raises(AssertionError, match=r"^If capturable=True, params and state_steps must be on supported devices"),
+        pytest.raises(
+            AssertionError, match=r"^If capturable=True, params and state_steps must be on supported devices"
+        ),
     ):
         getattr(mg.optim, kind)([q], capturable=True).step()
 
@@ -240,13 +242,15 @@ def test_graphed_callables_take_their_place_in_training():
 
 def test_what_cannot_be_graphed():
     x = mg.ones(2, device="cuda", requires_grad=True)
-    with pytest.raises(AssertionError, match=r"^In the beta API, sample_args for each callable must contain only Tensors"):
+    with pytest.raises(
+        AssertionError, match=r"^In the beta API, sample_args for each callable must contain only Tensors"
+    ):
         mg.cuda.make_graphed_callables(lambda x, y: x, (x, 2.0))
     layer = nn.Linear(2, 2).cuda()
     layer.register_forward_hook(lambda *args: None)
     with pytest.raises(AssertionError, match=r"^Modules must not have hooks registered at the time they are passed"):
         mg.cuda.make_graphed_callables(layer, (x,))
-    with pytest.raises(RuntimeError, match="appears to not have been used in the graph|unused"):
+    with pytest.raises(RuntimeError, match=r"One of the differentiated Tensors appears to not have been used"):
         mg.cuda.make_graphed_callables(lambda x, y: 2 * x, (x, x.detach().clone().requires_grad_()))
     unused = mg.cuda.make_graphed_callables(
         lambda x, y: 2 * x, (x, x.detach().clone().requires_grad_()), allow_unused_input=True

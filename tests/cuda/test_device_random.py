@@ -105,7 +105,10 @@ def test_poisson_numbers_have_the_rates_of_their_elements():
     rates = mg.tensor([0.0, 1000.0], device="cuda")
     drawn = mg.poisson(rates)
     assert drawn.is_cuda and drawn[0].item() == 0 and 800 < drawn[1].item() < 1200
-    with pytest.raises(RuntimeError, match="not permitted when stream is capturing"), mg.cuda.graph(mg.cuda.CUDAGraph()):
+    with (
+        pytest.raises(RuntimeError, match="not permitted when stream is capturing"),
+        mg.cuda.graph(mg.cuda.CUDAGraph()),
+    ):
         mg.poisson(rates)
 
 

@@ -200,6 +200,8 @@ def test_views_share_the_gpus_memory_and_writes_are_counted():
 
 def test_a_kernel_that_the_gpu_has_not_is_an_error_in_pytorchs_words(monkeypatch):
     monkeypatch.delattr(cuda, "median_pool")
-    with pytest.raises(NotImplementedError, match=r"^Could not run 'aten::median_pool' with arguments from the 'CUDA' back"):
+    with pytest.raises(
+        NotImplementedError, match=r"^Could not run 'aten::median_pool' with arguments from the 'CUDA' back"
+    ):
         mg.nn.functional.median_pool2d(mg.ones(1, 1, 4, 4, device="cuda"), 3)
     assert not hasattr(cuda, "no_kernel")

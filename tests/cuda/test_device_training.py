@@ -112,7 +112,14 @@ def test_views_of_one_memory_share_it_again_when_they_are_loaded(writer):
     m, file = (torch, io.BytesIO()) if writer == "torch" else (mg, io.BytesIO())
     device = "cpu" if writer == "torch" else "cuda"
     memory, other = m.arange(12.0, device=device).reshape(3, 4), m.arange(6.0, device=device)
-    views = {"row": memory[1], "columns": memory.T[1:3], "all": memory, "same": other, "again": other[2:], "one": m.ones(3)}
+    views = {
+        "row": memory[1],
+        "columns": memory.T[1:3],
+        "all": memory,
+        "same": other,
+        "again": other[2:],
+        "one": m.ones(3),
+    }
     m.save(views, file)
     for location in ("cuda", "cpu"):
         file.seek(0)

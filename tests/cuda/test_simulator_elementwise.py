@@ -1,6 +1,7 @@
 """Activations, arithmetic, choices, copies, optimizers and recurrent cells: the GPU's kernels against the reference."""
 
 import inspect
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -104,7 +105,8 @@ def test_optimizers(data, shapes, dtype, some, other, maximize):
 
 def test_one_launch_updates_parameters_of_all_sizes_and_memory_orders(monkeypatch):
     rng, launched = np.random.default_rng(0), []
-    monkeypatch.setattr(optim, "launch", lambda *args, **kwargs: (launched.append(args[0]), _numba.launch(*args, **kwargs)))
+    note = lambda kernel, *args, **kwargs: launched.append(kernel) or _numba.launch(kernel, *args, **kwargs)  # noqa: E731
+    monkeypatch.setattr(optim, "launch", note)
     shapes = (3, 5), (0,), (), (97,), (2, 3, 4, 5), (0, 2), (16,), (1, 7)
     values = [[rng.random(shape) for shape in shapes] for _ in range(4)]
     for row in values:
@@ -114,14 +116,14 @@ def test_one_launch_updates_parameters_of_all_sizes_and_memory_orders(monkeypatc
     settings = (0.1, 0.9, 0.99, 1e-8, 0.1, True, False)
     for steps, launches in (([4] * 8, 1), ([4, 2, 4, 4, 2, 4, 9, 4], 3)):
         ours, theirs = updated("adam_update", [*values, None], steps, *settings)
-        for a, b in zip(sum(ours[:4], []), sum(theirs[:4], [])):
+        for a, b in zip(chain(*ours[:4]), chain(*theirs[:4])):
             np.testing.assert_allclose(a, b, rtol=1e-11)
         assert len(launched) == launches
         launched.clear()
     ours, theirs = updated("adam_update", [*values, None], [4] * 8, *settings)
     rows, counts = [on_device([a.copy(order="K") for a in row]) for row in values], [np.array(3.0) for _ in shapes]
     cuda.adam_update(*rows, None, on_device(counts), on_device(np.array(0.1)), *settings[1:])
-    for a, b in zip(sum(ours[:4], []), on_host(sum(rows, []))):
+    for a, b in zip(chain(*ours[:4]), on_host(list(chain(*rows)))):
         np.testing.assert_allclose(a, b, rtol=1e-11)
     assert on_host(on_device(counts)) == [4.0] * 8
 
