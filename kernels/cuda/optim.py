@@ -6,6 +6,7 @@ are worked out in float64 before: on the host, or, where the rate or the counts 
 captured step finds new ones at every replay, there. `kernels/reference/optim.py` is the definition.
 """
 
+from functools import lru_cache
 from itertools import accumulate
 from math import sqrt as root
 
@@ -158,13 +159,25 @@ def count_and_correct(steps, rates, rate, found, beta1, beta2, weight_decay, cou
         found[3 * i + 2] = 1.0 - lr * weight_decay
 
 
+@lru_cache(4096)
+def _is_dense(shape, strides, dtype):
+    """Whether elements lie side by side, in any order of the axes."""
+    reach = dtype.itemsize
+    for size, stride in sorted(zip(shape, strides), key=lambda axis: axis[1]):
+        if size > 1 and stride != reach:
+            return False
+        reach *= size
+    return True
+
+
 def _laid_out(arrays):
     """(arrays of one parameter, dense in the memory order of the first, what is to be written back: pairs of a view of
     an array and its copy).
     """
-    param, axes = arrays[0], memory_order(arrays[0])
-    if all(array.strides == param.strides for array in arrays) and param.transpose(axes).flags.c_contiguous:
+    param = arrays[0]
+    if all([array.strides == param.strides for array in arrays]) and _is_dense(param.shape, param.strides, param.dtype):
         return arrays, []
+    axes = memory_order(param)
     views = [array.transpose(axes) for array in arrays]
     copies = [dense(view) for view in views]
     return copies, [

@@ -10,6 +10,7 @@ Both on a device and in the simulator `capturing` says whether a graph is captur
 """
 
 import contextlib
+import functools
 
 import numpy as np
 
@@ -98,9 +99,14 @@ def beside_capture():
     if simulated() or not capturing():
         yield
         return
-    with library().module.cuda.Stream(non_blocking=True) as stream:
+    with _side_stream() as stream:
         yield
         stream.synchronize()
+
+
+@functools.cache
+def _side_stream():
+    return library().module.cuda.Stream(non_blocking=True)
 
 
 def run(function, args, kwargs=None):
