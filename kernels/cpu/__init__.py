@@ -21,6 +21,7 @@ from .pool import (
     max_pool_grad,
     median_pool,
 )
+from .random import dropout, random_words
 from .recurrence import linear_recurrence
 from .recurrent import gru_step, gru_step_grad, lstm_step, lstm_step_grad
 from .reduction import extreme, moments, square_total, total
@@ -53,6 +54,7 @@ __all__ = [
     "copy_into",
     "ctc",
     "ctc_grad",
+    "dropout",
     "duplicate",
     "elementwise",
     "elementwise_broadcast",
@@ -80,6 +82,7 @@ __all__ = [
     "moments",
     "nll",
     "nll_grad",
+    "random_words",
     "resample",
     "rmsprop_update",
     "row_norm",

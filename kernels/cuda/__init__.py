@@ -4,6 +4,7 @@ They run on a device, or with NUMBA_ENABLE_CUDASIM=1 in a simulator, where one c
 door to both, `specialization` makes kernels of templates, `product` holds the tiles of products and convolutions.
 """
 
+from .. import reference
 from .choice import choose, select
 from .conv import conv_forward, conv_input_grad, conv_weight_grad
 from .ctc import ctc, ctc_grad
@@ -25,6 +26,7 @@ from .pool import (
     max_pool_grad,
     median_pool,
 )
+from .random import dropout, random_words
 from .recurrent import gru_step, gru_step_grad, lstm_step, lstm_step_grad
 from .reduction import extreme, moments, square_total, total
 from .resample import resample
@@ -56,6 +58,7 @@ __all__ = [
     "copy_into",
     "ctc",
     "ctc_grad",
+    "dropout",
     "duplicate",
     "elementwise",
     "elementwise_broadcast",
@@ -83,6 +86,7 @@ __all__ = [
     "moments",
     "nll",
     "nll_grad",
+    "random_words",
     "resample",
     "rmsprop_update",
     "row_norm",
@@ -99,3 +103,12 @@ __all__ = [
     "total",
     "unfold",
 ]
+
+
+def __getattr__(name):
+    if name not in reference.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise NotImplementedError(
+        f"Could not run 'aten::{name}' with arguments from the 'CUDA' backend.\nhint: there is no such kernel for the "
+        "GPU; compute it on the CPU: x.cpu()"
+    )

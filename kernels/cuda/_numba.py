@@ -5,7 +5,7 @@ A kernel is written once. On a device it is compiled by Numba for the types and 
 function runs in Python (`simulator.py`), without Numba. Kernels are written in the names of this module:
 
 * `cuda` for indices, shared and local memory and barriers; `unrolled(n)` for loops that are to be unrolled;
-* `i32`, `u32`, `i64`, `f64`: numbers of that type. Numba computes with whole numbers in 64 bits; what is kept is
+* `i32`, `u32`, `i64`, `u64`, `f64`: numbers of that type. Numba computes with whole numbers in 64 bits; what is kept is
   brought back to `i32`, and unsigned numbers never meet signed ones, for Numba makes floats of them;
 * `exp`, `log`, ... and `quotient`, which on a device are the processor's and in Python give inf and NaN, no exceptions.
 """
@@ -21,12 +21,13 @@ from .simulator import run
 from .specialization import inlined, on_simulator, specialized
 
 __all__ = [
-    "SIMULATED", "cuda", "div", "exp", "f64", "i32", "i64", "inlined", "kernel", "launch", "log", "on_device",
-    "quotient", "sqrt", "type_of", "u32", "unrolled",
+    "MOST_ACROSS", "SIMULATED", "cuda", "div", "exp", "f64", "i32", "i64", "inlined", "kernel", "launch", "log",
+    "on_device", "quotient", "sqrt", "type_of", "u32", "u64", "unrolled",
 ]  # fmt: skip
 
 SIMULATED = simulated()
 MOST = 1 << 31  # elements of an array
+MOST_ACROSS = 65535  # blocks of a grid along its second and its third axis; the first has room for 2³¹
 
 if SIMULATED:
     from .simulator import cuda
@@ -40,6 +41,10 @@ if SIMULATED:
         """The number modulo 2³²."""
         return number & 0xFFFFFFFF
 
+    def u64(number):
+        """The number modulo 2⁶⁴."""
+        return number & 0xFFFFFFFFFFFFFFFF
+
     def quotient(x, y):
         """x / y as processors have it: no exception where y is 0."""
         return x / y if y else float(np.float64(x) / np.float64(y))
@@ -47,7 +52,7 @@ if SIMULATED:
 else:
     from numba import cuda, types
 
-    i32, u32, i64, f64 = types.int32, types.uint32, types.int64, types.float64
+    i32, u32, i64, u64, f64 = types.int32, types.uint32, types.int64, types.uint64, types.float64
     exp, log, sqrt = math.exp, math.log, math.sqrt
     unrolled = range  # never called: the loops are unrolled before they are compiled
 
@@ -72,9 +77,10 @@ def type_of(dtype):
 
 
 class Kernel:
-    """A kernel whose constants are still open; `signature` names its arguments' types, `T*` for an array of T.
+    """A kernel whose constants are still open; `signature` names its arguments' types, `T*` for an array of T, `T[N]`
+    for a tuple of N.
 
-    T is a dtype among the constants; `i32`, `f64` and so on are what they say.
+    T is a dtype and N a number among the constants; `i32`, `f64` and so on are what they say.
     """
 
     def __init__(self, function, signature):
@@ -91,10 +97,14 @@ class Kernel:
 
     def types(self, constants):
         """Numba's types of the arguments."""
-        named = {"i32": i32, "i64": i64, "f64": f64, "u8": types.uint8}
+        named = {"i32": i32, "i64": i64, "u64": u64, "f64": f64, "u8": types.uint8}
         named.update({name: type_of(value) for name, value in constants if isinstance(value, np.dtype)})
-        found = [named[word.rstrip("*")] for word in self.words]
-        return tuple([types.CPointer(t) if word.endswith("*") else t for t, word in zip(found, self.words)])
+        found, numbers = [], dict(constants)
+        for word in self.words:
+            name, _, length = word.rstrip("*]").partition("[")
+            kind = types.UniTuple(named[name], numbers[length]) if length else named[name]
+            found.append(types.CPointer(kind) if word.endswith("*") else kind)
+        return tuple(found)
 
     def launch_bounds(self, constants):
         """Threads of a block, and how many blocks a multiprocessor shall hold: 512 threads, of 128 registers."""
@@ -134,6 +144,8 @@ def launch(kernel, grid, threads, *args, **constants):
     grid = (grid, 1, 1) if isinstance(grid, int) else (*grid, 1, 1)[:3]
     if 0 in grid:
         return
+    if max(grid[1:]) > MOST_ACROSS:
+        raise ValueError(f"a grid of {grid} blocks has more than {MOST_ACROSS} along its second or third axis")
     if any(isinstance(argument, library().module.ndarray) and argument.size >= MOST for argument in args):
         raise ValueError(f"kernels count elements in 31 bits; an array has {MOST} or more")
     chosen = tuple(sorted(constants.items()))

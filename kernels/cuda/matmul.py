@@ -4,7 +4,7 @@ Either factor may lie in memory by rows or by columns, so that transposed views,
 full of, are read in place. `kernels/reference/matmul.py` is the definition.
 """
 
-from ._numba import cuda, i32, kernel, launch, on_device, unrolled
+from ._numba import MOST_ACROSS, cuda, i32, kernel, launch, on_device, unrolled
 from .memory import aligned, dense, empty
 from .product import PAD, accumulate, choose_tile, clear, fetch, lay_across, lay_along, put
 
@@ -98,11 +98,30 @@ def matmul(a, b):
 
     A sum is taken in the order of k, so that the result has the same bits in every run.
     """
-    (*batch, rows, depth), columns = a.shape, b.shape[-1]
-    c, matrices = empty((*batch, rows, columns), a.dtype), batch[0] if batch else 1
+    (*batch, rows, _), columns = a.shape, b.shape[-1]
+    tile = choose_tile(rows, columns, batch[0] if batch else 1, a.dtype)
+    if columns > tile.COLUMNS * MOST_ACROSS:  # only along the rows there may be so many tiles
+        return _product(b.swapaxes(-1, -2), a.swapaxes(-1, -2)).swapaxes(-1, -2)
+    return _product(a, b)
+
+
+def _product(a, b):
+    """The product, in as many launches as its matrices need."""
+    batch = a.shape[:-2]
+    c = empty((*a.shape[:-1], b.shape[-1]), a.dtype)
+    for first in range(0, batch[0] if batch else 1, MOST_ACROSS):
+        some = slice(first, first + MOST_ACROSS) if batch else ...
+        _multiply(a[some], b[some], c[some])
+    return c
+
+
+def _multiply(a, b, c):
+    """c = a · b in one launch."""
     if 0 in c.shape:
-        return c
+        return
+    (*batch, rows, depth), columns = a.shape, b.shape[-1]
     (a, a_by_rows), (b, b_by_rows) = _lying(a), _lying(b)
+    matrices = batch[0] if batch else 1
     tile = choose_tile(rows, columns, matrices, a.dtype)
     grid = -(-rows // tile.ROWS), -(-columns // tile.COLUMNS), matrices
     launch(
@@ -110,4 +129,3 @@ def matmul(a, b):
         T=a.dtype, **tile._asdict(), THREADS=tile.threads, A_BY_ROWS=a_by_rows, B_BY_ROWS=b_by_rows,
         VECTOR=rows % 4 == columns % 4 == depth % 4 == 0 and aligned(a, b),
     )  # fmt: skip
-    return c

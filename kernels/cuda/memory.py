@@ -7,11 +7,12 @@ import functools
 
 import numpy as np
 
-from ..device import library
+from ..device import beside_capture, held, library
 from ._numba import SIMULATED
 
 __all__ = [
-    "aligned", "channels_first", "channels_last", "constant", "dense", "empty", "flat_alike", "inverse", "memory_order",
+    "address", "aligned", "channels_first", "channels_last", "constant", "dense", "empty", "flat_alike", "inverse",
+    "memory_order", "uploaded",
 ]  # fmt: skip
 
 
@@ -28,9 +29,14 @@ def dense(x):
     return x if x.flags.c_contiguous else x.copy(order="C")
 
 
+def address(array):
+    """Where an array starts in the device's memory."""
+    return array.data.ptr
+
+
 def aligned(*arrays):
     """Whether the arrays start where 128 bits can be read at once. All arrays of the simulator count as such."""
-    return SIMULATED or all(array.data.ptr % 16 == 0 for array in arrays)
+    return SIMULATED or all(address(array) % 16 == 0 for array in arrays)
 
 
 def memory_order(x):
@@ -59,7 +65,17 @@ def flat_alike(*arrays):
     return [dense(x.transpose(axes)) for x in arrays], inverse(axes)
 
 
+def uploaded(array):
+    """A copy of the host's array on the device, which a graph that is being captured finds there at every replay."""
+    with beside_capture():
+        return library().module.asarray(array)
+
+
 @functools.lru_cache(512)
+def _constant(numbers):
+    return uploaded(np.array(numbers, np.int32))
+
+
 def constant(numbers):
     """A tuple of whole numbers as an int32 array on the device, made once."""
-    return library().module.asarray(np.array(numbers, np.int32))
+    return held(_constant(numbers))

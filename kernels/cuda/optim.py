@@ -1,129 +1,233 @@
-"""One step of an optimizer, a launch for each parameter, in one pass over it and its states.
+"""One step of an optimizer: one launch for all parameters, in one pass over them and their states.
 
-Numbers that are the same for all elements are worked out in float64 before the launch. `kernels/reference/optim.py` is
-the definition.
+`update` is the frame: a block finds its parameter in a table, takes CHUNK of its elements, and brings them into
+registers, four at a time; a rule (`sgd`, `adam`, ...) changes them there. Numbers that are the same for all elements
+are worked out in float64 before: on the host, or, where the rate or the counts of steps are on the device so that a
+captured step finds new ones at every replay, there. `kernels/reference/optim.py` is the definition.
 """
 
-from itertools import repeat
+from functools import lru_cache
+from itertools import accumulate
 from math import sqrt as root
 
-from ._numba import SIMULATED, cuda, kernel, launch, on_device, quotient, sqrt
-from .memory import dense, memory_order
+from ..device import library
+from ._numba import SIMULATED, cuda, f64, i32, inlined, kernel, launch, on_device, quotient, sqrt, unrolled
+from .memory import aligned, constant, dense, empty, memory_order
+from .pointers import pointer, table
+from .vector import give, take
 
 __all__ = ["adagrad_update", "adam_update", "rmsprop_update", "sgd_update"]
 
-THREADS = 8 if SIMULATED else 256
-MOST_BLOCKS = 2 if SIMULATED else 132 * 16
+THREADS = 4 if SIMULATED else 256
+CHUNK = THREADS * (4 if SIMULATED else 16)  # elements of a block
+
+# What a rule gets: in `cells`, four elements of each array one after another, the parameter, its gradient, and the
+# states; the number i of the element it is to change; in `numbers` what is the same for all elements.
 
 
-@kernel("T*, T*, T*, T, T, T, T, i32")
-def sgd_step(param, buffer, grad, lr, momentum, rest, weight_decay, count, *, T, BUFFER, NESTEROV, MAXIMIZE, THREADS):
-    """One element after another of `sgd_update`; rest = 1 - dampening."""
-    for i in range(cuda.blockIdx.x * THREADS + cuda.threadIdx.x, count, cuda.gridDim.x * THREADS):
-        value, step = param[i], grad[i]
-        if MAXIMIZE:
-            step = -step
-        if weight_decay != 0:
-            step += weight_decay * value
-        if BUFFER:
-            velocity = momentum * buffer[i] + rest * step
-            buffer[i] = velocity
-            if NESTEROV:
-                step = step + momentum * velocity
-            else:
-                step = velocity
-        param[i] = value - lr * step
+@inlined
+def sgd(cells, i, numbers, *, ARRAYS, NESTEROV, MAXIMIZE):
+    """One element of `sgd_update`; a third array is the momentum's. rest = 1 - dampening."""
+    lr, momentum, rest, weight_decay = numbers[0], numbers[1], numbers[2], numbers[3]
+    value, step = cells[i], cells[4 + i]
+    if MAXIMIZE:
+        step = -step
+    if weight_decay != 0:
+        step += weight_decay * value
+    if ARRAYS == 3:
+        velocity = momentum * cells[8 + i] + rest * step
+        cells[8 + i] = velocity
+        if NESTEROV:
+            step = step + momentum * velocity
+        else:
+            step = velocity
+    cells[i] = value - lr * step
 
 
-@kernel("T*, T*, T*, T*, T*, T, T, T, T, T, T, T, T, T, i32")
-def adam_step(
-    param, exp_avg, exp_avg_sq, maximum, grad, step_size, correction, eps, shrink, weight_decay, beta1, rest1, beta2,
-    rest2, count, *, T, AMSGRAD, MAXIMIZE, THREADS,
+@inlined
+def adam(cells, i, numbers, *, ARRAYS, MAXIMIZE):
+    """One element of `adam_update`; a fifth array is AMSGrad's. `shrink` is what decoupled weight decay leaves."""
+    step_size, correction, shrink, eps, weight_decay = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
+    beta1, rest1, beta2, rest2 = numbers[5], numbers[6], numbers[7], numbers[8]
+    value, g = cells[i], cells[4 + i]
+    if MAXIMIZE:
+        g = -g
+    if shrink != 1:
+        value *= shrink
+    if weight_decay != 0:
+        g += weight_decay * value
+    mean = beta1 * cells[8 + i] + rest1 * g
+    square = beta2 * cells[12 + i] + rest2 * g * g
+    cells[8 + i] = mean
+    cells[12 + i] = square
+    if ARRAYS == 5:
+        previous = cells[16 + i]
+        if previous >= square or previous != previous:
+            square = previous
+        cells[16 + i] = square
+    cells[i] = value - step_size * quotient(mean, quotient(sqrt(square), correction) + eps)
+
+
+@inlined
+def rmsprop(cells, i, numbers, *, CENTERED, BUFFER, MAXIMIZE):
+    """One element of `rmsprop_update`; the means' array comes before the momentum's. rest = 1 - alpha."""
+    lr, alpha, rest = numbers[0], numbers[1], numbers[2]
+    eps, weight_decay, momentum = numbers[3], numbers[4], numbers[5]
+    value, g = cells[i], cells[4 + i]
+    if MAXIMIZE:
+        g = -g
+    if weight_decay != 0:
+        g += weight_decay * value
+    variance = alpha * cells[8 + i] + rest * g * g
+    cells[8 + i] = variance
+    if CENTERED:
+        mean = alpha * cells[12 + i] + rest * g
+        cells[12 + i] = mean
+        variance -= mean * mean
+    step = quotient(g, sqrt(variance) + eps)
+    if BUFFER:
+        step += momentum * cells[4 * (3 + CENTERED) + i]
+        cells[4 * (3 + CENTERED) + i] = step
+    cells[i] = value - lr * step
+
+
+@inlined
+def adagrad(cells, i, numbers, *, MAXIMIZE):
+    """One element of `adagrad_update`."""
+    rate, eps, weight_decay = numbers[0], numbers[1], numbers[2]
+    value, g = cells[i], cells[4 + i]
+    if MAXIMIZE:
+        g = -g
+    if weight_decay != 0:
+        g += weight_decay * value
+    squares = cells[8 + i] + g * g
+    cells[8 + i] = squares
+    cells[i] = value - rate * quotient(g, sqrt(squares) + eps)
+
+
+@inlined
+def parameter_of(block, firsts, count):
+    """The last of the parameters whose first block is this one or one before."""
+    low, high = i32(0), i32(count - 1)
+    while low < high:
+        middle = i32((low + high + 1) >> 1)
+        if firsts[middle] <= block:
+            low = middle
+        else:
+            high = i32(middle - 1)
+    return low
+
+
+@kernel("i64*, i32*, T*, i32, T[GIVEN], i32")
+def update(
+    pointers, extents, found, stride, given, count, *, T, RULE, ARRAYS, FOUND, GIVEN, CHUNK, THREADS, VECTOR
 ):  # fmt: skip
-    """One element after another of `adam_update`; `shrink` is what decoupled weight decay leaves of a parameter."""
-    for i in range(cuda.blockIdx.x * THREADS + cuda.threadIdx.x, count, cuda.gridDim.x * THREADS):
-        value, g = param[i], grad[i]
-        if MAXIMIZE:
-            g = -g
-        if shrink != 1:
-            value *= shrink
-        if weight_decay != 0:
-            g += weight_decay * value
-        mean = beta1 * exp_avg[i] + rest1 * g
-        square = beta2 * exp_avg_sq[i] + rest2 * g * g
-        exp_avg[i] = mean
-        exp_avg_sq[i] = square
-        if AMSGRAD:
-            previous = maximum[i]
-            if previous >= square or previous != previous:
-                square = previous
-            maximum[i] = square
-        param[i] = value - step_size * quotient(mean, quotient(sqrt(square), correction) + eps)
+    """A rule applied to the elements of `count` parameters.
+
+    The table of pointers has a row for each of the ARRAYS; `extents` has each parameter's first block, then its size.
+    The rule's numbers are FOUND on the device, `stride` apart from parameter to parameter, and GIVEN by the host.
+    """
+    numbers = cuda.local.array(FOUND + GIVEN, T)
+    cells = cuda.local.array(4 * ARRAYS, T)
+    index = parameter_of(cuda.blockIdx.x, extents, count)
+    for k in unrolled(FOUND):
+        numbers[k] = found[stride * index + k]
+    for k in unrolled(GIVEN):
+        numbers[FOUND + k] = given[k]
+    first = i32((cuda.blockIdx.x - extents[index]) * CHUNK)
+    stop = i32(min(first + CHUNK, extents[count + index]))
+    for start in range(first + 4 * cuda.threadIdx.x, stop, 4 * THREADS):
+        for role in unrolled(ARRAYS):
+            take(cells, 4 * role, pointer(T, pointers, role * count + index), start, stop - start)
+        for i in unrolled(4):
+            RULE(cells, i, numbers)
+        for role in unrolled(ARRAYS):
+            if role != 1:
+                give(pointer(T, pointers, role * count + index), start, stop - start, cells, 4 * role)
 
 
-@kernel("T*, T*, T*, T*, T*, T, T, T, T, T, T, i32")
-def rmsprop_step(
-    param, square_avg, grad_avg, buffer, grad, lr, alpha, rest, eps, weight_decay, momentum, count, *,
-    T, CENTERED, BUFFER, MAXIMIZE, THREADS,
-):  # fmt: skip
-    """One element after another of `rmsprop_update`; rest = 1 - alpha."""
-    for i in range(cuda.blockIdx.x * THREADS + cuda.threadIdx.x, count, cuda.gridDim.x * THREADS):
-        value, g = param[i], grad[i]
-        if MAXIMIZE:
-            g = -g
-        if weight_decay != 0:
-            g += weight_decay * value
-        variance = alpha * square_avg[i] + rest * g * g
-        square_avg[i] = variance
-        if CENTERED:
-            mean = alpha * grad_avg[i] + rest * g
-            grad_avg[i] = mean
-            variance -= mean * mean
-        step = quotient(g, sqrt(variance) + eps)
-        if BUFFER:
-            step += momentum * buffer[i]
-            buffer[i] = step
-        param[i] = value - lr * step
+@kernel("i64*, R*, f64, T*, f64, f64, f64, i32")
+def count_and_correct(steps, rates, rate, found, beta1, beta2, weight_decay, count, *, S, R, T, RATE, THREADS):
+    """Add one to each count of steps; step size, correction and shrinking of Adam for that step."""
+    for i in range(cuda.threadIdx.x, count, THREADS):
+        place = pointer(S, steps, i)
+        step = f64(place[0]) + 1.0
+        place[0] = step
+        lr = f64(rates[0]) if RATE else rate
+        found[3 * i] = lr / (1.0 - beta1**step)
+        found[3 * i + 1] = sqrt(1.0 - beta2**step)
+        found[3 * i + 2] = 1.0 - lr * weight_decay
 
 
-@kernel("T*, T*, T*, T, T, T, i32")
-def adagrad_step(param, total, grad, rate, eps, weight_decay, count, *, T, MAXIMIZE, THREADS):
-    """One element after another of `adagrad_update`."""
-    for i in range(cuda.blockIdx.x * THREADS + cuda.threadIdx.x, count, cuda.gridDim.x * THREADS):
-        value, g = param[i], grad[i]
-        if MAXIMIZE:
-            g = -g
-        if weight_decay != 0:
-            g += weight_decay * value
-        squares = total[i] + g * g
-        total[i] = squares
-        param[i] = value - rate * quotient(g, sqrt(squares) + eps)
+@lru_cache(4096)
+def _is_dense(shape, strides, dtype):
+    """Whether elements lie side by side, in any order of the axes."""
+    reach = dtype.itemsize
+    for size, stride in sorted(zip(shape, strides), key=lambda axis: axis[1]):
+        if size > 1 and stride != reach:
+            return False
+        reach *= size
+    return True
 
 
-def _step(kernel, changed, grad, *numbers, **constants):
-    """Launch a step on arrays that it changes, None among them, in the memory order of the first, the parameter."""
-    param = changed[0]
+def _laid_out(arrays):
+    """(arrays of one parameter, dense in the memory order of the first, what is to be written back: pairs of a view of
+    an array and its copy).
+    """
+    param = arrays[0]
+    if all([array.strides == param.strides for array in arrays]) and _is_dense(param.shape, param.strides, param.dtype):
+        return arrays, []
     axes = memory_order(param)
-    views = [None if array is None else array.transpose(axes) for array in changed]
-    arrays = [None if view is None else dense(view) for view in views]
-    blocks = min(-(-param.size // THREADS), MOST_BLOCKS)
+    views = [array.transpose(axes) for array in arrays]
+    copies = [dense(view) for view in views]
+    return copies, [
+        (view, copy) for role, (view, copy) in enumerate(zip(views, copies)) if role != 1 and copy is not view
+    ]
+
+
+def _update(rule, rows, given, found=None, stride=0, width=0, **constants):
+    """Apply a rule to rows of arrays: the parameters, their gradients, and each list of states.
+
+    `given` are its numbers, but for the first `width`, which are `found` on the device.
+    """
+    pairs = [_laid_out(arrays) for arrays in zip(*rows)]
+    if not pairs:
+        return
+    arrays = [array for row in zip(*(arrays for arrays, _ in pairs)) for array in row]
+    dtype, sizes = arrays[0].dtype, [param.size for param in rows[0]]
+    blocks = list(accumulate([-(-size // CHUNK) for size in sizes], initial=0))
     launch(
-        kernel, blocks, THREADS, *arrays, dense(grad.transpose(axes)), *numbers, param.size,
-        T=param.dtype, THREADS=THREADS, **constants,
+        update, blocks.pop(), THREADS, table(arrays), constant((*blocks, *sizes)), found, stride,
+        tuple(map(float, given)), len(sizes), T=dtype, RULE=rule, ARRAYS=len(rows), FOUND=width, GIVEN=len(given),
+        CHUNK=CHUNK, THREADS=THREADS, VECTOR=aligned(*arrays), **constants,
     )  # fmt: skip
-    for view, array in zip(views, arrays):
-        if view is not None and not view.flags.c_contiguous:
-            view[...] = array
+    for _, written in pairs:
+        for view, copy in written:
+            view[...] = copy
+
+
+def _states(*lists):
+    """The lists of states that there are."""
+    return [states for states in lists if states is not None]
+
+
+def _on_device(number):
+    return isinstance(number, library().module.ndarray)
+
+
+def _rate(lr, dtype):
+    """(the numbers of a rule that the host gives, those that it finds on the device and how many): the rate alone."""
+    return ((), lr.astype(dtype), 0, 1) if _on_device(lr) else ((lr,),)
 
 
 @on_device
 def sgd_update(params, grads, momentum_buffers, lr, momentum, dampening, weight_decay, nesterov, maximize):
     """One step of stochastic gradient descent, in place: `kernels.reference.sgd_update`."""
-    for param, grad, buffer in zip(params, grads, momentum_buffers or repeat(None)):
-        _step(
-            sgd_step, [param, buffer], grad, lr, momentum, 1 - dampening, weight_decay,
-            BUFFER=buffer is not None, NESTEROV=bool(nesterov), MAXIMIZE=bool(maximize),
-        )  # fmt: skip
+    (rate, *found), given = _rate(lr, params[0].dtype), (momentum, 1 - dampening, weight_decay)
+    _update(
+        sgd, [params, grads, *_states(momentum_buffers)], rate + given, *found,
+        NESTEROV=bool(nesterov), MAXIMIZE=bool(maximize),
+    )  # fmt: skip
 
 
 @on_device
@@ -132,14 +236,23 @@ def adam_update(
     maximize,
 ):  # fmt: skip
     """One step of Adam or, if decoupled, AdamW, in place: `kernels.reference.adam_update`."""
-    for param, grad, mean, square, largest, step in zip(
-        params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs or repeat(None), steps
-    ):
-        _step(
-            adam_step, [param, mean, square, largest], grad, lr / (1 - beta1**step), root(1 - beta2**step), eps,
-            1 - lr * weight_decay if decoupled else 1.0, 0.0 if decoupled else weight_decay, beta1, 1 - beta1, beta2,
-            1 - beta2, AMSGRAD=largest is not None, MAXIMIZE=bool(maximize),
+    rows = [params, grads, exp_avgs, exp_avg_sqs, *_states(max_exp_avg_sqs)]
+    given = eps, 0.0 if decoupled else weight_decay, beta1, 1 - beta1, beta2, 1 - beta2
+    shrinking, constants = weight_decay if decoupled else 0.0, {"MAXIMIZE": bool(maximize)}
+    if _on_device(steps[0]):
+        found, on_device = empty((len(params), 3), params[0].dtype), _on_device(lr)
+        launch(
+            count_and_correct, 1, THREADS, table(steps), lr if on_device else None, 0.0 if on_device else lr, found,
+            beta1, beta2, shrinking, len(steps), S=steps[0].dtype, R=lr.dtype if on_device else found.dtype,
+            T=found.dtype, RATE=on_device, THREADS=THREADS,
         )  # fmt: skip
+        _update(adam, rows, given, found, 3, 3, **constants)
+        return
+    lr = float(lr)
+    for step in dict.fromkeys(steps):  # mostly there is one
+        alike = [[array for array, other in zip(row, steps) if other == step] for row in rows]
+        corrected = lr / (1 - beta1**step), root(1 - beta2**step), 1 - lr * shrinking
+        _update(adam, alike, corrected + given, **constants)
 
 
 @on_device
@@ -147,18 +260,18 @@ def rmsprop_update(
     params, grads, square_avgs, grad_avgs, momentum_buffers, lr, alpha, eps, weight_decay, momentum, maximize
 ):
     """One step of RMSprop, in place: `kernels.reference.rmsprop_update`."""
-    for param, grad, square, mean, buffer in zip(
-        params, grads, square_avgs, grad_avgs or repeat(None), momentum_buffers or repeat(None)
-    ):
-        _step(
-            rmsprop_step, [param, square, mean, buffer], grad, lr, alpha, 1 - alpha, eps, weight_decay, momentum,
-            CENTERED=mean is not None, BUFFER=buffer is not None, MAXIMIZE=bool(maximize),
-        )  # fmt: skip
+    (rate, *found), given = _rate(lr, params[0].dtype), (alpha, 1 - alpha, eps, weight_decay, momentum)
+    _update(
+        rmsprop, [params, grads, square_avgs, *_states(grad_avgs, momentum_buffers)], rate + given, *found,
+        CENTERED=grad_avgs is not None, BUFFER=momentum_buffers is not None, MAXIMIZE=bool(maximize),
+    )  # fmt: skip
 
 
 @on_device
 def adagrad_update(params, grads, sums, steps, lr, lr_decay, eps, weight_decay, maximize):
     """One step of Adagrad, in place: `kernels.reference.adagrad_update`."""
-    for param, grad, total, step in zip(params, grads, sums, steps):
+    lr = float(lr)
+    for step in dict.fromkeys(steps):
+        alike = [[array for array, other in zip(row, steps) if other == step] for row in (params, grads, sums)]
         rate = lr / (1 + (step - 1) * lr_decay)
-        _step(adagrad_step, [param, total], grad, rate, eps, weight_decay, MAXIMIZE=bool(maximize))
+        _update(adagrad, alike, (rate, eps, weight_decay), MAXIMIZE=bool(maximize))

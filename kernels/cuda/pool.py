@@ -1,8 +1,8 @@
 """Pooling over windows: a thread computes one number, channels side by side, so that neighbours read neighbours.
 
-Gradients are gathered, too: a cell of dx asks the windows that hold it, so no two threads add to one place. Only
-`max_pool_grad`, which knows where maxima stood but not the windows, gives each channel of an image to one thread.
-Memory is channels-last. `kernels/reference/pool.py` is the definition.
+Gradients are gathered, too: a cell of dx asks the windows that hold it, so no two threads add to one place. Only where
+`max_pool_grad` knows where maxima stood but not the windows, each channel of an image goes to one thread. Memory is
+channels-last. `kernels/reference/pool.py` is the definition.
 """
 
 from math import inf
@@ -22,6 +22,17 @@ PLANE_THREADS = 4 if SIMULATED else 32
 
 # In the tables of sizes, 0: channels, 1: the input's size, 4: the output's, 7: the window's, 10: stride, 13: padding,
 # 16: dilation, each for three axes.
+
+
+@inlined
+def place_of(number, sizes, first):
+    """(image, z, y, x, channel) of an element whose axes' sizes begin at entry `first`."""
+    place = div(number, sizes[0])
+    row = div(place, sizes[first + 2])
+    plane = div(row, sizes[first + 1])
+    image = div(plane, sizes[first])
+    z, y, x = plane - image * sizes[first], row - plane * sizes[first + 1], place - row * sizes[first + 2]
+    return image, i32(z), i32(y), i32(x), i32(number - place * sizes[0])
 
 
 @inlined
@@ -62,15 +73,7 @@ def largest_in_windows(x, y, indices, sizes, lowest, cells, *, T, ADAPTIVE, THRE
     """y and indices of max pooling: the first of equal maxima wins, a NaN over everything, the last of several."""
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < cells:
-        channels = sizes[0]
-        place = div(number, channels)
-        row = div(place, sizes[6])
-        o_x = i32(place - row * sizes[6])
-        plane = div(row, sizes[5])
-        o_y = i32(row - plane * sizes[5])
-        image = div(plane, sizes[4])
-        o_z = i32(plane - image * sizes[4])
-        c = number - place * channels
+        image, o_z, o_y, o_x, c = place_of(number, sizes, 4)
         step_z, step_y, step_x = step_of(0, sizes), step_of(1, sizes), step_of(2, sizes)
         largest, index = lowest, i64(-1)
         for z in range(into(window_start(o_z, 0, sizes), step_z), min(window_stop(o_z, 0, sizes), sizes[1]), step_z):
@@ -79,7 +82,7 @@ def largest_in_windows(x, y, indices, sizes, lowest, cells, *, T, ADAPTIVE, THRE
                 stop = min(window_stop(o_x, 2, sizes), sizes[3])
                 for j in range(into(window_start(o_x, 2, sizes), step_x), stop, step_x):
                     at = (z * sizes[2] + i) * sizes[3] + j
-                    value = x[(image * sizes[1] * sizes[2] * sizes[3] + at) * channels + c]
+                    value = x[(image * sizes[1] * sizes[2] * sizes[3] + at) * sizes[0] + c]
                     if index == -1 or value > largest or value != value:
                         largest, index = value, i64(at)
         y[number] = largest
@@ -97,13 +100,7 @@ def median_of_windows(x, y, indices, sizes, cells, *, T, ADAPTIVE, THREADS):
     """The cell of each window that half of the others come before; a NaN wins, the first one."""
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < cells:
-        channels = sizes[0]
-        place = div(number, channels)
-        row = div(place, sizes[6])
-        plane = div(row, sizes[5])
-        image = div(plane, sizes[4])
-        c = number - place * channels
-        o_z, o_y, o_x = i32(plane - image * sizes[4]), i32(row - plane * sizes[5]), i32(place - row * sizes[6])
+        image, o_z, o_y, o_x, c = place_of(number, sizes, 4)
         z_first, z_last = max(window_start(o_z, 0, sizes), 0), min(window_stop(o_z, 0, sizes), sizes[1])
         y_first, y_last = max(window_start(o_y, 1, sizes), 0), min(window_stop(o_y, 1, sizes), sizes[2])
         x_first, x_last = max(window_start(o_x, 2, sizes), 0), min(window_stop(o_x, 2, sizes), sizes[3])
@@ -114,12 +111,12 @@ def median_of_windows(x, y, indices, sizes, cells, *, T, ADAPTIVE, THREADS):
             if not is_nan:
                 at = ((z_first + one // (high * wide)) * sizes[2] + y_first + one // wide % high) * sizes[3]
                 at += x_first + one % wide
-                value = x[(image * sizes[1] * sizes[2] * sizes[3] + at) * channels + c]
+                value = x[(image * sizes[1] * sizes[2] * sizes[3] + at) * sizes[0] + c]
                 smaller = 0
                 for two in range(count):
                     to = ((z_first + two // (high * wide)) * sizes[2] + y_first + two // wide % high) * sizes[3]
                     to += x_first + two % wide
-                    other = x[(image * sizes[1] * sizes[2] * sizes[3] + to) * channels + c]
+                    other = x[(image * sizes[1] * sizes[2] * sizes[3] + to) * sizes[0] + c]
                     if before(other, to, value, at):
                         smaller += 1
                 is_nan = value != value
@@ -141,6 +138,39 @@ def send_back(dy, indices, dx, lines, channels, outputs, cells, *, T, THREADS):
             index = indices[at]
             if index >= 0:
                 dx[(image * cells + index) * channels + c] += dy[at]
+
+
+@inlined
+def first_window(i, axis, sizes, *, ADAPTIVE):
+    """The first window that reaches over cell i of an axis."""
+    if ADAPTIVE:
+        return i32(i * sizes[4 + axis] // sizes[1 + axis])
+    reach = (sizes[7 + axis] - 1) * sizes[16 + axis] + 1
+    return div(max(0, i + sizes[13 + axis] - reach + sizes[10 + axis]), sizes[10 + axis])
+
+
+@inlined
+def last_window(i, axis, sizes, *, ADAPTIVE):
+    """The last window that reaches over cell i of an axis."""
+    if ADAPTIVE:
+        return i32(((i + 1) * sizes[4 + axis] + sizes[1 + axis] - 1) // sizes[1 + axis] - 1)
+    return i32(min(div(i + sizes[13 + axis], sizes[10 + axis]), sizes[4 + axis] - 1))
+
+
+@kernel("T*, i64*, T*, i32*, i32")
+def ask_windows(dy, indices, dx, sizes, cells, *, T, ADAPTIVE, THREADS):
+    """dx of max pooling: the sum over the windows that reach over a cell, and whose maximum it is, of their dy."""
+    number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
+    if number < cells:
+        image, z, y, x, c = place_of(number, sizes, 1)
+        at, total = (z * sizes[2] + y) * sizes[3] + x, T(0)
+        for o_z in range(first_window(z, 0, sizes), last_window(z, 0, sizes) + 1):
+            for o_y in range(first_window(y, 1, sizes), last_window(y, 1, sizes) + 1):
+                for o_x in range(first_window(x, 2, sizes), last_window(x, 2, sizes) + 1):
+                    window = (((image * sizes[4] + o_z) * sizes[5] + o_y) * sizes[6] + o_x) * sizes[0] + c
+                    if indices[window] == at:
+                        total += dy[window]
+        dx[number] = total
 
 
 @kernel("T*, i64*, T*, i32, i32, i32, i32")
@@ -171,15 +201,7 @@ def mean_of_windows(x, y, sizes, divisor, cells, *, T, ADAPTIVE, PADDING_COUNTS,
     """y of average pooling."""
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < cells:
-        channels = sizes[0]
-        place = div(number, channels)
-        row = div(place, sizes[6])
-        o_x = i32(place - row * sizes[6])
-        plane = div(row, sizes[5])
-        o_y = i32(row - plane * sizes[5])
-        image = div(plane, sizes[4])
-        o_z = i32(plane - image * sizes[4])
-        c = number - place * channels
+        image, o_z, o_y, o_x, c = place_of(number, sizes, 4)
         start_z, stop_z = window_start(o_z, 0, sizes), window_stop(o_z, 0, sizes)
         start_y, stop_y = window_start(o_y, 1, sizes), window_stop(o_y, 1, sizes)
         start_x, stop_x = window_start(o_x, 2, sizes), window_stop(o_x, 2, sizes)
@@ -187,25 +209,9 @@ def mean_of_windows(x, y, sizes, divisor, cells, *, T, ADAPTIVE, PADDING_COUNTS,
         for z in range(max(start_z, 0), min(stop_z, sizes[1])):
             for i in range(max(start_y, 0), min(stop_y, sizes[2])):
                 for j in range(max(start_x, 0), min(stop_x, sizes[3])):
-                    total += x[(((image * sizes[1] + z) * sizes[2] + i) * sizes[3] + j) * channels + c]
+                    total += x[(((image * sizes[1] + z) * sizes[2] + i) * sizes[3] + j) * sizes[0] + c]
         count = divisor_of(start_z, stop_z, start_y, stop_y, start_x, stop_x, sizes, divisor)
         y[number] = total / T(count) if count != 0 else total * T(np.nan)
-
-
-@inlined
-def first_window(i, axis, sizes, *, ADAPTIVE):
-    """The first window that holds cell i of an axis."""
-    if ADAPTIVE:
-        return i32(i * sizes[4 + axis] // sizes[1 + axis])
-    return i32(max(0, (i + sizes[13 + axis] - sizes[7 + axis]) // sizes[10 + axis] + 1))
-
-
-@inlined
-def last_window(i, axis, sizes, *, ADAPTIVE):
-    """The last window that holds cell i of an axis."""
-    if ADAPTIVE:
-        return i32(((i + 1) * sizes[4 + axis] + sizes[1 + axis] - 1) // sizes[1 + axis] - 1)
-    return i32(min((i + sizes[13 + axis]) // sizes[10 + axis], sizes[4 + axis] - 1))
 
 
 @kernel("T*, T*, i32*, i32, i32")
@@ -213,15 +219,7 @@ def share_of_windows(dy, dx, sizes, divisor, cells, *, T, ADAPTIVE, PADDING_COUN
     """dx of average pooling: the sum over the windows that hold a cell of their dy over their divisor."""
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
     if number < cells:
-        channels = sizes[0]
-        place = div(number, channels)
-        row = div(place, sizes[3])
-        x = i32(place - row * sizes[3])
-        plane = div(row, sizes[2])
-        y = i32(row - plane * sizes[2])
-        image = div(plane, sizes[1])
-        z = i32(plane - image * sizes[1])
-        c = number - place * channels
+        image, z, y, x, c = place_of(number, sizes, 1)
         total = T(0)
         for o_z in range(first_window(z, 0, sizes), last_window(z, 0, sizes) + 1):
             start_z, stop_z = window_start(o_z, 0, sizes), window_stop(o_z, 0, sizes)
@@ -230,7 +228,7 @@ def share_of_windows(dy, dx, sizes, divisor, cells, *, T, ADAPTIVE, PADDING_COUN
                 for o_x in range(first_window(x, 2, sizes), last_window(x, 2, sizes) + 1):
                     start_x, stop_x = window_start(o_x, 2, sizes), window_stop(o_x, 2, sizes)
                     count = divisor_of(start_z, stop_z, start_y, stop_y, start_x, stop_x, sizes, divisor)
-                    at = (((image * sizes[4] + o_z) * sizes[5] + o_y) * sizes[6] + o_x) * channels + c
+                    at = (((image * sizes[4] + o_z) * sizes[5] + o_y) * sizes[6] + o_x) * sizes[0] + c
                     total += dy[at] / T(count)
         dx[number] = total
 
@@ -287,10 +285,17 @@ def median_pool(x, kernel, stride, padding, output_size):
 
 
 @on_device
-def max_pool_grad(dy, indices, input_shape):
+def max_pool_grad(dy, indices, input_shape, windows=None):
     """Gradient of `max_pool`: every dy added to the cell its maximum came from: `kernels.reference.max_pool_grad`."""
     images, channels, *spatial = input_shape
     dx = empty((images, *spatial, channels), dy.dtype)
+    if windows is not None and dy.size:
+        sizes = _sizes(channels, spatial, dy.shape[2:], *windows)
+        launch(
+            ask_windows, _blocks(dx), THREADS, channels_last(dy), channels_last(indices), dx, sizes, dx.size,
+            T=dy.dtype, ADAPTIVE=not windows, THREADS=THREADS,
+        )  # fmt: skip
+        return channels_first(dx)
     dx.fill(0)
     if dy.size:
         outputs, cells = dy.size // (images * channels), dx.size // (images * channels)

@@ -3,7 +3,7 @@
 A kernel is a plain function. For a choice of its constants `specialized` writes the source that the compiler gets:
 `for i in unrolled(n)` becomes n copies of its body with i put in, a branch whose condition is known keeps one side, and
 arithmetic of constants is done. `rendered` shows that source, which is what to read beside the generated machine code.
-The functions that a kernel calls, marked with `@inlined`, get the same constants by their names.
+The functions that a kernel calls, marked with `@inlined`, get the same constants by their names; one may be a constant.
 
 The simulator runs the function as it stands, with the constants as default values.
 """
@@ -39,19 +39,21 @@ def constants_of(function, constants):
     return {name: constants[name] for name in names}
 
 
-def _helpers(function):
-    """The inlined functions among the names that a function uses."""
-    for name in function.__code__.co_names:
-        value = function.__globals__.get(name)
+def _helpers(function, constants):
+    """The inlined functions among the names that a function uses, and among the constants that it asks for."""
+    asked = constants_of(function, constants)
+    for name in (*function.__code__.co_names, *asked):
+        value = asked.get(name, function.__globals__.get(name))
         if isinstance(value, Inlined):
             yield name, value.function
 
 
 def on_simulator(function, constants):
     """The function with its constants, and those of what it calls, as default values."""
-    names = {**function.__globals__, **{name: on_simulator(helper, constants) for name, helper in _helpers(function)}}
+    helpers = {name: on_simulator(helper, constants) for name, helper in _helpers(function, constants)}
+    names, asked = {**function.__globals__, **helpers}, constants_of(function, constants)
     result = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
-    result.__kwdefaults__ = constants_of(function, constants)
+    result.__kwdefaults__ = {name: helpers.get(name, value) for name, value in asked.items()}
     return result
 
 
@@ -162,10 +164,9 @@ def rendered(function, constants):
 
 def specialized(function, constants, compile_helper):
     """The function for a choice of constants; `compile_helper` compiles the functions that it calls."""
-    names = dict(function.__globals__)
-    for name, helper in _helpers(function):
+    names = {**function.__globals__, **constants}
+    for name, helper in _helpers(function, constants):
         names[name] = compile_helper(specialized(helper, constants, compile_helper))
-    names.update(constants)
     source = rendered(function, constants)
     file = f"<{function.__name__} {abs(hash(source)):x}>"
     linecache.cache[file] = len(source), None, source.splitlines(True), file

@@ -3,12 +3,13 @@
 Numba has no such things, so they are intrinsics: a few instructions of LLVM each, which the assembler turns into
 `LDG.E.128`, `LDS.128`, `STG.E.128`, `STS.128` and sixteen `FFMA`; the simulator has a twin of each. `place` is a
 pointer or a shared array, and the address of its element must be a multiple of 16 bytes; `local` is an array of the
-thread's own, which lives in registers where all its indices are constants.
+thread's own, which lives in registers where all its indices are constants. `take` and `give` do what the end of an
+array leaves.
 """
 
-from ._numba import SIMULATED
+from ._numba import SIMULATED, inlined, unrolled
 
-__all__ = ["add_square", "put4", "take4"]
+__all__ = ["add_square", "give", "put4", "take", "take4"]
 
 if SIMULATED:
 
@@ -91,3 +92,25 @@ else:
             return context.get_dummy_value()
 
         return types.void(sums, types.int64, a, types.int64, b, types.int64), generate
+
+
+@inlined
+def take(local, i, place, j, count, *, VECTOR):
+    """local[i : i + 4] = place[j : j + 4], of which there are `count`; all at once where VECTOR says it is aligned."""
+    if VECTOR and count >= 4:
+        take4(local, i, place, j)
+    else:
+        for k in unrolled(4):
+            if k < count:
+                local[i + k] = place[j + k]
+
+
+@inlined
+def give(place, j, count, local, i, *, VECTOR):
+    """place[j : j + 4] = local[i : i + 4], of which there are `count`; all at once where VECTOR says it is aligned."""
+    if VECTOR and count >= 4:
+        put4(place, j, local, i)
+    else:
+        for k in unrolled(4):
+            if k < count:
+                place[j + k] = local[i + k]

@@ -86,10 +86,12 @@ def median_pool(x, kernel, stride, padding, output_size):
     return y, indices
 
 
-def max_pool_grad(dy, indices, input_shape):
+def max_pool_grad(dy, indices, input_shape, windows=None):
     """Gradient of `max_pool`: every dy is added to the cell its maximum came from; an index of -1 adds nowhere.
 
-    dy and indices are (N, C, *output_size), dx is of input_shape and dy's dtype.
+    dy and indices are (N, C, *output_size), dx is of input_shape and dy's dtype. `windows`, (kernel, stride, padding,
+    dilation), or () for those of `adaptive_max_pool`, says where the indices come from, to kernels that let a cell ask
+    the windows around it; None where the indices may be any.
 
     >>> max_pool_grad(np.array([[[2.0, 3.0]]]), np.array([[[1, 1]]]), (1, 1, 4))
     array([[[0., 5., 0., 0.]]])

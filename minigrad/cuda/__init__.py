@@ -10,6 +10,7 @@ from minigrad.autograd import CUDA, Device, present
 from minigrad.kernels.device import library, missing, simulated
 from minigrad.ops.random import gpu_generator, manual_seed_gpu
 
+from .graphed import make_graphed_callables
 from .graphs import CUDAGraph, graph, graph_pool_handle, is_current_stream_capturing
 from .memory import (
     empty_cache,
@@ -43,6 +44,7 @@ __all__ = [
     "is_available",
     "is_current_stream_capturing",
     "is_initialized",
+    "make_graphed_callables",
     "manual_seed",
     "manual_seed_all",
     "max_memory_allocated",

@@ -4,14 +4,15 @@ A replay works on the memory that the capture worked on: new inputs are copied i
 from the tensors that the captured code made. Memory made during a capture comes from the graph's own pool, so that
 nobody else gets it. What the host must wait for (`.item()`, a mask as an index) cannot be captured.
 
-In the simulator a capture is a tape of the calls: the captured work is also done once while it is captured, which on a
-GPU it is not, and a replay makes the calls again on the same memory.
+In the simulator a capture is a tape of the calls, which a replay makes again on the same memory. As on a GPU nothing
+has been computed before the first replay.
 """
 
 import contextlib
 
 from minigrad.autograd import present
 from minigrad.kernels.device import Tape, capturing, library, simulated
+from minigrad.ops.random import gpu_generator
 
 from .streams import Stream, current_stream
 
@@ -33,7 +34,7 @@ class CUDAGraph:
 
     def __init__(self, keep_graph=False):
         present("cuda")
-        self._graph = self._stream = None
+        self._graph = self._stream = self._held = None
         self._memory = self._allocator = None
 
     def capture_begin(self, pool=None, capture_error_mode="global"):
@@ -47,7 +48,8 @@ class CUDAGraph:
             raise RuntimeError(
                 "CUDA error: operation not permitted when stream is capturing\nhint: captures do not nest"
             )
-        Tape.capturing = True
+        gpu_generator()  # a stream of random numbers that began in the graph would begin again at every replay
+        Tape.holding = self._held = []
         if simulated():
             self._graph = Tape()
             self._graph.begin()
@@ -61,7 +63,7 @@ class CUDAGraph:
 
     def capture_end(self):
         """End the capture; the graph can be replayed from now on."""
-        Tape.capturing = False
+        Tape.holding = None
         if simulated():
             self._graph.end()
             return
@@ -81,7 +83,7 @@ class CUDAGraph:
 
     def reset(self):
         """Forget the captured work and let go of its memory."""
-        self._graph = self._memory = None
+        self._graph = self._memory = self._held = None
 
     def pool(self):
         """The graph's memory, to be shared with another graph."""

@@ -7,9 +7,8 @@ the pages of the same names in `torch.distributions`.
 import math
 from typing import ClassVar
 
-import numpy as np
-
 from minigrad.autograd import Tensor
+from minigrad.autograd.dtypes import boxed
 from minigrad.ops import functions
 from minigrad.ops.random import stream_of
 
@@ -42,7 +41,7 @@ class Normal(Distribution):
 
     def rsample(self, sample_shape=()):
         """mean + deviation · noise."""
-        noise = functions["randn"](self._extended(sample_shape), dtype=self.loc.dtype)
+        noise = functions["randn"](self._extended(sample_shape), dtype=self.loc.dtype, device=self.loc.device)
         return self.loc + noise * self.scale
 
     def log_prob(self, value):
@@ -126,7 +125,7 @@ class Laplace(Distribution):
 
     def rsample(self, sample_shape=()):
         """By inversion of the distribution function."""
-        u = functions["rand"](self._extended(sample_shape), dtype=self.loc.dtype) - 0.5
+        u = functions["rand"](self._extended(sample_shape), dtype=self.loc.dtype, device=self.loc.device) - 0.5
         return self.loc - self.scale * u.sign() * (-2 * u.abs()).clamp(min=-1 + 1e-7).log1p()
 
     def log_prob(self, value):
@@ -166,7 +165,7 @@ class Cauchy(Distribution):
 
     def rsample(self, sample_shape=()):
         """By inversion of the distribution function."""
-        u = functions["rand"](self._extended(sample_shape), dtype=self.loc.dtype)
+        u = functions["rand"](self._extended(sample_shape), dtype=self.loc.dtype, device=self.loc.device)
         return self.loc + self.scale * (math.pi * (u - 0.5)).tan()
 
     def log_prob(self, value):
@@ -206,7 +205,7 @@ class Uniform(Distribution):
 
     def rsample(self, sample_shape=()):
         """low + (high - low) · noise."""
-        noise = functions["rand"](self._extended(sample_shape), dtype=self.low.dtype)
+        noise = functions["rand"](self._extended(sample_shape), dtype=self.low.dtype, device=self.low.device)
         return self.low + noise * (self.high - self.low)
 
     def log_prob(self, value):
@@ -250,8 +249,8 @@ class Exponential(Distribution):
 
     def rsample(self, sample_shape=()):
         """A sample of rate 1, divided by the rate."""
-        noise = stream_of(None).standard_exponential(self._extended(sample_shape), self.rate.dtype)
-        return Tensor._wrap(np.asarray(noise)) / self.rate
+        noise = stream_of(None, self.rate.device).standard_exponential(self._extended(sample_shape), self.rate.dtype)
+        return Tensor._wrap(boxed(noise)) / self.rate
 
     def log_prob(self, value):
         """log rate - rate · x."""
@@ -289,8 +288,9 @@ class Gamma(Distribution):
 
     def sample(self, sample_shape=()):
         """Values drawn, outside the graph."""
-        drawn = stream_of(None).standard_gamma(self.concentration._array, self._extended(sample_shape))
-        return Tensor._wrap(np.asarray(drawn / self.rate._array).astype(self.rate.dtype))
+        stream = stream_of(None, self.rate.device)
+        drawn = stream.standard_gamma(self.concentration._array, self._extended(sample_shape))
+        return Tensor._wrap(boxed(drawn / self.rate._array).astype(self.rate.dtype))
 
     def log_prob(self, value):
         """The logarithm of the density."""
@@ -330,7 +330,8 @@ class Beta(Distribution):
     def sample(self, sample_shape=()):
         """Values drawn, outside the graph."""
         a, b = self.concentration1._array, self.concentration0._array
-        return Tensor._wrap(np.asarray(stream_of(None).beta(a, b, self._extended(sample_shape))).astype(a.dtype))
+        drawn = stream_of(None, self.concentration1.device).beta(a, b, self._extended(sample_shape))
+        return Tensor._wrap(boxed(drawn).astype(a.dtype))
 
     def _log_norm(self):
         return _lgamma(self.concentration1) + _lgamma(self.concentration0) - _lgamma(self._total)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from minigrad.autograd import Size, Tensor
+from minigrad.autograd.dtypes import boxed
 from minigrad.ops import functions
 from minigrad.ops.random import stream_of
 
@@ -117,7 +118,8 @@ class Binomial(_Binary):
     def sample(self, sample_shape=()):
         """Counts drawn."""
         n, p = self.total_count._array.astype(np.int64), self.probs._array
-        return Tensor._wrap(np.asarray(stream_of(None).binomial(n, p, self._extended(sample_shape))).astype(p.dtype))
+        drawn = stream_of(None, self.probs.device).binomial(n, p, self._extended(sample_shape))
+        return Tensor._wrap(boxed(drawn).astype(p.dtype))
 
     def log_prob(self, value):
         """The logarithm of the probability of a count."""
@@ -147,7 +149,8 @@ class Geometric(_Binary):
     def sample(self, sample_shape=()):
         """Counts drawn."""
         p = self.probs._array
-        return Tensor._wrap(np.asarray(stream_of(None).geometric(p, self._extended(sample_shape)) - 1).astype(p.dtype))
+        drawn = stream_of(None, self.probs.device).geometric(p, self._extended(sample_shape))
+        return Tensor._wrap(boxed(drawn - 1).astype(p.dtype))
 
     def log_prob(self, value):
         """x log(1 - p) + log p."""
@@ -180,7 +183,8 @@ class Poisson(Distribution):
     def sample(self, sample_shape=()):
         """Counts drawn."""
         rate = self.rate._array
-        return Tensor._wrap(np.asarray(stream_of(None).poisson(rate, self._extended(sample_shape))).astype(rate.dtype))
+        drawn = stream_of(None, self.rate.device).poisson(rate, self._extended(sample_shape))
+        return Tensor._wrap(boxed(drawn).astype(rate.dtype))
 
     def log_prob(self, value):
         """x log rate - rate - log x!."""

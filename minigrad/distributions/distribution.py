@@ -18,7 +18,8 @@ def together(*values):
     """
     tensors = [value for value in values if isinstance(value, Tensor)]
     dtype = tensors[0].dtype if tensors else get_default_dtype()
-    made = [value if isinstance(value, Tensor) else functions["tensor"](value, dtype=dtype) for value in values]
+    device = tensors[0].device if tensors else None
+    made = [v if isinstance(v, Tensor) else functions["tensor"](v, dtype=dtype, device=device) for v in values]
     return tuple(functions["broadcast_tensors"](*made))
 
 

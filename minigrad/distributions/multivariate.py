@@ -74,7 +74,7 @@ class MultivariateNormal(Distribution):
 
     def rsample(self, sample_shape=()):
         """mean + Cholesky factor · noise."""
-        noise = functions["randn"](self._extended(sample_shape), dtype=self.loc.dtype)
+        noise = functions["randn"](self._extended(sample_shape), dtype=self.loc.dtype, device=self.loc.device)
         return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
     def log_prob(self, value):
@@ -121,7 +121,8 @@ class Dirichlet(Distribution):
 
     def sample(self, sample_shape=()):
         """Vectors drawn, outside the graph."""
-        drawn = stream_of(None).standard_gamma(self.concentration._array, self._extended(sample_shape))
+        stream = stream_of(None, self.concentration.device)
+        drawn = stream.standard_gamma(self.concentration._array, self._extended(sample_shape))
         return Tensor._wrap((drawn / drawn.sum(-1, keepdims=True)).astype(self.concentration.dtype))
 
     def log_prob(self, value):

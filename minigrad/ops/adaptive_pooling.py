@@ -55,7 +55,7 @@ class AdaptiveMaxPool(MaxPool):
 
     @staticmethod
     def forward(ctx, x, output_size):
-        ctx.shape = x.shape
+        ctx.shape, ctx.settings = x.shape, ()
         y, indices = kernels_for(x).adaptive_max_pool(x, output_size)
         ctx.save_for_backward(indices)
         return y, indices
@@ -78,7 +78,7 @@ class MaxUnpool(Operation):
     @staticmethod
     def backward(ctx, dy):
         (indices,) = ctx.saved_tensors
-        return MaxPoolGather.apply(dy, indices)
+        return MaxPoolGather.apply(dy, indices, None)
 
 
 def _parts(name, rank, input, output_size):

@@ -1,8 +1,8 @@
-"""Random numbers on the GPU, in NumPy's functions: Philox 4x32 with ten rounds, which hashes a counter.
+"""Random numbers on the GPU: a hash of a counter gives the words (`kernels/reference/random.py`), numbers are made of
+them here, in NumPy's functions.
 
-Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". A number depends on the seed and on its place in the
-stream, not on how it was computed. The place itself is kept on the GPU: a captured graph that draws goes on in the
-stream at every replay.
+A number depends on the seed and on its place in the stream, not on how it was computed. Both are kept on the GPU: a
+captured graph that draws goes on in the stream at every replay, and draws from another one after a new seed.
 """
 
 import math
@@ -10,63 +10,39 @@ import math
 import numpy as np
 
 from minigrad.autograd import CUDA, pattern
+from minigrad.kernels import kernels_for
+from minigrad.kernels.device import DeviceArray, to_device, to_host
 
-__all__ = ["CounterStream", "philox"]
-
-_LOW = 0xFFFFFFFF
-_MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
-_WEYL = 0x9E3779B9, 0xBB67AE85
-_ROUNDS = 10
-_BLOCK = 4  # words that one value of the counter gives
-
-
-def philox(counter, key):
-    """Four words, uint64 arrays below 2³², for a `counter` of four such words and a `key` of two numbers.
-
-    >>> words = philox([np.zeros(1, np.uint64)] * 4, (0, 0))
-    >>> [f"{int(word[0]):08x}" for word in words]
-    ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']
-    """
-    a, b, c, d = counter
-    first, second = key
-    low, half = np.uint64(_LOW), np.uint64(32)
-    for _ in range(_ROUNDS):
-        p, q = a * np.uint64(_MULTIPLIERS[0]), c * np.uint64(_MULTIPLIERS[1])
-        a, b, c, d = (q >> half) ^ b ^ np.uint64(first), q & low, (p >> half) ^ d ^ np.uint64(second), p & low
-        first, second = (first + _WEYL[0]) & _LOW, (second + _WEYL[1]) & _LOW
-    return a, b, c, d
+__all__ = ["CounterStream"]
 
 
 class CounterStream:
     """A stream of random numbers on the GPU, under the method names of NumPy's generators.
 
-    Gamma, beta, binomial and Poisson numbers, which are drawn by trial, it does not have.
+    `state` holds the seed and the place, the number of blocks of four words that have been drawn. Gamma, beta, binomial
+    and Poisson numbers, which take trials, are drawn on the host, by a generator that seed and place determine: the
+    same seed gives the same numbers, but the host waits for the GPU, and a graph cannot capture it.
     """
 
     def __init__(self, seed):
-        self._key = seed & _LOW, seed >> 32
-        self._place = np.zeros((), np.uint64, like=pattern(CUDA))
+        self.state = np.zeros(2, np.uint64, like=pattern(CUDA))
+        self.start(seed)
+
+    def start(self, seed, place=0):
+        """Go to a place in the stream of a seed."""
+        self.state[0], self.state[1] = np.uint64(seed), np.uint64(place)
 
     def place(self):
         """How many blocks of the stream have been used."""
-        return int(self._place)
-
-    def go_to(self, place):
-        """Go to a place that `place()` returned."""
-        self._place[...] = np.uint64(place)
+        return int(self.state[1])
 
     def _words(self, count):
-        """`count` words of 32 bits, uint64."""
-        blocks = -(-count // _BLOCK)
-        place = np.arange(blocks, dtype=np.uint64, like=self._place) + self._place
-        self._place += np.uint64(blocks)
-        zero = np.zeros_like(place)
-        counter = place & np.uint64(_LOW), place >> np.uint64(32), zero, zero
-        return np.stack(philox(counter, self._key), 1).reshape(-1)[:count]
+        """`count` words of 32 bits."""
+        return kernels_for(self.state).random_words(self.state, count)
 
     def _double_words(self, count):
         """`count` words of 64 bits."""
-        words = self._words(2 * count).reshape(count, 2)
+        words = self._words(2 * count).reshape(count, 2).astype(np.uint64)
         return (words[:, 0] << np.uint64(32)) | words[:, 1]
 
     def random(self, size=(), dtype=np.float64):
@@ -74,7 +50,7 @@ class CounterStream:
         size, dtype = _shape(size), np.dtype(dtype)
         count = math.prod(size)
         if dtype == np.float32:
-            drawn = (self._words(count) >> np.uint64(8)).astype(np.float32) * np.float32(2**-24)
+            drawn = (self._words(count) >> np.uint32(8)).astype(np.float32) * np.float32(2**-24)
         else:
             drawn = (self._double_words(count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
         return drawn.reshape(size)
@@ -111,23 +87,29 @@ class CounterStream:
         """e to the power of normally distributed numbers."""
         return np.exp(self.standard_normal(size) * std + mean)
 
+    def _on_the_host(self):
+        """A generator of the host's that belongs to this place, which is used up."""
+        generator = np.random.Generator(np.random.Philox(key=np.array(self.state.tolist(), np.uint64)))
+        self.state[1:] += np.uint64(1)
+        return generator
+
     def standard_cauchy(self, size=()):
         """Numbers drawn from the Cauchy distribution."""
         return np.tan(math.pi * (self.random(size) - 0.5))
 
 
-def _absent(name):
+def _by_trial(name):
     def method(self, *args):
-        raise NotImplementedError(
-            f"{name} numbers are not drawn on the GPU\nhint: give the parameters as .cpu() and move what is drawn"
-        )
+        parameters = [to_host(arg) if isinstance(arg, DeviceArray) else arg for arg in args]
+        drawn = getattr(self._on_the_host(), name)(*parameters)
+        return to_device(np.asarray(drawn))
 
-    method.__name__, method.__doc__ = name, "An error: such numbers are drawn by trial, on the CPU."
+    method.__name__, method.__doc__ = name, f"`numpy.random.Generator.{name}`, drawn on the host."
     setattr(CounterStream, name, method)
 
 
 for _name in ("standard_gamma", "beta", "binomial", "poisson"):
-    _absent(_name)
+    _by_trial(_name)
 
 
 def _shape(size):

@@ -1,6 +1,7 @@
 """Dropout: random elements or whole channels switched off in training.
 
-The random numbers come from the default generator, drawn once for every element or channel.
+The random numbers come from the default generator, drawn once for every element or channel. Single elements are dropped
+by a kernel that draws as it goes.
 """
 
 import warnings
@@ -9,9 +10,10 @@ import numpy as np
 
 from minigrad.autograd import Operation, Tensor
 from minigrad.autograd.dtypes import TORCH_NAMES, boxed
+from minigrad.kernels import kernels_for
 
 from .inplace import assign
-from .random import stream_of
+from .random import counter_of, stream_of
 from .registry import function, functional
 
 SATURATION = 1.7580993408473766  # SELU's scale · alpha: its value at -∞, negated
@@ -31,6 +33,22 @@ class Dropout(Operation):
     def backward(ctx, dy):
         (scaled_mask,) = ctx.saved_tensors
         return dy * scaled_mask
+
+
+class ElementDropout(Dropout):
+    """y = x · mask / (1 - p), the mask drawn from a stream"""
+
+    formula = "dx = dy · mask / (1 - p)"
+
+    @staticmethod
+    def forward(ctx, x, stream, p):
+        y, scaled_mask = kernels_for(x).dropout(x, stream, p)
+        ctx.save_for_backward(scaled_mask)
+        return y
+
+    @staticmethod
+    def backward(ctx, dy):
+        return Dropout.backward(ctx, dy), None, None
 
 
 class AlphaDropout(Operation):
@@ -77,6 +95,9 @@ def _drop(input, p, training, inplace, noise_shape, alpha=False):
     if p == 1:
         operation, arrays = Dropout, [np.zeros((), dtype, like=input._array)]
     else:
+        if noise_shape is _own_shape and not alpha:
+            draw = counter_of(input.device), p
+            return assign(input, ElementDropout, *draw) if inplace else ElementDropout.apply(input, *draw)
         kept = stream_of(None, input.device).random(noise_shape(input._array.shape), np.float32) >= p
         if alpha:
             a = 1 / np.sqrt((SATURATION * SATURATION * p + 1) * (1 - p))

@@ -35,7 +35,7 @@ class MaxPool(Operation):
     @staticmethod
     def backward(ctx, dy, _):
         (indices,) = ctx.saved_tensors
-        return MaxPoolGrad.apply(dy, indices, ctx.shape)
+        return MaxPoolGrad.apply(dy, indices, ctx.shape, ctx.settings)
 
 
 class MedianPool(MaxPool):
@@ -58,14 +58,15 @@ class MaxPoolGrad(Operation):
     fused = True
 
     @staticmethod
-    def forward(ctx, dy, indices, shape):
+    def forward(ctx, dy, indices, shape, windows):
+        ctx.windows = windows
         ctx.save_for_backward(indices)
-        return kernels_for(dy).max_pool_grad(dy, indices, shape)
+        return kernels_for(dy).max_pool_grad(dy, indices, shape, windows)
 
     @staticmethod
     def backward(ctx, ddx):
         (indices,) = ctx.saved_tensors
-        return MaxPoolGather.apply(ddx, indices)
+        return MaxPoolGather.apply(ddx, indices, ctx.windows)
 
 
 class MaxPoolGather(Operation):
@@ -75,15 +76,15 @@ class MaxPoolGather(Operation):
     fused = True
 
     @staticmethod
-    def forward(ctx, x, indices):
-        ctx.shape = x.shape
+    def forward(ctx, x, indices, windows):
+        ctx.shape, ctx.windows = x.shape, windows
         ctx.save_for_backward(indices)
         return kernels_for(x).max_pool_gather(x, indices)
 
     @staticmethod
     def backward(ctx, dy):
         (indices,) = ctx.saved_tensors
-        return MaxPoolGrad.apply(dy, indices, ctx.shape)
+        return MaxPoolGrad.apply(dy, indices, ctx.shape, ctx.windows)
 
 
 class AvgPool(Operation):

@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.autograd import CPU, CUDA, Tensor, get_default_dtype, home, present
 from minigrad.autograd.dtypes import as_dtype, boxed, int64
-from minigrad.kernels.device import missing
+from minigrad.kernels.device import capturing, missing
 
 from .arithmetic import not_implemented
 from .counter_stream import CounterStream
@@ -31,7 +31,7 @@ class Generator:
     """
 
     def __init__(self, device="cpu"):
-        self.device = present(device)
+        self.device, self.stream = present(device), None
         self.manual_seed(67280421310721)
 
     def manual_seed(self, seed):
@@ -40,9 +40,23 @@ class Generator:
             raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
         if not -(2**63) <= seed < 2**64:
             raise ValueError(f"Overflow when unpacking long long\nhint: {seed} is no number of 64 bits")
+        if self.device is CUDA:
+            return self._go_to(seed.__index__() % 2**64, 0)
         self._seed = seed.__index__() % 2**64
-        on_gpu = self.device is CUDA
-        self.stream = CounterStream(self._seed) if on_gpu else np.random.Generator(np.random.Philox(key=self._seed))
+        self.stream = np.random.Generator(np.random.Philox(key=self._seed))
+        return self
+
+    def _go_to(self, seed, place):
+        """Go to a place in the stream of a seed, on the GPU, where a captured graph finds it."""
+        if capturing():
+            raise RuntimeError(
+                "CUDAGeneratorImpl::set_current_seed can be called during stream capture only if new seed is the same "
+                "as the original seed.\nhint: seed before the capture, or between two replays"
+            )
+        if self.stream is None:
+            self.stream = CounterStream(seed)
+        self._seed = seed
+        self.stream.start(seed, place)
         return self
 
     def seed(self):
@@ -76,7 +90,9 @@ class Generator:
         if data.dtype != np.uint8:
             raise TypeError(f"RNG state must be a torch.ByteTensor\nhint: it is a tensor of {data.dtype}")
         if self.device is CUDA:
-            return self._go_to(data)
+            if data.shape != (16,):
+                raise RuntimeError("RNG state is wrong size\nhint: a generator on the GPU has one of 16 elements")
+            return self._go_to(*np.ascontiguousarray(data).view("<u8").tolist())
         if data.shape != (112,):
             raise RuntimeError(f"RNG state is wrong size\n{_STATE_HINT}")
         words = np.ascontiguousarray(data).view("<u8").astype(np.uint64)
@@ -91,14 +107,6 @@ class Generator:
             "has_uint32": int(words[11]),
             "uinteger": int(words[12]),
         }
-        return self
-
-    def _go_to(self, data):
-        if data.shape != (16,):
-            raise RuntimeError("RNG state is wrong size\nhint: a generator on the GPU has one of 16 elements")
-        seed, place = np.ascontiguousarray(data).view("<u8").tolist()
-        self.manual_seed(seed)
-        self.stream.go_to(place)
         return self
 
     def clone_state(self):
@@ -253,6 +261,16 @@ def stream_of(generator, device=CPU):
             f"minigrad.Generator(device={device.type!r})"
         )
     return generator.stream
+
+
+def counter_of(device):
+    """The state of a counter stream from which kernels draw, [seed, place]: the GPU's own; on the CPU one of its own,
+    whose seed the default generator draws.
+    """
+    stream = stream_of(None, device)
+    if device is CUDA:
+        return stream.state
+    return np.array([stream.integers(2**64, dtype=np.uint64), 0], np.uint64)
 
 
 def floating(dtype, kernel):

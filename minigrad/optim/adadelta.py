@@ -2,15 +2,15 @@
 
 from minigrad.ops import functions
 
-from .optimizer import Optimizer, check, check_rate, count, descent, scalar
+from .optimizer import Optimizer, check, check_rate, count, descent, rate, scalar
 
 
 class Adadelta(Optimizer):
     """Steps by the gradient, scaled by the running sizes of steps over those of gradients (`torch.optim.Adadelta`).
 
     v = ρ · v + (1 - ρ) · g², d = g · √(u + eps) / √(v + eps), u = ρ · u + (1 - ρ) · d², θ = θ - lr · d. Zeiler 2012,
-    https://arxiv.org/abs/1212.5701. `foreach` and `capturable` choose among PyTorch's implementations and change
-    nothing here.
+    https://arxiv.org/abs/1212.5701. `foreach` chooses among PyTorch's implementations and changes nothing here;
+    `capturable` counts the steps on the GPU.
 
     >>> import minigrad
     >>> p = minigrad.nn.Parameter(minigrad.ones(1))
@@ -41,11 +41,11 @@ class Adadelta(Optimizer):
         for p in parameters:
             state = self.state[p]
             if not state:
-                state["step"] = scalar(0.0)
+                state["step"] = scalar(0.0, p, group["capturable"])
                 state["square_avg"], state["acc_delta"] = functions["zeros_like"](p), functions["zeros_like"](p)
-            count(state)
+            count(state, group)
             grad, square_avg, acc_delta = descent(p, group), state["square_avg"], state["acc_delta"]
             square_avg.mul_(rho).addcmul_(grad, grad, value=1 - rho)
             delta = (acc_delta + eps).sqrt() / (square_avg + eps).sqrt() * grad
             acc_delta.mul_(rho).addcmul_(delta, delta, value=1 - rho)
-            p.add_(delta, alpha=-float(group["lr"]))
+            p.sub_(delta * rate(group))

@@ -50,13 +50,13 @@ class Adafactor(Optimizer):
         for p in parameters:
             state = self.state[p]
             if not state:
-                state["step"] = scalar(0.0)
+                state["step"] = scalar(0.0, p, False)
                 if p.ndim > 1:
                     state["row_var"] = functions["zeros_like"](p[..., :1])
                     state["col_var"] = functions["zeros_like"](p[..., :1, :])
                 else:
                     state["variance"] = functions["zeros_like"](p)
-            step = count(state)
+            step = count(state, group)
             fresh, floor = step ** group["beta2_decay"], finfo(p.dtype).eps if tiny is None else tiny
             grad = descent(p, {"maximize": group["maximize"]})  # the decay is decoupled from the gradient
             size = max(least, _root_mean_square(p)) * min(lr, step**-0.5)

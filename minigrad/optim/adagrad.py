@@ -41,7 +41,7 @@ class Adagrad(Optimizer):
                 self._start(p)
 
     def _start(self, p):
-        self.state[p]["step"] = scalar(0.0)
+        self.state[p]["step"] = scalar(0.0, p, False)
         self.state[p]["sum"] = functions["full_like"](p, self.defaults["initial_accumulator_value"])
 
     def update(self, parameters, group):
@@ -54,7 +54,7 @@ class Adagrad(Optimizer):
             arrays(parameters),
             gradients(parameters),
             buffers(states, "sum"),
-            [count(state) for state in states],
+            [count(state, group) for state in states],
             float(group["lr"]),
             float(group["lr_decay"]),
             float(group["eps"]),

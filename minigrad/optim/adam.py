@@ -4,7 +4,20 @@ from minigrad.autograd import Tensor
 from minigrad.kernels import kernels_for
 from minigrad.ops import functions
 
-from .optimizer import Optimizer, arrays, buffers, check, check_betas, check_rate, count, gradients, scalar
+from .optimizer import (
+    Optimizer,
+    arrays,
+    bare,
+    buffers,
+    check,
+    check_betas,
+    check_rate,
+    count,
+    counter,
+    gradients,
+    rate,
+    scalar,
+)  # fmt: skip
 
 
 class Adam(Optimizer):
@@ -12,8 +25,9 @@ class Adam(Optimizer):
 
     m = β₁ · m + (1 - β₁) · g, v = β₂ · v + (1 - β₂) · g², θ = θ - lr · m̂ / (√v̂ + eps) with m̂ = m / (1 - β₁ᵗ),
     v̂ = v / (1 - β₂ᵗ); `amsgrad` takes the largest v so far. Kingma and Ba 2015, https://arxiv.org/abs/1412.6980; Reddi
-    et al. 2018, https://openreview.net/forum?id=ryQu7f-RZ. `foreach`, `fused` and `capturable` choose among PyTorch's
-    implementations and change nothing here.
+    et al. 2018, https://openreview.net/forum?id=ryQu7f-RZ. `foreach` and `fused` choose among PyTorch's
+    implementations and change nothing here; `capturable` counts the steps on the GPU, so that a CUDA graph of a step
+    goes on counting, and sees the changes of an `lr` that is a tensor there.
 
     >>> import minigrad
     >>> p = minigrad.nn.Parameter(minigrad.ones(1))
@@ -43,10 +57,11 @@ class Adam(Optimizer):
     def update(self, parameters, group):
         """One step of some parameters."""
         states = [self.state[p] for p in parameters]
+        capturable = group["capturable"]
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
         for p, state in zip(parameters, states):
             if not state:
-                state["step"] = scalar(0.0)
+                state["step"] = scalar(0.0, p, capturable)
                 for name in names:
                     state[name] = functions["zeros_like"](p)
         beta1, beta2 = group["betas"]
@@ -56,8 +71,8 @@ class Adam(Optimizer):
             buffers(states, "exp_avg"),
             buffers(states, "exp_avg_sq"),
             buffers(states, "max_exp_avg_sq") if group["amsgrad"] else None,
-            [count(state) for state in states],
-            float(group["lr"]),
+            [counter(state)._array if capturable else count(state, group) for state in states],
+            bare(rate(group)),
             float(beta1),
             float(beta2),
             float(group["eps"]),

@@ -2,15 +2,15 @@
 
 from minigrad.ops import functions
 
-from .optimizer import Optimizer, check, check_betas, check_rate, count, descent, scalar
+from .optimizer import Optimizer, check, check_betas, check_rate, count, descent, rate, scalar
 
 
 class Adamax(Optimizer):
     """Steps by the gradient's running mean over its running maximum (`torch.optim.Adamax`).
 
     m = β₁ · m + (1 - β₁) · g, u = max(β₂ · u, |g| + eps), θ = θ - lr / (1 - β₁ᵗ) · m / u. Kingma and Ba 2015, section
-    7.1, https://arxiv.org/abs/1412.6980. `foreach` and `capturable` choose among PyTorch's implementations and change
-    nothing here.
+    7.1, https://arxiv.org/abs/1412.6980. `foreach` chooses among PyTorch's implementations and changes nothing here;
+    `capturable` counts the steps on the GPU.
 
     >>> import minigrad
     >>> p = minigrad.nn.Parameter(minigrad.ones(1))
@@ -40,9 +40,10 @@ class Adamax(Optimizer):
         for p in parameters:
             state = self.state[p]
             if not state:
-                state["step"] = scalar(0.0)
+                state["step"] = scalar(0.0, p, group["capturable"])
                 state["exp_avg"], state["exp_inf"] = functions["zeros_like"](p), functions["zeros_like"](p)
-            step, grad, exp_avg, exp_inf = count(state), descent(p, group), state["exp_avg"], state["exp_inf"]
+            step, grad = count(state, group), descent(p, group)
+            exp_avg, exp_inf = state["exp_avg"], state["exp_inf"]
             exp_avg.lerp_(grad, 1 - beta1)
             exp_inf.copy_(functions["maximum"](exp_inf * beta2, grad.abs() + group["eps"]))
-            p.addcdiv_(exp_avg, exp_inf, value=-float(group["lr"]) / (1 - beta1**step))
+            p.sub_(exp_avg / exp_inf * (rate(group) / (1 - beta1**step)))

@@ -2,7 +2,7 @@
 
 from minigrad.ops import functions
 
-from .optimizer import Optimizer, check, check_betas, check_rate, count, decay, descent, scalar
+from .optimizer import Optimizer, check, check_betas, check_rate, count, decay, descent, number, rate, scalar
 
 
 class NAdam(Optimizer):
@@ -10,8 +10,8 @@ class NAdam(Optimizer):
 
     m = β₁ · m + (1 - β₁) · g and v = β₂ · v + (1 - β₂) · g² as in Adam, but with a momentum that grows,
     μₜ = β₁ · (1 - 0.96^(t · momentum_decay) / 2): θ = θ - lr · ((1 - μₜ) / (1 - μ₁…μₜ) · g + μₜ₊₁ / (1 - μ₁…μₜ₊₁) · m)
-    / (√(v / (1 - β₂ᵗ)) + eps). Dozat 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ. `foreach` and
-    `capturable` choose among PyTorch's implementations and change nothing here.
+    / (√(v / (1 - β₂ᵗ)) + eps). Dozat 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ. `foreach`
+    chooses among PyTorch's implementations and changes nothing here; `capturable` keeps t and μ₁…μₜ on the GPU.
 
     >>> import minigrad
     >>> p = minigrad.nn.Parameter(minigrad.ones(1))
@@ -39,19 +39,20 @@ class NAdam(Optimizer):
 
     def update(self, parameters, group):
         """One step of some parameters."""
-        (beta1, beta2), lr = group["betas"], float(group["lr"])
+        (beta1, beta2), lr, capturable = group["betas"], rate(group), group["capturable"]
         for p in parameters:
             state = self.state[p]
             if not state:
-                state["step"], state["mu_product"] = scalar(0.0), scalar(1.0)
+                state["step"], state["mu_product"] = scalar(0.0, p, capturable), scalar(1.0, p, capturable)
                 state["exp_avg"], state["exp_avg_sq"] = functions["zeros_like"](p), functions["zeros_like"](p)
-            step, grad, exp_avg, exp_avg_sq = count(state), descent(p, group), state["exp_avg"], state["exp_avg_sq"]
+            step, grad = count(state, group), descent(p, group)
+            exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
             decay(p, group)
             mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (step, step + 1))
             state["mu_product"] *= mu
-            product = state["mu_product"].item()
+            product = number(state["mu_product"], group)
             exp_avg.lerp_(grad, 1 - beta1)
             exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
             size = (exp_avg_sq / (1 - beta2**step)).sqrt() + group["eps"]
-            p.addcdiv_(grad, size, value=-lr * (1 - mu) / (1 - product))
-            p.addcdiv_(exp_avg, size, value=-lr * mu_next / (1 - product * mu_next))
+            p.addcdiv_(grad * (-lr * (1 - mu) / (1 - product)), size)
+            p.addcdiv_(exp_avg * (-lr * mu_next / (1 - product * mu_next)), size)

@@ -7,7 +7,7 @@ from copy import deepcopy
 from itertools import chain
 
 from minigrad.autograd import HookHandle, Tensor, enable_grad, get_default_dtype, no_grad
-from minigrad.kernels.device import capturing
+from minigrad.kernels.device import capturing, missing
 from minigrad.ops import functions
 
 
@@ -56,6 +56,8 @@ class Optimizer:
     >>> p.data
     tensor([ 0.7500, -0.7500])
     """
+
+    _warned_capturable_if_run_uncaptured = False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -181,6 +183,8 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        if "capturable" in self.defaults:
+            self._check_capture()
         with no_grad():
             for group in self.param_groups:
                 for parameters in _batches(group["params"]):
@@ -188,6 +192,25 @@ class Optimizer:
                     for p in parameters:
                         p.storage.version += 1
         return loss
+
+    def _check_capture(self):
+        """PyTorch's error for a capture of what counts on the host, and its one warning for the contrary."""
+        capturable = all(group["capturable"] for group in self.param_groups)
+        if capturing() and not capturable:
+            raise RuntimeError(
+                f"Attempting CUDA graph capture of step() for an instance of {type(self).__name__} but param_groups' "
+                "capturable is False.\nhint: the count of steps is the host's, and a replay would not see it grow; "
+                f"{type(self).__name__}(..., capturable=True) keeps it on the GPU"
+            )
+        if capturable and not capturing() and not missing() and not self._warned_capturable_if_run_uncaptured:
+            warnings.warn(
+                "This instance was constructed with capturable=True or some of all the param_groups came with "
+                "capturable=True, but step() is running without CUDA graph capture. If you never intend to "
+                "graph-capture this instance, capturable=True can impair performance, and you should set "
+                "capturable=False.",
+                stacklevel=4,
+            )
+            self._warned_capturable_if_run_uncaptured = True
 
     def update(self, parameters, group):
         """Change some of the group's parameters, of one dtype, by their gradients; every subclass defines this."""
@@ -236,14 +259,15 @@ class Optimizer:
                     f"\nhint: it has {len(loaded['params'])} parameters, this optimizer {len(own['params'])}"
                 )
         parameters = {
-            number: p
+            number: (p, loaded.get("capturable", False))
             for own, loaded in zip(self.param_groups, groups)
             for number, p in zip(loaded["params"], own["params"])
         }
         self.state = defaultdict(dict)
         for number, state in state_dict["state"].items():
             if number in parameters:
-                self.state[parameters[number]] = _fitted(state, parameters[number])
+                parameter, capturable = parameters[number]
+                self.state[parameter] = _fitted(state, parameter, capturable)
             else:
                 self.state[number] = state
         for own, loaded in zip(self.param_groups, groups):
@@ -308,19 +332,20 @@ def _batches(params):
 _NUMBERS = ("step", "eta", "mu", "mu_product")  # 0-d entries of states, which keep their dtype
 
 
-def _fitted(value, parameter, key=None):
-    """A copy of a state, its tensors (but its numbers) in the parameter's dtype."""
+def _fitted(value, parameter, capturable, key=None):
+    """A copy of a state on the parameter's device and in its dtype; numbers keep theirs, and their place if it is not
+    to be captured.
+    """
     if isinstance(value, Tensor):
-        return (
-            value.detach().clone()
-            if key in _NUMBERS
-            else value.detach().to(parameter.device, parameter.dtype, copy=True)
-        )
+        value = value.detach()
+        if key in _NUMBERS:
+            return value.to(parameter.device, copy=True) if capturable else value.clone()
+        return value.to(parameter.device, parameter.dtype, copy=True)
     if isinstance(value, dict):
-        return {name: _fitted(entry, parameter, name) for name, entry in value.items()}
+        return {name: _fitted(entry, parameter, capturable, name) for name, entry in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_fitted(entry, parameter) for entry in value)
-    return scalar(float(value)) if key in _NUMBERS else value  # a number, in PyTorch's older checkpoints
+        return type(value)(_fitted(entry, parameter, capturable) for entry in value)
+    return scalar(float(value), parameter, capturable) if key in _NUMBERS else value  # PyTorch's older checkpoints
 
 
 # for the optimizers -------------------------------------------------------------------------------------------------
@@ -348,9 +373,12 @@ def check_betas(betas):
         check(f"beta parameter at index {index}", betas[index], high=1.0)
 
 
-def scalar(value):
-    """A 0-d tensor of the default dtype, on the CPU: a number that is part of the state."""
-    return functions["tensor"](value, dtype=get_default_dtype(), device="cpu")
+def scalar(value, parameter, capturable):
+    """A number that is part of a parameter's state: a 0-d tensor of the default dtype, on the CPU unless it is to be
+    captured.
+    """
+    device = parameter.device if capturable else "cpu"
+    return functions["full"]((), value, dtype=get_default_dtype(), device=device)
 
 
 def arrays(tensors):
@@ -368,17 +396,45 @@ def buffers(states, name):
     return [state[name]._array for state in states]
 
 
-def count(state):
-    """Count a step in a state; its number, from 1."""
+def rate(group):
+    """The learning rate: a number, or the tensor on the GPU that holds it, whose changes a captured step sees."""
+    lr = group["lr"]
+    return lr.reshape(()) if isinstance(lr, Tensor) and lr.is_cuda else float(lr)
+
+
+def bare(value):
+    """A number, or the array of a tensor that holds it."""
+    return value._array if isinstance(value, Tensor) else value
+
+
+def count(state, group):
+    """Count a step in a state; its number, from 1: if it is capturable the tensor itself, which counts on the GPU."""
+    if group.get("capturable"):
+        return counter(state).add_(1)
     if capturing():
         raise RuntimeError(
             "Attempting CUDA graph capture of step() for an optimizer that counts its steps\nhint: the count is the "
-            "host's, and a replay would not see it grow; capture forward and backward, or use SGD"
+            "host's, and a replay would not see it grow; Adam and its family have capturable=True"
         )
     step = state["step"]._array
     number = step.item() + 1.0
     step[()] = number
     return number
+
+
+def counter(state):
+    """The tensor on the GPU that counts the steps of a capturable optimizer."""
+    if not state["step"].is_cuda:
+        raise AssertionError(
+            "If capturable=True, params and state_steps must be on supported devices: ['cuda'].\nhint: move the module "
+            'with .to("cuda") before its optimizer is made; on the CPU there is nothing to capture'
+        )
+    return state["step"]
+
+
+def number(value, group):
+    """An entry of a state in formulas: the tensor if it is capturable, else the number."""
+    return value if group["capturable"] else value.item()
 
 
 def descent(parameter, group):
@@ -391,4 +447,4 @@ def descent(parameter, group):
 def decay(parameter, group):
     """Shrink the parameter by the group's weight decay, if that is decoupled from the gradient."""
     if group["decoupled_weight_decay"] and group["weight_decay"] != 0:
-        parameter.mul_(1 - float(group["lr"]) * group["weight_decay"])
+        parameter.mul_(1 - rate(group) * group["weight_decay"])

@@ -1,10 +1,8 @@
 """RAdam: Adam that waits until its variance is known."""
 
-from math import sqrt
-
 from minigrad.ops import functions
 
-from .optimizer import Optimizer, check, check_betas, check_rate, count, decay, descent, scalar
+from .optimizer import Optimizer, check, check_betas, check_rate, count, decay, descent, rate, scalar
 
 
 class RAdam(Optimizer):
@@ -12,8 +10,8 @@ class RAdam(Optimizer):
 
     m and v as in Adam. With ρ = 2 / (1 - β₂) - 1 and ρₜ = ρ - 2t · β₂ᵗ / (1 - β₂ᵗ): where ρₜ ≤ 5,
     θ = θ - lr · m̂; else θ = θ - lr · r · m̂ · √(1 - β₂ᵗ) / (√v + eps) with r² = (ρₜ - 4)(ρₜ - 2)ρ / ((ρ - 4)(ρ - 2)ρₜ).
-    Liu et al. 2020, https://arxiv.org/abs/1908.03265. `foreach` and `capturable` choose among PyTorch's implementations
-    and change nothing here.
+    Liu et al. 2020, https://arxiv.org/abs/1908.03265. `foreach` chooses among PyTorch's implementations and
+    changes nothing here; `capturable` counts the steps on the GPU.
 
     >>> import minigrad
     >>> p = minigrad.nn.Parameter(minigrad.ones(1))
@@ -40,21 +38,24 @@ class RAdam(Optimizer):
 
     def update(self, parameters, group):
         """One step of some parameters."""
-        (beta1, beta2), lr = group["betas"], float(group["lr"])
+        (beta1, beta2), capturable = group["betas"], group["capturable"]
+        longest = 2 / (1 - beta2) - 1
         for p in parameters:
             state = self.state[p]
             if not state:
-                state["step"] = scalar(0.0)
+                state["step"] = scalar(0.0, p, capturable)
                 state["exp_avg"], state["exp_avg_sq"] = functions["zeros_like"](p), functions["zeros_like"](p)
-            step, grad, exp_avg, exp_avg_sq = count(state), descent(p, group), state["exp_avg"], state["exp_avg_sq"]
+            step, grad = count(state, group), descent(p, group)
+            exp_avg, exp_avg_sq = state["exp_avg"], state["exp_avg_sq"]
             decay(p, group)
             exp_avg.lerp_(grad, 1 - beta1)
             exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
             mean, left = exp_avg / (1 - beta1**step), 1 - beta2**step
-            longest = 2 / (1 - beta2) - 1
             length = longest - 2 * step * beta2**step / left
-            if length > 5:
-                r = sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
-                p.addcdiv_(mean, exp_avg_sq.sqrt() + group["eps"], value=-lr * r * sqrt(left))
-            else:
-                p.add_(mean, alpha=-lr)
+            factor = 1.0
+            if capturable or length > 5:
+                square = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+                factor = (square * left) ** 0.5 / (exp_avg_sq.sqrt() + group["eps"])
+            if capturable:
+                factor = functions["where"](length > 5, factor, 1.0)
+            p.sub_(mean * (rate(group) * factor))

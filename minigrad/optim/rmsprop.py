@@ -3,7 +3,7 @@
 from minigrad.kernels import kernels_for
 from minigrad.ops import functions
 
-from .optimizer import Optimizer, arrays, buffers, check, check_rate, count, gradients, scalar
+from .optimizer import Optimizer, arrays, bare, buffers, check, check_rate, count, gradients, rate, scalar
 
 
 class RMSprop(Optimizer):
@@ -12,8 +12,8 @@ class RMSprop(Optimizer):
     v = α · v + (1 - α) · g², θ = θ - lr · d with d = g / (√v + eps). `centered` puts the running variance v - m² in v's
     place, with m = α · m + (1 - α) · g; with momentum μ, θ follows b = μ · b + d. Tieleman and Hinton 2012, "Lecture
     6.5: rmsprop", https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf; centered: Graves 2013,
-    https://arxiv.org/abs/1308.0850. `foreach` and `capturable` choose among PyTorch's implementations and change
-    nothing here.
+    https://arxiv.org/abs/1308.0850. `foreach` chooses among PyTorch's implementations and changes nothing here;
+    `capturable` counts the steps on the GPU.
 
     >>> import minigrad
     >>> p = minigrad.nn.Parameter(minigrad.ones(1))
@@ -44,20 +44,20 @@ class RMSprop(Optimizer):
         states = [self.state[p] for p in parameters]
         for p, state in zip(parameters, states):
             if not state:
-                state["step"] = scalar(0.0)
+                state["step"] = scalar(0.0, p, group["capturable"])
                 state["square_avg"] = functions["zeros_like"](p)
                 if group["momentum"] > 0:
                     state["momentum_buffer"] = functions["zeros_like"](p)
                 if group["centered"]:
                     state["grad_avg"] = functions["zeros_like"](p)
-            count(state)
+            count(state, group)
         kernels_for(parameters[0]._array).rmsprop_update(
             arrays(parameters),
             gradients(parameters),
             buffers(states, "square_avg"),
             buffers(states, "grad_avg") if group["centered"] else None,
             buffers(states, "momentum_buffer") if group["momentum"] > 0 else None,
-            float(group["lr"]),
+            bare(rate(group)),
             float(group["alpha"]),
             float(group["eps"]),
             float(group["weight_decay"]),

@@ -2,7 +2,7 @@
 
 from minigrad.ops import functions
 
-from .optimizer import Optimizer, check_rate, count, descent, scalar
+from .optimizer import Optimizer, check_rate, count, descent, rate, scalar
 
 
 class Rprop(Optimizer):
@@ -10,8 +10,8 @@ class Rprop(Optimizer):
 
     The size is multiplied by etas[1] where the sign is that of the step before, by etas[0] where it has changed, and
     stays within step_sizes; where it has changed, there is no step. Riedmiller and Braun 1993,
-    https://doi.org/10.1109/ICNN.1993.298623. `foreach` and `capturable` choose among PyTorch's implementations and
-    change nothing here.
+    https://doi.org/10.1109/ICNN.1993.298623. `foreach` chooses among PyTorch's implementations and changes
+    nothing here; `capturable` counts the steps on the GPU.
 
     >>> import minigrad
     >>> p = minigrad.nn.Parameter(minigrad.ones(1))
@@ -40,10 +40,10 @@ class Rprop(Optimizer):
         for p in parameters:
             state = self.state[p]
             if not state:
-                state["step"] = scalar(0.0)
+                state["step"] = scalar(0.0, p, group["capturable"])
                 state["prev"] = functions["zeros_like"](p)
-                state["step_size"] = functions["full_like"](p, float(group["lr"]))
-            count(state)
+                state["step_size"] = functions["zeros_like"](p).fill_(rate(group))
+            count(state, group)
             grad, prev, step_size = descent(p, group), state["prev"], state["step_size"]
             change = grad * prev
             sizes = where(change > 0, step_size * grow, where(change < 0, step_size * shrink, step_size))

@@ -3,7 +3,7 @@
 from minigrad.kernels import kernels_for
 from minigrad.ops import functions
 
-from .optimizer import Optimizer, arrays, buffers, check, check_rate, gradients
+from .optimizer import Optimizer, arrays, bare, buffers, check, check_rate, gradients, rate
 
 
 class SGD(Optimizer):
@@ -54,7 +54,7 @@ class SGD(Optimizer):
                 arrays(parameters),
                 gradients(parameters),
                 momentum_buffers,
-                float(group["lr"]),
+                bare(rate(group)),
                 float(group["momentum"]),
                 float(dampening),
                 float(group["weight_decay"]),

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from minigrad.autograd import CPU, Device, Tensor, present
+import numpy as np
+
+from minigrad.autograd import CPU, Device, Tensor, placed, present
 from minigrad.kernels.device import missing
 
 __all__ = ["locator", "relocate"]
@@ -49,9 +51,21 @@ def relocate(state, locate):
         if isinstance(value, Tensor):
             device = locate("cpu", value)
             if device is not CPU and value.device is CPU:
-                key = value.data_ptr(), value.shape, value.stride()
-                value.data = moved.setdefault(key, value.data.to(device))
+                value.data = Tensor._wrap(_moved(value._array, device, moved))
         elif isinstance(value, dict):
             stack.extend(value.values())
         elif isinstance(value, (list, tuple)):
             stack.extend(value)
+
+
+def _moved(array, device, moved):
+    """A view of its memory's copy on a device, made once for all views of it and noted in `moved`."""
+    memory = array
+    while isinstance(memory.base, np.ndarray):
+        memory = memory.base
+    offset = array.__array_interface__["data"][0] - memory.__array_interface__["data"][0]
+    if not memory.flags.c_contiguous or memory.dtype != array.dtype or not array.size:
+        return placed(array, device)
+    if (device, id(memory)) not in moved:
+        moved[device, id(memory)] = placed(memory, device), memory  # which is kept: another one may not get its number
+    return moved[device, id(memory)][0].restrided(array.shape, array.strides, offset)

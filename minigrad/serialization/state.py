@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad.autograd import CPU, Device, Size, Tensor, placed
 from minigrad.autograd.dtypes import SUPPORTED
+from minigrad.kernels.device import DeviceArray, to_host
 from minigrad.nn.parameter import Parameter
 
 from .elements import strided
@@ -34,7 +35,6 @@ class _Encoder:
     def __init__(self, arrays):
         self.arrays = arrays
         self.tensors = []  # (tensor, its entry, the path it was first seen at)
-        self.copies = {}  # of tensors on the GPU, by address, shape and strides
 
     def encode(self, value, path):
         """`value`, which lies at `path` (a tuple of keys), as JSON."""
@@ -78,14 +78,12 @@ class _Encoder:
             entry["parameter"] = True
         if tensor.device is not CPU:
             entry["device"] = str(tensor.device)
-            key = tensor.data_ptr(), tensor.shape, tensor.stride()
-            tensor = self.copies.setdefault(key, tensor.detach().cpu())
         self.tensors.append((tensor, entry, path))
         return entry
 
     def place_tensors(self):
         """Put the tensors' memory into `arrays`, once for those that share it."""
-        for group in _sharing(self.tensors):
+        for group in map(_on_host, _sharing(self.tensors)):
             array, path = group[0][0]._array, group[0][2]
             low, high = _span(group)
             alike = all(_geometry(tensor._array) == _geometry(array) for tensor, _, _ in group)
@@ -151,7 +149,7 @@ def _sharing(tensors):
     for place, item in enumerate(tensors):
         array = item[0]._array
         if array.size and _whole_strides(array):
-            spans.append((str(array.dtype), *np.lib.array_utils.byte_bounds(array), place))
+            spans.append((f"{array.dtype} {type(array)}", *_bounds(array), place))
         else:
             groups.append([place])
     last, reached = None, 0
@@ -165,9 +163,34 @@ def _sharing(tensors):
     return [[tensors[place] for place in sorted(group)] for group in sorted(groups, key=min)]
 
 
+def _bounds(array):
+    """The address of an array's memory, and one beyond it, on its device."""
+    if not isinstance(array, DeviceArray):
+        return np.lib.array_utils.byte_bounds(array)
+    reach = [(n - 1) * stride for n, stride in zip(array.shape, array.strides)]
+    low = array.pointer + sum(step for step in reach if step < 0)
+    return low, array.pointer + sum(step for step in reach if step > 0) + array.itemsize
+
+
+def _on_host(group):
+    """A group with tensors on the CPU in the place of those on the GPU, which share their memory in the same way."""
+    first = group[0][0]._array
+    if not isinstance(first, DeviceArray):
+        return group
+    if len(group) == 1:
+        return [(group[0][0].detach().cpu(), *group[0][1:])]
+    low, high = _span(group)
+    size = first.itemsize
+    memory = to_host(first.restrided(((high - low) // size,), (size,), low - first.pointer))
+    return [
+        (Tensor._wrap(np.ndarray(a.shape, a.dtype, memory, a.pointer - low, a.strides)), *rest)
+        for a, rest in ((tensor._array, rest) for tensor, *rest in group)
+    ]
+
+
 def _span(group):
     """The lowest and the highest address of a group's memory."""
-    bounds = [np.lib.array_utils.byte_bounds(tensor._array) for tensor, _, _ in group]
+    bounds = [_bounds(tensor._array) for tensor, _, _ in group]
     return min(low for low, _ in bounds), max(high for _, high in bounds)
 
 
@@ -207,7 +230,7 @@ class _Decoder:
 
     def __init__(self, arrays, locate):
         self.arrays, self.locate = arrays, locate
-        self.moved = {}  # arrays on another device, by the address and shape of where they came from
+        self.moved = {}  # arrays on another device, by device and name
         self.laid = {}  # arrays in another order of dimensions, by name
         self.owners = {}  # the first tensor on each array: the others share its storage
         self.copied = set()  # the arrays that became bytes: each belongs to one entry
@@ -232,17 +255,19 @@ class _Decoder:
 
     def tensor(self, name, entry):
         """A tensor or parameter on the array of that name."""
-        if "order" in entry:
-            array = self.laid_out(name, entry["order"])
-        elif "strides" in entry:
-            array = strided(self.arrays[name].reshape(-1), entry["shape"], entry["strides"], entry["offset"])
-        else:
-            array = self.arrays[name]
+        memory = array = self.laid_out(name, entry["order"]) if "order" in entry else self.arrays[name]
+        if "strides" in entry:
+            memory = array.reshape(-1)
+            array = strided(memory, entry["shape"], entry["strides"], entry["offset"])
         tensor = Tensor._wrap(array)
         device = self.locate(str(entry.get("device", "cpu")), tensor)
         if device is not CPU:
-            key = tensor.data_ptr(), tensor.shape, tensor.stride()
-            tensor = Tensor._wrap(self.moved.setdefault(key, placed(array, device)))
+            if (device, name) not in self.moved:
+                self.moved[device, name] = placed(memory, device)
+            moved = self.moved[device, name]
+            if "strides" in entry:
+                moved = moved.restrided(array.shape, array.strides, entry["offset"] * array.itemsize)
+            tensor = Tensor._wrap(moved)
         if entry.get("parameter"):
             tensor = Parameter(tensor, requires_grad=False)
         self.owners.setdefault(name, tensor).storage.share(tensor)

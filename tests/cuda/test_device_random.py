@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 import minigrad as mg
+from minigrad.kernels.reference.random import philox
 
 DRAWS = {
     "rand": (lambda n, g: mg.rand(n, generator=g, device="cuda"), stats.uniform().cdf),
@@ -71,19 +72,54 @@ def test_a_generator_of_the_wrong_device():
         mg.rand(2, device="cuda", generator=mg.Generator())
     with pytest.raises(RuntimeError, match=r"^Expected a 'cpu' device type for generator but found 'cuda'"):
         mg.rand(2, generator=mg.Generator("cuda"))
-    with pytest.raises(NotImplementedError, match="poisson numbers are not drawn on the GPU"):
-        mg.poisson(mg.ones(2, device="cuda"))
+
+
+@pytest.mark.parametrize(
+    "make, cdf",
+    [
+        (lambda d, one: d.Poisson(3 * one), stats.poisson(3).cdf),
+        (lambda d, one: d.Binomial(7, 0.25 * one), stats.binom(7, 0.25).cdf),
+        (lambda d, one: d.Geometric(0.25 * one), lambda k: stats.geom(0.25).cdf(k + 1)),
+        (lambda d, one: d.Gamma(2 * one, 4 * one), stats.gamma(2, scale=0.25).cdf),
+        (lambda d, one: d.Beta(2 * one, 3 * one), stats.beta(2, 3).cdf),
+        (lambda d, one: d.Exponential(2 * one), stats.expon(scale=0.5).cdf),
+        (lambda d, one: d.Laplace(one, 2 * one), stats.laplace(1, 2).cdf),
+        (lambda d, one: d.Dirichlet(mg.stack([one, 2 * one])), None),
+    ],
+)
+def test_distributions_of_parameters_on_the_gpu(make, cdf):
+    distribution, found = make(mg.distributions, mg.ones((), device="cuda")), []
+    for seed in (3, 3, 4):
+        mg.cuda.manual_seed(seed)
+        found.append(distribution.sample((2000,)))
+        assert found[-1].is_cuda
+    assert found[0].tolist() == found[1].tolist() != found[2].tolist() != distribution.sample((2000,)).tolist()
+    if cdf is None:
+        np.testing.assert_allclose(found[0].sum(-1).cpu().numpy(), 1, rtol=1e-5)
+        return
+    values, counts = np.unique(found[0].cpu().numpy(), return_counts=True)
+    assert np.abs(np.cumsum(counts) / 2000 - cdf(values)).max() < 0.05
+
+
+def test_poisson_numbers_have_the_rates_of_their_elements():
+    rates = mg.tensor([0.0, 1000.0], device="cuda")
+    drawn = mg.poisson(rates)
+    assert drawn.is_cuda and drawn[0].item() == 0 and 800 < drawn[1].item() < 1200
+    with (
+        pytest.raises(RuntimeError, match="not permitted when stream is capturing"),
+        mg.cuda.graph(mg.cuda.CUDAGraph()),
+    ):
+        mg.poisson(rates)
 
 
 def test_philox_gives_the_published_numbers():
     """Random123's known answers for philox4x32-10."""
-    from minigrad.ops.counter_stream import philox
-
-    pi = [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344], (0xA4093822, 0x299F31D0)
     for counter, key, answer in (
-        ([0] * 4, (0, 0), "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
-        ([0xFFFFFFFF] * 4, (0xFFFFFFFF, 0xFFFFFFFF), "408f276d 41c83b0e a20bc7c6 6d5451fd"),
-        (*pi, "d16cfe09 94fdcceb 5001e420 24126ea1"),
-    ):
-        words = philox([np.array([word], np.uint64) for word in counter], key)
-        assert " ".join(f"{int(word[0]):08x}" for word in words) == answer
+        ((0,) * 4, (0, 0), "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+        ((0xFFFFFFFF,) * 4, (0xFFFFFFFF, 0xFFFFFFFF), "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+        (
+            (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0),
+            "d16cfe09 94fdcceb 5001e420 24126ea1",
+        ),
+    ):  # fmt: skip
+        assert " ".join(f"{word:08x}" for word in philox(counter, key)) == answer

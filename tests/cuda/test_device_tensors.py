@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as nps
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.kernels import cuda
 from minigrad.testing import LAYOUTS, lay_out
 
 CREATORS = [
@@ -195,3 +196,12 @@ def test_views_share_the_gpus_memory_and_writes_are_counted():
     y += 1
     with pytest.raises(RuntimeError, match=r"modified by an inplace operation.*version 1; expected version 0"):
         z.backward()
+
+
+def test_a_kernel_that_the_gpu_has_not_is_an_error_in_pytorchs_words(monkeypatch):
+    monkeypatch.delattr(cuda, "median_pool")
+    with pytest.raises(
+        NotImplementedError, match=r"^Could not run 'aten::median_pool' with arguments from the 'CUDA' back"
+    ):
+        mg.nn.functional.median_pool2d(mg.ones(1, 1, 4, 4, device="cuda"), 3)
+    assert not hasattr(cuda, "no_kernel")

@@ -1,10 +1,14 @@
 """Matrix products and convolutions of the GPU's kernels against the reference's loops, with tiles of a few cells."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simulated import DTYPES, arrays, called, check
+
+from minigrad.kernels.cuda import _numba
 
 
 @given(
@@ -17,6 +21,20 @@ def test_matmul(data, rows, depth, columns, a_across, b_across, dtype, batch, fo
     a = data.draw(arrays((*batch, *((depth, rows) if a_across else (rows, depth))), dtype))
     b = data.draw(arrays((*batch, *((columns, depth) if b_across else (depth, columns))), dtype))
     check("matmul", a.swapaxes(-1, -2) if a_across else a, b.swapaxes(-1, -2) if b_across else b)
+
+
+@pytest.mark.parametrize("shape", [(7, 2, 3, 4), (1, 2, 3, 40), (3, 2, 5, 37)], ids=str)
+def test_a_product_of_more_blocks_than_a_grid_has(monkeypatch, shape):
+    matrices, rows, depth, columns = shape
+    matmul = sys.modules["minigrad.kernels.cuda.matmul"]  # the package's name is the function's
+    for module in (matmul, _numba):
+        monkeypatch.setattr(module, "MOST_ACROSS", 2)
+    rng = np.random.default_rng(0)
+    a, b = rng.random((matrices, rows, depth)), rng.random((matrices, depth, columns))
+    check("matmul", a, b)
+    check("matmul", a[0], b[0])
+    with pytest.raises(ValueError, match=r"^a grid of \(1, 3, 1\) blocks has more than 2 along its second"):
+        _numba.launch(matmul.tiled_product, (1, 3), 4)
 
 
 @st.composite

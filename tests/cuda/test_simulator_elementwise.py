@@ -1,6 +1,7 @@
 """Activations, arithmetic, choices, copies, optimizers and recurrent cells: the GPU's kernels against the reference."""
 
 import inspect
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from simulated import DTYPES, TOLERANCE, arrays, called, check, on_device, on_host
 
 from minigrad.kernels import cuda, reference, scalars
+from minigrad.kernels.cuda import _numba, optim
 
 SHAPES = st.lists(st.integers(0, 5), max_size=3).map(tuple)
 ARITHMETIC = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "squared_difference")
@@ -99,6 +101,58 @@ def test_optimizers(data, shapes, dtype, some, other, maximize):
         for ours, theirs in zip(*updated(name, lists, *settings)):
             for a, b in zip(ours or [], theirs or []):
                 np.testing.assert_allclose(a, b, **TOLERANCE[dtype])
+
+
+def test_one_launch_updates_parameters_of_all_sizes_and_memory_orders(monkeypatch):
+    rng, launched = np.random.default_rng(0), []
+    note = lambda kernel, *args, **kwargs: launched.append(kernel) or _numba.launch(kernel, *args, **kwargs)  # noqa: E731
+    monkeypatch.setattr(optim, "launch", note)
+    shapes = (3, 5), (0,), (), (97,), (2, 3, 4, 5), (0, 2), (16,), (1, 7)
+    values = [[rng.random(shape) for shape in shapes] for _ in range(4)]
+    for row in values:
+        row[4] = row[4].transpose(0, 3, 1, 2).copy().transpose(0, 2, 3, 1)
+    values[1][0] = np.asfortranarray(values[1][0])  # unlike its parameter
+    values[2][3] = np.repeat(values[2][3], 2)[::2]
+    settings = (0.1, 0.9, 0.99, 1e-8, 0.1, True, False)
+    for steps, launches in (([4] * 8, 1), ([4, 2, 4, 4, 2, 4, 9, 4], 3)):
+        ours, theirs = updated("adam_update", [*values, None], steps, *settings)
+        for a, b in zip(chain(*ours[:4]), chain(*theirs[:4])):
+            np.testing.assert_allclose(a, b, rtol=1e-11)
+        assert len(launched) == launches
+        launched.clear()
+    ours, theirs = updated("adam_update", [*values, None], [4] * 8, *settings)
+    rows, counts = [on_device([a.copy(order="K") for a in row]) for row in values], [np.array(3.0) for _ in shapes]
+    cuda.adam_update(*rows, None, on_device(counts), on_device(np.array(0.1)), *settings[1:])
+    for a, b in zip(chain(*ours[:4]), on_host(list(chain(*rows)))):
+        np.testing.assert_allclose(a, b, rtol=1e-11)
+    assert on_host(on_device(counts)) == [4.0] * 8
+
+
+def test_rates_on_the_device():
+    param, grad = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    for name, state, settings in (
+        ("sgd_update", [None], (0.9, 0.0, 0.1, False, False)),
+        ("rmsprop_update", [[np.ones(2)], None, None], (0.9, 1e-8, 0.1, 0.0, True)),
+    ):
+        ours, theirs = updated(name, [[param], [grad], *state], 0.25, *settings)
+        again = on_device([param.copy()])
+        getattr(cuda, name)(again, on_device([grad]), *on_device(state), on_device(np.array(0.25)), *settings)
+        np.testing.assert_allclose(ours[0], theirs[0])
+        np.testing.assert_allclose(ours[0], on_host(again))
+
+
+@given(st.data(), SHAPES, DTYPES, st.integers(0, 2**64 - 1), st.sampled_from([0, 2**32 - 1]), st.floats(0.1, 0.9))
+def test_dropout_and_its_words(data, shape, dtype, seed, place, p):
+    x = data.draw(arrays(shape, dtype))
+    for name, before, after in (("dropout", (x,), (p,)), ("random_words", (), (x.size,))):
+        ours, theirs = np.array([seed, place], np.uint64), np.array([seed, place], np.uint64)
+        stream = on_device(ours)
+        found = on_host(getattr(cuda, name)(*map(on_device, before), stream, *after))
+        expected = getattr(reference, name)(*before, theirs, *after)
+        np.testing.assert_array_equal(on_host(stream), theirs)
+        for a, b in zip(found, expected) if name == "dropout" else [(found, expected)]:
+            assert a.dtype == b.dtype
+            np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
 @given(st.data(), st.integers(0, 3), st.integers(1, 4), DTYPES)

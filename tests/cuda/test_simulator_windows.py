@@ -32,9 +32,11 @@ def test_max_pool(data, geometry, dtype):
     _, indices = check("max_pool", x, kernel, stride, padding, dilation, output)
     dy = data.draw(arrays(indices.shape, dtype))
     check("max_pool_grad", dy, indices, shape)
+    check("max_pool_grad", dy, indices, shape, (kernel, stride, padding, dilation))
     check("max_pool_gather", x, indices)
     if dilation == (1,) * len(kernel):
-        check("median_pool", x, kernel, stride, padding, output)
+        _, indices = check("median_pool", x, kernel, stride, padding, output)
+        check("max_pool_grad", dy, indices, shape, (kernel, stride, padding, dilation))
 
 
 def test_max_pool_of_whole_numbers():
@@ -58,8 +60,10 @@ def test_adaptive_pool(data, axes, dtype):
     shape = data.draw(st.integers(0, 2)), data.draw(st.integers(0, 3)), *size
     x = data.draw(arrays(shape, dtype))
     check("adaptive_avg_pool", x, output)
-    check("adaptive_max_pool", x, output)
-    check("adaptive_avg_pool_grad", data.draw(arrays((*shape[:2], *output), dtype)), shape)
+    _, indices = check("adaptive_max_pool", x, output)
+    dy = data.draw(arrays((*shape[:2], *output), dtype))
+    check("adaptive_avg_pool_grad", dy, shape)
+    check("max_pool_grad", dy, indices, shape, ())
 
 
 @given(st.data(), geometries(ranks=(2,)), DTYPES)

@@ -1,0 +1,263 @@
+"""CUDA graphs: whole training steps captured once and replayed on new data give what steps one by one give."""
+
+import numpy as np
+import pytest
+from test_device_training import LeNet
+
+import minigrad as mg
+from minigrad import nn
+from minigrad.kernels import use
+from minigrad.nn import functional as F
+
+RNG = np.random.default_rng(3)
+
+
+def stepper(model, optimizer, x, target):
+    """A function that trains one step on what x and target hold then, and returns the loss."""
+
+    def step():
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), target)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def pictures():
+    """A batch for `LeNet`."""
+    x = mg.from_numpy(RNG.random((2, 1, 12, 12), np.float32)).cuda()
+    return x, mg.from_numpy(RNG.integers(0, 4, 2)).cuda()
+
+
+@pytest.mark.parametrize(
+    "kind, settings",
+    [("SGD", {"momentum": 0.9}), ("AdamW", {"capturable": True, "amsgrad": True})],
+)
+@pytest.mark.filterwarnings("ignore:This instance was constructed with capturable=True")
+def test_a_whole_step_of_a_network_replays_on_new_data(kind, settings):
+    nets = [LeNet().cuda() for _ in range(2)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    rates = [mg.tensor(0.02, device="cuda") for _ in nets]
+    optimizers = [getattr(mg.optim, kind)(net.parameters(), lr=lr, **settings) for net, lr in zip(nets, rates)]
+    batches = [pictures() for _ in range(3)]
+    static, other = [t.clone() for t in batches[0]], [t.clone() for t in batches[0]]
+    captured, plain = (stepper(net, o, *data) for net, o, data in zip(nets, optimizers, (static, other)))
+    captured(), plain()  # the optimizers' state is made before the capture
+    graph = mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        loss = captured()
+    for number, batch in enumerate(batches[1:]):
+        for lr in rates:
+            lr.fill_(0.02 / (1 + number))
+        for tensors in (static, other):
+            for tensor, values in zip(tensors, batch):
+                tensor.copy_(values)
+        graph.replay()
+        assert loss.item() == pytest.approx(plain().item(), rel=1e-5)
+    for (name, ours), theirs in zip(nets[0].state_dict().items(), nets[1].state_dict().values()):
+        np.testing.assert_allclose(ours.cpu().numpy(), theirs.cpu().numpy(), rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ["Adadelta", "Adam", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop"])
+@pytest.mark.filterwarnings("ignore:This instance was constructed with capturable=True")
+def test_every_capturable_optimizer_counts_on_from_replay_to_replay(kind):
+    settings = {"ASGD": {"t0": 2.0, "lambd": 0.1}, "RMSprop": {"momentum": 0.5, "centered": True}}.get(kind, {})
+    start = RNG.standard_normal((3, 2))
+    gradients = [mg.from_numpy(RNG.standard_normal((3, 2))) for _ in range(8)]
+    p, q = (mg.nn.Parameter(mg.from_numpy(start.copy()).to(device)) for device in ("cuda", "cpu"))
+    lr = mg.tensor(0.05, device="cuda")
+    optimizer = getattr(mg.optim, kind)([p], lr=lr, capturable=True, **settings)
+    twin = getattr(mg.optim, kind)([q], lr=0.05, **settings)
+    p.grad, graph = gradients[0].cuda(), mg.cuda.CUDAGraph()
+    optimizer.step()
+    with mg.cuda.graph(graph):
+        optimizer.step()
+    for number, gradient in enumerate(gradients):
+        q.grad = gradient
+        with use("reference"):
+            twin.step()
+        if number:
+            p.grad.copy_(gradient)
+            graph.replay()
+        if number == 4:
+            lr.fill_(0.02)
+            twin.param_groups[0]["lr"] = 0.02
+    np.testing.assert_allclose(p.detach().cpu().numpy(), q.detach().numpy(), rtol=1e-5)
+    state = optimizer.state_dict()["state"][0]
+    assert state["step"].is_cuda and state["step"].shape == () and state["step"].item() == len(gradients)
+    for name, value in twin.state[q].items():
+        np.testing.assert_allclose(state[name].cpu().numpy(), value.numpy(), rtol=2e-4, err_msg=name)
+
+
+def test_the_state_of_a_capturable_optimizer_crosses_devices_and_back():
+    p = mg.nn.Parameter(mg.ones(2, device="cuda"))
+    p.grad = mg.ones(2, device="cuda")
+    optimizer = mg.optim.NAdam([p], capturable=True)
+    with pytest.warns(UserWarning, match=r"step\(\) is running without CUDA graph capture"):
+        optimizer.step()
+    optimizer.step()  # it warns once
+    saved = optimizer.state_dict()
+    for state in (saved, {**saved, "state": {0: {name: value.cpu() for name, value in saved["state"][0].items()}}}):
+        other = mg.optim.NAdam([mg.nn.Parameter(mg.ones(2, device="cuda"))])
+        other.load_state_dict(state)
+        (loaded,) = other.state.values()
+        assert other.param_groups[0]["capturable"] and all(value.is_cuda for value in loaded.values())
+        assert loaded["step"].item() == 2 and loaded["mu_product"].item() == saved["state"][0]["mu_product"].item()
+    saved["param_groups"][0]["capturable"] = False
+    other = mg.optim.NAdam([p])
+    other.load_state_dict(saved)
+    other.step()  # as in PyTorch the count stays where it was, and still counts
+    assert other.state[p]["step"].item() == 3
+
+
+@pytest.mark.parametrize("kind", ["Adam", "ASGD", "RMSprop"])
+def test_what_counts_on_the_host_is_not_captured_and_the_cpu_is_not_capturable(kind):
+    p = mg.nn.Parameter(mg.ones(2, device="cuda"))
+    p.grad = mg.ones(2, device="cuda")
+    message = f"^Attempting CUDA graph capture of step\\(\\) for an instance of {kind} but param_groups' capturable is "
+    with pytest.raises(RuntimeError, match=message), mg.cuda.graph(mg.cuda.CUDAGraph()):
+        getattr(mg.optim, kind)([p]).step()
+    q = mg.nn.Parameter(mg.ones(2))
+    q.grad = mg.ones(2)
+    with (
+        pytest.warns(UserWarning, match="without CUDA graph capture"),
+        pytest.raises(
+            AssertionError, match=r"^If capturable=True, params and state_steps must be on supported devices"
+        ),
+    ):
+        getattr(mg.optim, kind)([q], capturable=True).step()
+
+
+def test_dropout_drops_others_at_every_replay_and_a_new_seed_counts():
+    x, graph = mg.ones(256, device="cuda"), mg.cuda.CUDAGraph()
+    layer = nn.Dropout(0.25)
+    with mg.cuda.graph(graph):
+        y = layer(x)
+    seen = []
+    for seed in (5, None, 5):
+        if seed:
+            mg.cuda.manual_seed(seed)
+        graph.replay()
+        seen.append(y.tolist())
+    mg.cuda.manual_seed(5)
+    assert seen[0] != seen[1] and seen[0] == seen[2] == layer(x).tolist()
+    assert 0.6 < np.count_nonzero(seen[0]) / 256 < 0.9
+    with (
+        pytest.raises(RuntimeError, match=r"^CUDAGeneratorImpl::set_current_seed can be called during stream capture"),
+        mg.cuda.graph(mg.cuda.CUDAGraph()),
+    ):
+        mg.cuda.manual_seed(6)
+
+
+def test_a_capture_computes_nothing_until_it_is_replayed():
+    x, graph = mg.ones(3, device="cuda"), mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        x[1:].mul_(5)
+        total = x.sum()
+    assert x.tolist() == [1, 1, 1]
+    assert not mg.cuda.is_current_stream_capturing()
+    graph.replay()
+    assert x.tolist() == [1, 5, 5] and total.item() == 11
+    graph.replay()
+    assert total.item() == 51
+
+
+def test_losses_of_classes_and_embeddings_can_be_captured():
+    table, tokens = nn.Embedding(5, 4).cuda(), mg.tensor([0, 3, 1], device="cuda")
+    graph = mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        loss = F.cross_entropy(table(tokens), tokens)
+        loss.backward()
+    gradient = table.weight.grad
+    tokens.copy_(mg.tensor([2, 2, 3]))
+    graph.replay()
+    table.weight.grad = None
+    again = F.cross_entropy(table(tokens), tokens)
+    again.backward()
+    assert loss.item() == pytest.approx(again.item())
+    np.testing.assert_allclose(gradient.cpu().numpy(), table.weight.grad.cpu().numpy(), atol=1e-6)
+
+
+def test_random_numbers_go_on_at_every_replay():
+    graph = mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        drawn = mg.rand(4, device="cuda")
+    seen = []
+    for _ in range(3):
+        graph.replay()
+        seen.append(drawn.tolist())
+    assert seen[0] != seen[1] != seen[2]
+
+
+def test_what_cannot_be_captured():
+    x = mg.ones(2, device="cuda", requires_grad=True)
+    for forbidden in (lambda: x.sum().item(), lambda: x.cpu(), lambda: bool((x > 0).all()), lambda: repr(x)):
+        with (
+            pytest.raises(RuntimeError, match=r"^CUDA error: operation not permitted when stream is capturing"),
+            mg.cuda.graph(mg.cuda.CUDAGraph()),
+        ):
+            forbidden()
+    assert not mg.cuda.is_current_stream_capturing()
+    x.sum().backward()
+    with pytest.raises(RuntimeError, match="capture of step"), mg.cuda.graph(mg.cuda.CUDAGraph()):
+        mg.optim.Adagrad([x]).step()
+    with pytest.raises(RuntimeError, match=r"^Called CUDAGraph::replay without a preceding successful capture"):
+        mg.cuda.CUDAGraph().replay()
+
+
+def test_graphed_callables_take_their_place_in_training():
+    net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).cuda()
+    twin = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).cuda()
+    twin.load_state_dict(net.state_dict())
+
+    def scaled(x, others):
+        return {"sum": x * others["scale"] + others["shift"], "size": others["scale"].detach().abs()}
+
+    def tensors():
+        return [mg.from_numpy(RNG.random(shape, np.float32)).cuda() for shape in ((5, 2), (2,), (5, 2))]
+
+    x, scale, shift = tensors()
+    samples = (mg.zeros(5, 3, device="cuda"),), (x.requires_grad_(), {"scale": scale.requires_grad_(), "shift": shift})
+    graphed, function = mg.cuda.make_graphed_callables((net, scaled), samples)
+    assert graphed is net
+    for number in range(3):
+        x = mg.from_numpy(RNG.random((5, 3), np.float32)).cuda()
+        _, scale, shift = tensors()
+        found = []
+        for model, last in ((net, function), (twin, scaled)):
+            one = scale.clone().requires_grad_()
+            if number != 1:  # gradients add up where they are kept
+                model.zero_grad()
+            result = last(model(x), {"scale": one, "shift": shift})
+            assert not result["size"].requires_grad
+            result["sum"].square().sum().backward()
+            found.append([result["sum"], result["size"], one.grad, *[p.grad for p in model.parameters()]])
+        for ours, theirs in zip(*found, strict=True):
+            np.testing.assert_allclose(ours.detach().cpu().numpy(), theirs.detach().cpu().numpy(), rtol=1e-5)
+    net.eval()
+    assert net(mg.ones(2, 3, device="cuda")).shape == (2, 2)  # not what was captured
+
+
+def test_what_cannot_be_graphed():
+    x = mg.ones(2, device="cuda", requires_grad=True)
+    with pytest.raises(
+        AssertionError, match=r"^In the beta API, sample_args for each callable must contain only Tensors"
+    ):
+        mg.cuda.make_graphed_callables(lambda x, y: x, (x, 2.0))
+    layer = nn.Linear(2, 2).cuda()
+    layer.register_forward_hook(lambda *args: None)
+    with pytest.raises(AssertionError, match=r"^Modules must not have hooks registered at the time they are passed"):
+        mg.cuda.make_graphed_callables(layer, (x,))
+    with pytest.raises(RuntimeError, match=r"One of the differentiated Tensors appears to not have been used"):
+        mg.cuda.make_graphed_callables(lambda x, y: 2 * x, (x, x.detach().clone().requires_grad_()))
+    unused = mg.cuda.make_graphed_callables(
+        lambda x, y: 2 * x, (x, x.detach().clone().requires_grad_()), allow_unused_input=True
+    )
+    y = mg.ones(2, device="cuda", requires_grad=True)
+    found = unused(y, mg.ones(2, device="cuda", requires_grad=True))
+    (dy,) = mg.autograd.grad(found.square().sum(), y, create_graph=True)
+    assert dy.tolist() == [8, 8]
+    with pytest.raises(RuntimeError, match="twice a function that was marked with @once_differentiable"):
+        dy.sum().backward()
