@@ -19,6 +19,7 @@ from minigrad.ops.pooling import MaxPool
 from minigrad.ops.reduction import Mean, Sum
 from minigrad.ops.rounding import Step
 from minigrad.ops.softmax import Softmax
+from minigrad.viz import cards
 from minigrad.viz.checks import MOST, TOLERANCE, check
 from minigrad.viz.local import local, summed_axes
 from minigrad.viz.replay import Replay
@@ -497,3 +498,19 @@ def test_a_graph_alone_is_not_compared_and_says_why():
     made = viz.explore((x * x).sum())
     checks = [step["check"] for step in _steps(made)]
     assert {c["state"] for c in checks} == {"not checked"} and all("viz.record()" in c["text"] for c in checks)
+
+
+def test_a_long_program_is_compared_as_far_as_the_budget_goes(monkeypatch):
+    """Starting an operation costs, however small its tensors: 100 of 4 elements are not computed again for nothing."""
+    monkeypatch.setattr(cards, "BUDGET", 1_000_000)
+    with viz.record() as recording:
+        x = mg.rand(2, 2, requires_grad=True)
+        for _ in range(100):
+            x = x.tanh()
+        x.backward(mg.ones(2, 2))
+    steps = recording.document()["passes"][0]["steps"][:-1]
+    states = [step["check"]["state"] for step in steps]
+    compared = states.count("agrees")
+    assert 5 < compared < 50 and states == ["agrees"] * compared + ["not checked"] * (100 - compared)
+    assert steps[-1]["check"]["text"] == "not checked: the operations before it took the budget"
+    assert steps[0]["local"] and steps[-1]["local"] is None
