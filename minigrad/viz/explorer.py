@@ -100,9 +100,9 @@ def explore(loss, path=None, title="", budget=BUDGET):
 
     If the loss was computed in a `record` block, that recording is shown, with the backward pass added unless it has
     one; otherwise the graph that the loss has left is walked, with the numbers that it still holds. No `.grad` is
-    touched and the graph is kept. `path` (.html or .json) is where to write it, its folders being made as needed, `title`
-    what the page is called (by default as the file), and `budget` how many characters the numbers of arrays may take in
-    JSON, nearly.
+    touched and the graph is kept. `path` (.html or .json) is where to write it (folders are made as needed), `title`
+    what the page is called (by default as the file), and `budget` how many characters the numbers of arrays may take
+    in JSON, nearly.
 
     Raises TypeError for what is no tensor, ValueError for a tensor without a graph and RuntimeError for a graph that
     a backward pass has freed.

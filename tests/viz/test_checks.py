@@ -12,6 +12,7 @@ from minigrad.ops.activation_operations import ReLU, Sigmoid, Tanh
 from minigrad.ops.arithmetic import Add, Mul
 from minigrad.ops.convolution import Convolution, Geometry
 from minigrad.ops.ctc import CTC
+from minigrad.ops.decompositions import Cholesky, Eigh
 from minigrad.ops.embedding import Embedding
 from minigrad.ops.matrix import Linear, MatMul
 from minigrad.ops.maxima import ExtremeOfAll
@@ -122,6 +123,26 @@ def test_a_planted_error_is_found(name, monkeypatch):
     found = check(operation, args, _sources(args))
     assert found.state == "disagrees", found
     assert found.worst is None or found.worst > TOLERANCE
+
+
+def test_a_backward_that_returns_too_little_disagrees(monkeypatch):
+    monkeypatch.setattr(Mul, "backward", staticmethod(lambda ctx, dz: (dz,)))
+    found = check(Mul, (_randn(5, 4), _randn(4)), [0, 1])
+    assert found.state == "disagrees" and "returns what does not fit: function MulBackward0" in found.text
+
+
+@pytest.mark.parametrize("size", [3, 8])
+def test_operations_of_symmetric_matrices_are_compared_along_symmetric_steps(size):
+    root = _randn(size, size).double()
+    symmetric = root @ root.mT + size * mg.eye(size, dtype=mg.float64)
+    assert check(Cholesky, (symmetric,), [0]).state == "agrees"
+    assert check(Eigh, (symmetric, "L"), [0]).state == "agrees"
+
+
+def test_a_derivative_too_faint_for_a_difference_is_not_judged():
+    offset = mg.full((4, 4), 1e9, dtype=mg.float64)
+    found = check(Add, (_randn(4, 4).double() * 1e-9, offset), [0])
+    assert found.state == "not checked" and "so small beside its result" in found.text
 
 
 def test_the_wrong_gradient_is_named(monkeypatch):
@@ -388,6 +409,7 @@ def test_what_cannot_be_said_has_a_reason():
     x = _randn(2, 3)
     assert "no argument needs a gradient" in check(Tanh, (x,), []).text
     assert "empty" in check(Tanh, (mg.zeros(0, 3),), [0]).text
+    assert "empty" in check(Sum, (mg.zeros(0, 3), (0,), False, None), [0]).text  # its result is not
     logp = x.log_softmax(1).reshape(2, 1, 3)
     ctc = check(CTC, (logp, np.array([1]), np.array([2]), np.array([1]), 0, False), [0])
     assert ctc.state == "not checked" and "log_softmax" in ctc.text
@@ -450,7 +472,7 @@ def test_the_jacobian_of_a_broadcast_operand():
 
 
 def test_large_tensors_have_no_jacobian_and_middling_ones_no_rows():
-    assert local(Tanh, (_randn(7, 6),), [0]) is None
+    assert local(Tanh, (_randn(7, 6),), [0]) is None and local(Sum, (_randn(7, 6), (0, 1), False, None), [0]) is None
     (entry, _) = local(MatMul, (_randn(5, 5), _randn(5, 5)), [0, 1])
     assert entry["numbers"] is None and entry["text"] == "dZ/dX: 25 × 25 numbers"
 
