@@ -10,12 +10,13 @@ from minigrad.autograd import Tensor
 
 from . import formulas
 from .causes import reasons
-from .checks import MOST, Check, check
+from .checks import FULL, MOST, Check, check
 from .local import local, result_names
 from .recording import RecordedTensor
 from .values import number
 
 BUDGET = 1 << 28  # elements, times how often they are computed again, that all comparisons of a document may take
+RUN = 1 << 12  # elements that take about as long as starting an operation does
 
 
 def fill(recording, made):
@@ -82,10 +83,17 @@ def _shapes(node):
 
 
 def _cost(node):
-    """Elements that a comparison computes: everything twice for each argument, and a few times more."""
-    values = [value for value in [*node.inputs, *node.outputs] if value is not None and value.array is not None]
-    size = sum(value.array.size for value in values)
-    return size * (2 * len(_sources(node)) + 3) if size <= MOST else 0
+    """Elements that a comparison computes: everything twice for each argument, and a few times more.
+
+    Of small tensors it is twice for each element of an argument and once for each of a result.
+    """
+    arrays = [None if value is None else value.array for value in [*node.inputs, *node.outputs]]
+    sizes = [0 if array is None else array.size for array in arrays]
+    if sum(sizes) > MOST:
+        return 0
+    points, results = [sizes[place] for place in _sources(node)], sum(sizes[len(node.inputs) :])
+    small = results <= FULL and all(size <= FULL for size in points)
+    return (sum(sizes) + RUN) * (2 * sum(points) + results if small else 2 * len(points) + 3)
 
 
 def _sources(node):

@@ -187,7 +187,7 @@ class Trail:
         if value in self._hooked:
             return Cause("zero", "hook", f"A hook on {name} replaced its gradient by zeros.", value.node)
         if self._cancels(value):
-            ways = ", ".join(f"{step.node.name()}{at(step.node)}" for step, _ in parts)
+            ways = ", ".join(dict.fromkeys(f"{step.node.name()}{at(step.node)}" for step, _ in parts))
             text = f"What arrived at {name} cancels to zero: the {len(parts)} parts of its gradient, from {ways}."
             return Cause("zero", "cancelled", text, parts[0][0].node)
         came, killers, queue = {value: None}, [], deque([value])

@@ -59,21 +59,27 @@ class record(Recording):
         return made
 
     def explore(self, path=None, title="", budget=BUDGET):
-        """The document, written into `path` (.html or .json) if one is given; `title` stands for the recording's."""
+        """The document, written into `path` (.html or .json) if one is given; `title` stands for the recording's.
+
+        Folders are made as needed.
+        """
         made = self.document(title, budget)
         if path is not None:
             save(made, path)
         return made
 
     def save(self, path, title="", budget=BUDGET):
-        """Write the explorer's page (.html) or the document (.json) into a file; returns the path."""
+        """Write the explorer's page (.html) or the document (.json) into a file; returns the path.
+
+        Folders are made as needed.
+        """
         return save(self.document(title, budget), path)
 
 
 def save(made, path):
     """Write a document into a file whose name ends in .html (the explorer's page) or .json; returns the path.
 
-    A document without a title bears the name of the file.
+    Folders are made as needed. A document without a title bears the name of the file.
     """
     path = Path(path)
     made = {**made, "title": made["title"] or path.stem}
@@ -94,8 +100,9 @@ def explore(loss, path=None, title="", budget=BUDGET):
 
     If the loss was computed in a `record` block, that recording is shown, with the backward pass added unless it has
     one; otherwise the graph that the loss has left is walked, with the numbers that it still holds. No `.grad` is
-    touched and the graph is kept. `path` (.html or .json) is where to write it, `title` what the page is called (by
-    default as the file), and `budget` how many characters the numbers of arrays may take in JSON, nearly.
+    touched and the graph is kept. `path` (.html or .json) is where to write it (folders are made as needed), `title`
+    what the page is called (by default as the file), and `budget` how many characters the numbers of arrays may take
+    in JSON, nearly.
 
     Raises TypeError for what is no tensor, ValueError for a tensor without a graph and RuntimeError for a graph that
     a backward pass has freed.

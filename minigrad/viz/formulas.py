@@ -6,6 +6,7 @@ names of arguments and settings are those of its `forward`. A derivative is writ
 names the result.
 """
 
+import functools
 import inspect
 import re
 
@@ -170,6 +171,7 @@ def _shape(shape):
     return f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
 
 
+@functools.lru_cache(1024)
 def _names(operation):
     """The names of forward's arguments without ctx."""
     names = list(inspect.signature(operation.forward).parameters)
@@ -183,6 +185,7 @@ def _rest(operation):
     return next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
 
 
+@functools.lru_cache(1024)
 def _cotangents(operation):
     """The names whose gradients the formula defines, and those of all gradients in it."""
     names, formula = _names(operation), operation.formula

@@ -61,8 +61,8 @@ class Picture:
     def html(self, path):
         """Write the explorer's page of the graph, to be walked through level by level; returns the path.
 
-        Needs no Graphviz. Of a recording it has all numbers and steps; of tensors, what ran in which module: `explore`
-        adds the rest.
+        Folders are made as needed; Graphviz is not. Of a recording it has all numbers and steps; of tensors, what ran
+        in which module: `explore` adds the rest.
         """
         path = Path(path)
         made = self._document or document_of(self.graph)

@@ -1,7 +1,8 @@
 """The explorer's page as a reader uses it: where to click, what to read, and how exact what is written must be."""
 
-import json
 import re
+
+from explorer_file import document_in
 
 ELEMENTS = """async () => {
   await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
@@ -91,7 +92,7 @@ class Explorer:
 
     def document(self):
         """The data inside the file."""
-        return document_in(self.path)
+        return document_in(self.path.read_text(encoding="utf-8"))
 
 
 def _without_traces(elements):
@@ -101,12 +102,6 @@ def _without_traces(elements):
     """
     in_order = re.sub(r'class="([^"]*)"', lambda found: f'class="{" ".join(sorted(found[1].split()))}"', elements)
     return in_order.replace(' style=""', "").replace(' class=""', "")
-
-
-def document_in(path):
-    """The data inside a page's file."""
-    text = path.read_text(encoding="utf-8")
-    return json.loads(re.search(r'<script type="application/json" id="document">(.*?)</script>', text, re.DOTALL)[1])
 
 
 def number(text):

@@ -6,7 +6,8 @@ import re
 import numpy as np
 import programs
 import pytest
-from explorer_page import agrees, document_in
+from explorer_file import document_in
+from explorer_page import agrees
 
 torch = pytest.importorskip("torch")
 
@@ -108,7 +109,7 @@ def array_of(document, index, shape):
 @pytest.mark.parametrize("program", [programs.small, programs.lenet, programs.resnet18, programs.lstm, programs.gan])
 def test_parts_sum_to_the_total_wherever_paths_meet(pages, program):
     path, _ = pages(program)
-    document = document_in(path)
+    document = document_in(path.read_text(encoding="utf-8"))
     met = 0
     for walk in document["passes"]:
         parts = {}

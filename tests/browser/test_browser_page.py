@@ -4,7 +4,8 @@ import json
 
 import programs
 import pytest
-from explorer_page import Explorer, document_in
+from explorer_file import document_in
+from explorer_page import Explorer
 
 NETWORKS = [programs.lenet, programs.resnet18, programs.lstm]
 LARGEST = {programs.lenet: 1_000_000, programs.resnet18: 4_000_000, programs.lstm: 1_000_000}
@@ -151,7 +152,7 @@ def test_narrow_windows_keep_everything_within_reach(explore):
 def test_the_same_program_gives_the_same_file(pages, tmp_path):
     path, _ = pages(programs.small)
     programs.small().recording.save(tmp_path / "again.html")
-    one, other = document_in(tmp_path / "again.html"), document_in(path)
+    one, other = (document_in(file.read_text(encoding="utf-8")) for file in (tmp_path / "again.html", path))
     for document in (one, other):  # how far a derivative is from finite differences is rounding: it is not the same
         for step in document["passes"][0]["steps"]:
             step["check"] = step["check"] and step["check"]["state"]

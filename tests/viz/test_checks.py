@@ -12,6 +12,7 @@ from minigrad.ops.activation_operations import ReLU, Sigmoid, Tanh
 from minigrad.ops.arithmetic import Add, Mul
 from minigrad.ops.convolution import Convolution, Geometry
 from minigrad.ops.ctc import CTC
+from minigrad.ops.decompositions import Cholesky, Eigh
 from minigrad.ops.embedding import Embedding
 from minigrad.ops.matrix import Linear, MatMul
 from minigrad.ops.maxima import ExtremeOfAll
@@ -19,6 +20,7 @@ from minigrad.ops.pooling import MaxPool
 from minigrad.ops.reduction import Mean, Sum
 from minigrad.ops.rounding import Step
 from minigrad.ops.softmax import Softmax
+from minigrad.viz import cards
 from minigrad.viz.checks import MOST, TOLERANCE, check
 from minigrad.viz.local import local, summed_axes
 from minigrad.viz.replay import Replay
@@ -121,6 +123,26 @@ def test_a_planted_error_is_found(name, monkeypatch):
     found = check(operation, args, _sources(args))
     assert found.state == "disagrees", found
     assert found.worst is None or found.worst > TOLERANCE
+
+
+def test_a_backward_that_returns_too_little_disagrees(monkeypatch):
+    monkeypatch.setattr(Mul, "backward", staticmethod(lambda ctx, dz: (dz,)))
+    found = check(Mul, (_randn(5, 4), _randn(4)), [0, 1])
+    assert found.state == "disagrees" and "returns what does not fit: function MulBackward0" in found.text
+
+
+@pytest.mark.parametrize("size", [3, 8])
+def test_operations_of_symmetric_matrices_are_compared_along_symmetric_steps(size):
+    root = _randn(size, size).double()
+    symmetric = root @ root.mT + size * mg.eye(size, dtype=mg.float64)
+    assert check(Cholesky, (symmetric,), [0]).state == "agrees"
+    assert check(Eigh, (symmetric, "L"), [0]).state == "agrees"
+
+
+def test_a_derivative_too_faint_for_a_difference_is_not_judged():
+    offset = mg.full((4, 4), 1e9, dtype=mg.float64)
+    found = check(Add, (_randn(4, 4).double() * 1e-9, offset), [0])
+    assert found.state == "not checked" and "so small beside its result" in found.text
 
 
 def test_the_wrong_gradient_is_named(monkeypatch):
@@ -387,6 +409,7 @@ def test_what_cannot_be_said_has_a_reason():
     x = _randn(2, 3)
     assert "no argument needs a gradient" in check(Tanh, (x,), []).text
     assert "empty" in check(Tanh, (mg.zeros(0, 3),), [0]).text
+    assert "empty" in check(Sum, (mg.zeros(0, 3), (0,), False, None), [0]).text  # its result is not
     logp = x.log_softmax(1).reshape(2, 1, 3)
     ctc = check(CTC, (logp, np.array([1]), np.array([2]), np.array([1]), 0, False), [0])
     assert ctc.state == "not checked" and "log_softmax" in ctc.text
@@ -449,7 +472,7 @@ def test_the_jacobian_of_a_broadcast_operand():
 
 
 def test_large_tensors_have_no_jacobian_and_middling_ones_no_rows():
-    assert local(Tanh, (_randn(7, 6),), [0]) is None
+    assert local(Tanh, (_randn(7, 6),), [0]) is None and local(Sum, (_randn(7, 6), (0, 1), False, None), [0]) is None
     (entry, _) = local(MatMul, (_randn(5, 5), _randn(5, 5)), [0, 1])
     assert entry["numbers"] is None and entry["text"] == "dZ/dX: 25 × 25 numbers"
 
@@ -497,3 +520,19 @@ def test_a_graph_alone_is_not_compared_and_says_why():
     made = viz.explore((x * x).sum())
     checks = [step["check"] for step in _steps(made)]
     assert {c["state"] for c in checks} == {"not checked"} and all("viz.record()" in c["text"] for c in checks)
+
+
+def test_a_long_program_is_compared_as_far_as_the_budget_goes(monkeypatch):
+    """Starting an operation costs, however small its tensors: 100 of 4 elements are not computed again for nothing."""
+    monkeypatch.setattr(cards, "BUDGET", 1_000_000)
+    with viz.record() as recording:
+        x = mg.rand(2, 2, requires_grad=True)
+        for _ in range(100):
+            x = x.tanh()
+        x.backward(mg.ones(2, 2))
+    steps = recording.document()["passes"][0]["steps"][:-1]
+    states = [step["check"]["state"] for step in steps]
+    compared = states.count("agrees")
+    assert 5 < compared < 50 and states == ["agrees"] * compared + ["not checked"] * (100 - compared)
+    assert steps[-1]["check"]["text"] == "not checked: the operations before it took the budget"
+    assert steps[0]["local"] and steps[-1]["local"] is None

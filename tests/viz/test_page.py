@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from importlib import resources
 
 import pytest
+from explorer_file import document_in
 
 import minigrad
 from minigrad import nn, viz
@@ -41,11 +42,6 @@ def elements(text):
     return Elements(text).found
 
 
-def data_of(text):
-    (found,) = [content for tag, attrs, content in elements(text) if attrs.get("type") == "application/json"]
-    return json.loads(found)
-
-
 @pytest.fixture(scope="module")
 def recorded():
     model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
@@ -55,12 +51,12 @@ def recorded():
 
 
 def test_the_page_holds_the_document_and_its_drawings(recorded):
-    assert data_of(html(recorded)) == {**recorded, "levels": levels(recorded)}
+    assert document_in(html(recorded)) == {**recorded, "levels": levels(recorded)}
 
 
 def test_drawings_that_are_there_are_taken(recorded):
     drawn = {**recorded, "levels": levels(recorded)[:1]}
-    assert data_of(html(drawn)) == drawn
+    assert document_in(html(drawn)) == drawn
 
 
 def test_the_document_is_left_as_it_is(recorded):
@@ -83,7 +79,7 @@ def test_no_name_becomes_markup(recorded, name):
         part["path"] = name
     text = html(hostile)
     assert [(tag, set(attrs)) for tag, attrs, _ in elements(text)] == plain
-    assert data_of(text)["calls"] == hostile["calls"]
+    assert document_in(text)["calls"] == hostile["calls"]
     (title,) = [content for tag, _, content in elements(text) if tag == "title"]
     assert title.strip() == f"{name} · minigrad".strip()
 
@@ -117,8 +113,21 @@ def test_the_page_names_nothing_outside(recorded):
 
 
 def test_code_and_style_are_small(recorded):
-    text = html(recorded)
-    assert len(text) - len(json.dumps({**recorded, "levels": levels(recorded)}, ensure_ascii=False)) < 120_000
+    assert len(re.sub(r'id="document">[^<]*', "", html(recorded))) < 122_000
+
+
+def test_a_long_program_has_a_small_page():
+    w = minigrad.rand(2, 2, requires_grad=True)
+    with viz.record() as recording:
+        x = w
+        for _ in range(100):
+            x = (x @ w).tanh()
+        x.sum().backward()
+    document = recording.document()
+    drawn = {**document, "levels": levels(document)}
+    data = re.search(r'id="document">([^<]*)', html(drawn))[1]
+    assert document_in(html(drawn)) == drawn
+    assert len(data) < 600 * len(document["nodes"]) < len(json.dumps(drawn)) / 5
 
 
 def test_names_of_the_document_are_never_read_as_markup():

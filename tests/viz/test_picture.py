@@ -1,11 +1,10 @@
 """Drawing: by the dot program, in this process, or not at all; files, notebooks and errors."""
 
-import json
-import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from explorer_file import document_in
 
 import minigrad as mg
 from minigrad import nn, viz
@@ -134,19 +133,13 @@ def test_depth_must_count():
         viz.graph(mg.ones(1, requires_grad=True), depth=-1)
 
 
-def embedded(path):
-    """The document inside a page."""
-    text = path.read_text(encoding="utf-8")
-    return json.loads(re.search(r'<script type="application/json" id="document">(.*?)</script>', text, re.DOTALL)[1])
-
-
 def test_html_is_the_explorers_page_and_needs_no_graphviz(without_program, monkeypatch, tmp_path):
     for place in (module, layout):
         monkeypatch.setattr(place, "pygraphviz", None)
     net = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.Tanh(), nn.Linear(4, 2)))
     first, second = net(mg.ones(5, 3)).split(1, dim=1)
     picture = viz.graph([first.sum(), second])
-    document = embedded(picture.html(tmp_path / "deep" / "page.html"))
+    document = document_in(picture.html(tmp_path / "deep" / "page.html").read_text(encoding="utf-8"))
     assert [node["operation"] for node in document["nodes"]] == ["Linear", "Tanh", "Linear", "Slice", "Slice", "Sum"]
     assert [call["path"] for call in document["calls"]] == ["", "0", "1", "1.0", "1.1"]
     users = {t["name"]: t["users"] for t in document["tensors"] if t["role"] == "parameter"}
@@ -160,7 +153,7 @@ def test_html_of_a_recording_has_its_numbers(tmp_path):
     x = mg.tensor([3.0, 4.0], requires_grad=True)
     with viz.record() as recording:
         (x * x).sum().backward()
-    document = embedded(viz.graph(recording).html(tmp_path / "page.html"))
+    document = document_in(viz.graph(recording).html(tmp_path / "page.html").read_text(encoding="utf-8"))
     assert [tensor["grad"]["stats"]["norm"] for tensor in document["tensors"] if tensor["is_leaf"]] == [10.0]
 
 

@@ -351,6 +351,36 @@ def test_the_heat_map_and_the_ratios_are_drawn_over_the_steps(tmp_path):
     assert [line.get_label() for line in recorder.plot("ratios", ["2.bias"]).axes[0].lines] == ["2.bias"]
 
 
+def test_a_ridgeline_has_a_ridge_for_each_step_the_last_one_in_front(tmp_path):
+    recorder, _ = recorded(20, every=3)
+    figure = recorder.plot("weights", style="ridgeline")
+    assert [axis.get_title() for axis in figure.axes] == ["0.weight", "2.weight"]
+    axis, track = figure.axes[0], recorder.tracks["weights"]["0.weight"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["1", "4", "7", "10", "13", "16", "19"]
+    ridges = axis.collections
+    assert len(ridges) == 7 and [ridge.get_zorder() for ridge in ridges] == list(range(7))
+    edges = np.linspace(*axis.get_xlim(), 97)
+    for line, (ridge, shares) in enumerate(zip(ridges, track.shares(edges))):
+        (path,) = ridge.get_paths()
+        heights = dict(zip(*path.vertices[path.vertices[:, 1] > -line].T))
+        middle = (edges[shares.argmax()] + edges[shares.argmax() + 1]) / 2
+        assert max(heights.values()) == pytest.approx(2.5 - line)
+        assert heights[min(heights, key=lambda at: abs(at - middle))] == max(heights.values())
+    written(figure, tmp_path / "ridges.png")
+
+
+def test_a_ridgeline_of_many_steps_shows_some_with_the_first_and_the_last():
+    recorder, _ = recorded(100, every=1)
+    (axis,) = recorder.plot("activations", ["2"], "ridgeline").axes
+    assert len(axis.collections) == 24
+    steps = [int(label.get_text()) for label in axis.get_yticklabels()]
+    assert steps[0] == 1 and len(steps) <= 8 and np.ptp(np.diff(steps)) <= 1
+    mine = {"style": "ridgeline"}
+    for kind, style in (("ratios", mine), ("weights", {"style": "violin"})):
+        with pytest.raises(ValueError, match=rf"^{kind} are not plotted in the style .*\nhint: .*'heat', 'ridgeline'"):
+            recorder.plot(kind, **style)
+
+
 def test_the_recorder_goes_on_from_a_checkpoint(tmp_path):
     recorder, _ = recorded(3)
     mg.save({"recorder": recorder.state_dict()}, tmp_path / "run")

@@ -154,6 +154,8 @@ def test_titles(tmp_path):
     assert recording.explore(tmp_path / "a.html", title="one & two")["title"] == "one & two"
     assert "<title>one &amp; two · minigrad</title>" in (tmp_path / "a.html").read_text(encoding="utf-8")
     assert viz.explore(loss, title="found again")["title"] == "found again"
+    viz.explore(loss, tmp_path / "runs" / "today" / "loss.json")  # folders are made, as `minigrad.save` does
+    assert json.loads((tmp_path / "runs" / "today" / "loss.json").read_text(encoding="utf-8"))["title"] == "loss"
     named = json.loads(recording.save(tmp_path / "b.json", title="saved").read_text(encoding="utf-8"))
     assert named["title"] == "saved" and recording.document()["title"] == ""
 

@@ -63,6 +63,11 @@ def test_smooth_grad_is_the_mean_of_pytorchs_gradients_at_the_same_noise():
         noise = mg.randn(3, 3, 6, 6, generator=generator).numpy() * (0.3 * spread).reshape(3, 1, 1, 1)
         slopes.append(slope(theirs, (images + noise).astype(np.float32), classes))
     np.testing.assert_allclose(found, np.mean(slopes, 0), rtol=1e-3, atol=1e-5)
+    usual, papers = (
+        plots.smooth_grad(ours, mg.tensor(images), generator=mg.Generator().manual_seed(7), **settings)
+        for settings in ({}, {"samples": 50, "noise": 0.15})
+    )
+    assert mg.equal(usual, papers)
     still = plots.smooth_grad(ours, mg.tensor(images), samples=2, noise=0)
     np.testing.assert_allclose(still, plots.gradient(ours, mg.tensor(images)), rtol=1e-5, atol=1e-6)
 

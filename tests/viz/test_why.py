@@ -439,7 +439,42 @@ def test_parts_that_cancel():
         h = weight * 1
         (h * 2 - h * 2).sum().backward()
     found = explain_grad(weight)
-    assert (found.state, found.cause) == ("zero", "cancelled")
+    assert (found.state, found.cause) == ("zero", "cancelled") and "parts of the gradient of h cancel" in str(found)
+    with viz.record():
+        (weight - weight).sum().backward()
+    found = explain_grad(weight)
+    assert (found.state, found.cause) == ("zero", "cancelled") and str(found).count("test_why.py") == 1
+    assert str(found).startswith("What arrived at weight cancels to zero: the 2 parts of its gradient, from Sub at")
+
+
+def test_zeros_of_the_tensor_itself():
+    empty, weight = leaf(0), leaf(3)
+    weight.register_hook(lambda grad: grad * 0)
+    with viz.record():
+        (empty.sum() + (weight * 2).sum()).backward()
+    assert str(explain_grad(empty)) == "empty has no elements." and explain_grad(empty).cause == "empty"
+    assert str(explain_grad(weight)) == "A hook on weight replaced its gradient by zeros."
+    flat = mg.zeros(3, requires_grad=True)
+    with viz.record():
+        flat.pow(2).sum().backward()
+    found = explain_grad(flat)
+    assert found.cause == "flat" and "zero in Pow" in str(found) and "its derivative is 0 at these values" in str(found)
+
+
+def test_what_a_freed_graph_and_an_unrecorded_pass_still_tell():
+    dead = mg.ones(3, requires_grad=True)
+    loss = (-dead).relu().sum()
+    loss.backward()
+    found = explain_grad(dead, loss)
+    assert (found.state, found.cause) == ("zero", "unknown") and "a gradient can end in ReLU." in str(found)
+    weight = leaf(3)
+    (weight * 2).sum().backward()
+    with viz.record():
+        (weight * 1).sum()
+    found = explain_grad(weight)
+    assert (found.state, found.cause, found.norm) == ("flows", "earlier", pytest.approx(12**0.5))
+    assert str(found) == "weight: its .grad, of norm 3.464, is from a pass that was not recorded."
+    assert explain_grad(mg.arange(3)).cause == "integer"
 
 
 def test_a_backward_pass_that_failed():

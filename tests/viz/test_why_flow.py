@@ -137,6 +137,23 @@ def test_parameters_have_their_names_and_lines():
     assert "model.0.weight ← Linear ← ReLU ← Linear ← " in text
 
 
+def test_the_root_itself_many_parts_and_parts_that_partly_cancel():
+    x = mg.ones(3, requires_grad=True)
+    with viz.record():
+        total = sum((x * float(i) for i in range(1, 11)), x * 0.5).sum()
+        total.retain_grad()
+        total.backward()
+    assert str(explain_grad(total)).endswith("It is what the backward pass started with.")
+    found = explain_grad(x)
+    assert [round(part.norm / 3**0.5, 3) for part in found.contributions] == [*range(10, 0, -1), 0.5]
+    assert "It is the sum of 11 parts:" in str(found) and "  and 3 smaller ones\n" in str(found)
+    assert "cancel" not in str(found) and found.paths == 11
+    y = mg.ones(3, requires_grad=True)
+    with viz.record():
+        (y * 3 - y * 2).sum().backward()
+    assert "The parts partly cancel: their norms sum to 8.66.\n2 ways through 4 operations: y ←" in str(explain_grad(y))
+
+
 def test_nan_in_a_gradient_is_counted():
     x = mg.tensor([0.0, 4.0], requires_grad=True)
     with viz.record():

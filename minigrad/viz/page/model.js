@@ -1,7 +1,16 @@
 // What was recorded, and the questions that the rest asks of it. Nothing here knows what the page looks like.
 
-const recorded = JSON.parse(document.getElementById("document").textContent);
+const recorded = await inflated(document.getElementById("document").textContent);
 const { calls, tensors, nodes, passes, timeline, levels } = recorded;
+
+// The document: JSON that was deflated and written in base64.
+function inflated(text) {
+  return new Response(new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
+}
+
+function bytesOf(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
 
 const ranAt = new Array(nodes.length).fill(0); // the position at which an operation has just run
 const stepAt = passes.map((pass) => new Array(pass.steps.length).fill(0));

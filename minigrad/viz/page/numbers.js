@@ -89,7 +89,7 @@ function unpack(data, shape) {
     };
   }
   const { count, rows, cols, step = [1, 1], of = [] } = data.planes;
-  const bytes = Uint8Array.from(atob(data.planes.f32), (letter) => letter.charCodeAt(0));
+  const bytes = bytesOf(data.planes.f32);
   const values = new Float32Array(bytes.buffer, 0, bytes.length >> 2);
   const whole = step[0] === 1 && step[1] === 1;
   const label = (plane) => (Array.isArray(of) ? (of[plane] ?? `plane ${plane}`) : of);

@@ -1,14 +1,15 @@
 """One file out of a document: the page's parts beside this module, the data, and a policy that forbids the rest.
 
 The Content-Security-Policy lets run exactly the script and the style written here (by their hashes) and nothing be
-fetched. Data are JSON in a script element that browsers do not run, with `<` written as an escape, so that no name
-in it can end the element.
+fetched. Data are JSON, deflated, in base64, in a script element that browsers do not run: operations are much alike, so
+that makes a page ten times smaller, and no name in it can end the element.
 """
 
 import base64
 import hashlib
 import html as markup
 import json
+import zlib
 from importlib import resources
 
 from .levels import levels
@@ -46,14 +47,14 @@ def html(document):
     read = {name: parts.joinpath(name).read_text(encoding="utf-8") for name in ("explorer.html", "explorer.css")}
     lines = "\n".join(parts.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS).splitlines()
     code = "\n".join(bare for line in lines if not (bare := line.strip()).startswith("//"))  # comments stay behind
-    script = f'(() => {{\n"use strict";\n{code}\n}})();'
-    data = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    script = f'(async () => {{\n"use strict";\n{code}\n}})();'
+    data = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     contents = {
         "POLICY": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(read['explorer.css'])}'; "
         "img-src data:; base-uri 'none'; form-action 'none'",
         "TITLE": markup.escape(document["title"]),
         "STYLE": read["explorer.css"],
-        "DOCUMENT": data,
+        "DOCUMENT": base64.b64encode(zlib.compress(data)).decode(),
         "SCRIPT": script,
     }
     pieces = read["explorer.html"].split("@@")  # text, name, text, name, ..., text

@@ -5,7 +5,7 @@ touch pyplot. Beside each stands what it draws as plain numbers (`receptive_fiel
 `confusion_counts`), for which matplotlib is not needed. Loss curves are `minigrad.History`'s.
 
 Numbers: `dependence` and `receptive_fields`, `attribution`, `edges`, `counting`; drawings: `layers`, `looking`,
-`confusion`; `recorder` has both; `looks` holds colours and axes, `observing` runs models.
+`confusion`, `tracks`; `recorder` has both; `looks` holds colours and axes, `observing` runs models.
 """
 
 from .attribution import METHODS, gradient, gradient_times_input, smooth_grad

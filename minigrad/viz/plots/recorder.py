@@ -1,7 +1,7 @@
 """What happens inside a network while it learns: activations, gradients and weights of each layer, every so many steps.
 
-A `Recorder` keeps histograms and norms, not the values; its plots are heat maps over the steps and the ratio of
-gradient to weight.
+A `Recorder` keeps histograms and norms, not the values; its plots are those histograms over the steps, drawn by
+`tracks`, and the ratio of gradient to weight.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -11,15 +11,15 @@ import numpy as np
 from minigrad import Tensor
 from minigrad.figures import new_figure
 
-from .looks import FAINT, GAP, INK, array_of, colour_bar
+from .looks import GAP, INK, array_of, colour_bar
+from .tracks import heat_map, ridgeline, rising
 
 __all__ = ["Recorder", "Track"]
 
 BINS = 64
 MOST_VALUES = 1 << 16  # of a larger tensor every n-th value goes into the histogram; its other numbers are exact
-LEVELS = 96  # rows of a heat map
-EXTREME = 0.002  # the share of values at either end that a heat map leaves out
 KINDS = ("activations", "gradients", "weights")
+STYLES = {"heat": heat_map, "ridgeline": ridgeline}
 
 
 @dataclass(slots=True)
@@ -191,19 +191,23 @@ class Recorder:
             for kind, named in state_dict["tracks"].items()
         }
 
-    def plot(self, kind, names=None):
+    def plot(self, kind, names=None, style="heat"):
         """A matplotlib `Figure` of "activations", "gradients", "weights" or "ratios" over the steps.
 
-        The first three have a heat map for each layer or parameter: how densely the values lie (as a share of the
-        step's densest place), the line being their median and the dashes the middle 90%. "ratios" are curves of
-        ‖gradient‖ / ‖weight‖. `names` chooses layers or parameters; by default they are all layers, and the parameters
-        of at least two dimensions.
+        The first three show for each layer or parameter how densely the values lie, as a share of the step's densest
+        place. `style="heat"` is a heat map over the steps, the line being the median and the dashes the middle 90%;
+        `style="ridgeline"` is a curve for each step, the first one at the back, at most 24 of them. "ratios" are curves
+        of ‖gradient‖ / ‖weight‖, in no other style. `names` chooses layers or parameters; by default they are all
+        layers, and the parameters of at least two dimensions.
 
-        Raises ValueError for another kind, a name that was not recorded and if nothing was recorded, ImportError
-        without matplotlib.
+        Raises ValueError for another kind or style, a name that was not recorded and if nothing was recorded,
+        ImportError without matplotlib.
         """
         if kind not in (*KINDS, "ratios"):
             raise ValueError(f"a recorder plots {', '.join(KINDS)} or ratios, not {kind!r}")
+        if style not in (STYLES if kind != "ratios" else ("heat",)):
+            hint = f"\nhint: the styles of a histogram are {', '.join(map(repr, STYLES))}; ratios are curves"
+            raise ValueError(f"{kind} are not plotted in the style {style!r}{hint}")
         tracks = self.tracks["weights" if kind == "ratios" else kind]
         if not tracks:
             raise ValueError("nothing was recorded\nhint: call recorder.step() after each loss.backward()")
@@ -215,28 +219,33 @@ class Recorder:
             raise ValueError(f"{unknown!r} was not recorded\nhint: recorded were {', '.join(tracks)}")
         if kind == "ratios":
             return self._plot_ratios({name: (tracks[name].step, self.ratios()[name]) for name in names})
-        return self._plot_heat({name: tracks[name] for name in names}, kind)
+        return self._plot_histograms({name: tracks[name] for name in names}, kind, style)
 
-    def _plot_heat(self, tracks, kind):
+    def _plot_histograms(self, tracks, kind, style):
         columns = min(3, len(tracks))
         rows = -(-len(tracks) // columns)
-        figure = new_figure(3.4 * columns + 0.8, 1.9 * rows + 0.4)
-        norm = _root()
-        axes = figure.subplots(rows, columns, squeeze=False, sharex=True)
+        over_steps = style == "heat"  # else over the values, which differ from layer to layer
+        figure = new_figure(3.4 * columns + 0.8, (1.9 if over_steps else 3.2) * rows + 0.4)
+        axes = figure.subplots(rows, columns, squeeze=False, sharex=over_steps)
         for axis, (name, track) in zip(axes.flat, tracks.items()):
-            shown = _heat(axis, name, track, kind, norm)
+            shown = STYLES[style](axis, track)
+            _title(axis, name, track, kind)
         for axis in list(axes.flat)[len(tracks) :]:
             axis.remove()
         for axis in axes.flat[max(0, len(tracks) - columns) : len(tracks)]:
-            axis.set_xlabel("step", fontsize=8, color=INK)
+            axis.set_xlabel("step" if over_steps else "value", fontsize=8, color=INK)
             axis.tick_params(labelbottom=True)
-        colour_bar(figure, shown, list(axes.flat)[: len(tracks)], "density")
+        if over_steps:
+            colour_bar(figure, shown, list(axes.flat)[: len(tracks)], "density")
+        else:
+            for row in axes[:, 0]:
+                row.set_ylabel("step", fontsize=8, color=INK)
         return figure
 
     def _plot_ratios(self, curves):
         figure = new_figure(7, 4)
         axis = figure.subplots()
-        for (name, (steps, values)), colour in zip(curves.items(), _colours(len(curves))):
+        for (name, (steps, values)), colour in zip(curves.items(), rising(len(curves))):
             axis.plot(steps, values, color=colour, linewidth=1.2, marker=".", markersize=3, label=name)
         axis.set_yscale("log")
         axis.xaxis.get_major_locator().set_params(integer=True)
@@ -249,40 +258,9 @@ class Recorder:
         return figure
 
 
-def _root():
-    """A scale on which small shares can be told from none."""
-    from matplotlib.colors import PowerNorm
-
-    return PowerNorm(0.5, vmin=0, vmax=1)
-
-
-def _colours(count):
-    """Colours from dark to bright."""
-    from matplotlib import colormaps
-
-    return colormaps["viridis"](np.linspace(0, 0.9, count))
-
-
-def _heat(axis, name, track, kind, norm):
-    """The heat map of a track, its colours by `norm`."""
-    ends = track.quantiles([EXTREME, 1 - EXTREME])
-    low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
-    low, high = (low, high) if high > low else (low - 0.5, low + 0.5)
-    edges = np.linspace(low, high, LEVELS + 1)
-    shares = track.shares(edges)
-    density = shares / np.maximum(shares.max(1, keepdims=True), 1e-30)
-    steps = np.array(track.step, float)
-    between = (steps[1:] + steps[:-1]) / 2
-    borders = [steps[0] - 0.5, *between, steps[-1] + 0.5]
-    shown = axis.pcolormesh(borders, edges, density.T, cmap="Blues", norm=norm, rasterized=True)
-    for share, dashes in ((0.05, (0, (3, 2))), (0.5, "-"), (0.95, (0, (3, 2)))):
-        axis.plot(steps, track.quantiles(share), color=INK, linewidth=0.8, linestyle=dashes)
+def _title(axis, name, track, kind):
+    """The name, and what is worth knowing of the values."""
     notes = [f"{track.zeros[-1]:.0%} zeros"] if kind == "activations" and track.zeros[-1] > 0.005 else []
     if max(track.bad) > 0:
         notes.append(f"NaN or inf from step {track.step[int(np.argmax(np.array(track.bad) > 0))]}")
     axis.set_title(" · ".join([name, *notes]), fontsize=8, color="#B3261E" if max(track.bad) > 0 else INK)
-    axis.set_ylim(low, high)
-    axis.tick_params(labelsize=7, colors=FAINT)
-    axis.ticklabel_format(axis="y", scilimits=(-2, 3))
-    axis.yaxis.get_offset_text().set_fontsize(7)
-    return shown
