@@ -90,7 +90,7 @@ def ptx(kernel, constants, capability):
 
 
 def assembled(code, architecture, listed=True):
-    """The machine code of PTX for an architecture such as 90; without its listing, which costs most, if not `listed`."""
+    """The machine code of PTX for an architecture such as 90; its listing costs most, and is left out on demand."""
     with tempfile.TemporaryDirectory() as folder:
         source, binary = Path(folder, "kernel.ptx"), Path(folder, "kernel.cubin")
         source.write_text(code)
