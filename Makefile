@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# The tests: two processes, each with half of them in order, of which the first to end takes from the other.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
+
 .PHONY: demo test test-browser test-cuda-compile test-cuda conformance lint bench bench-cuda docs clean
 .DELETE_ON_ERROR:
 
@@ -11,15 +14,15 @@ demo: .venv/.demo
 	$(BIN)/python examples/lenet.py
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -q -n 2
+	$(PYTEST)
 
 test-browser: .venv/.browser
 	$(BIN)/python tests/browser/chromium.py
-	$(BIN)/python -m pytest -q tests/browser
+	$(PYTEST) tests/browser
 
 # Compiles the CUDA kernels without a GPU and inspects the machine code.
 test-cuda-compile: .venv/.cuda-test
-	$(BIN)/python -m pytest -q -n 2 tests/cuda/test_compile.py
+	$(PYTEST) tests/cuda/test_compile.py
 
 # On a machine with a GPU: the tests of the kernels and of tensors on it, under ten minutes.
 test-cuda: .venv/.cuda

@@ -24,8 +24,6 @@ from minigrad.utils.data import DataLoader, TensorDataset
 from minigrad.vision import datasets, transforms
 from minigrad.vision.models import ResNetCIFAR
 
-EPOCHS = 40  # over the few images; a quarter of them with frozen layers where all are trained in the end
-
 
 def load(train, classes):
     """The images of some digits, (N, 1, 8, 8), and their classes, counted from 0."""
@@ -87,22 +85,22 @@ def train(model, data, epochs, lr, history, test_loader):
         history.add_epoch(test_accuracy=accuracy(model, test_loader))
 
 
-def scratch(state, data, history, test_loader):
+def scratch(state, data, epochs, history, test_loader):
     """All layers, from random weights."""
-    train(network(classes=5), data, EPOCHS, 0.05, history, test_loader)
+    train(network(classes=5), data, epochs, 0.05, history, test_loader)
 
 
-def head(state, data, history, test_loader):
+def head(state, data, epochs, history, test_loader):
     """The head on frozen layers."""
-    train(pretrained(state), data, EPOCHS, 0.05, history, test_loader)
+    train(pretrained(state), data, epochs, 0.05, history, test_loader)
 
 
-def finetune(state, data, history, test_loader):
-    """The head on frozen layers, then all layers."""
+def finetune(state, data, epochs, history, test_loader):
+    """The head on frozen layers for a quarter of the epochs, then all layers."""
     model = pretrained(state)
-    train(model, data, EPOCHS // 4, 0.05, history, test_loader)
+    train(model, data, epochs // 4, 0.05, history, test_loader)
     model.requires_grad_(True)
-    train(model, data, EPOCHS - EPOCHS // 4, 0.05, history, test_loader)
+    train(model, data, epochs - epochs // 4, 0.05, history, test_loader)
 
 
 WAYS = {"from scratch": scratch, "new head, rest frozen": head, "new head, then all layers": finetune}
@@ -115,7 +113,7 @@ def plot(curves, path):
     figure = Figure(figsize=(7, 4), layout="constrained")
     axis = figure.subplots()
     for way, curve in curves.items():
-        epochs = np.arange(1, EPOCHS + 1)
+        epochs = np.arange(1, len(curve[0]) + 1)
         axis.plot(epochs, 100 * np.mean(curve, 0), label=way)
         axis.fill_between(epochs, 100 * np.min(curve, 0), 100 * np.max(curve, 0), alpha=0.15)
     axis.set(xlabel="epoch", ylabel="%", title="test accuracy on the new digits", ylim=(0, 100))
@@ -129,6 +127,9 @@ def main():
     parser.add_argument(
         "--repeats", type=int, default=6, help="how often, with other weights and images each (default: 6)"
     )
+    parser.add_argument(
+        "--epochs", type=int, default=40, help="over the few images, and a tenth as many before (default: 40)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="start of all random numbers")
     parser.add_argument("--out", type=Path, default=Path("runs/transfer"), help="output folder")
     args = parser.parse_args()
@@ -141,12 +142,12 @@ def main():
     before, curves = [], {way: [] for way in WAYS}
     for _ in minigrad.History().track(range(args.repeats), "repetitions", unit="time"):
         model, history = network(classes=20), minigrad.History()
-        train(model, source, 4, 0.1, history, source_loader)
+        train(model, source, max(1, args.epochs // 10), 0.1, history, source_loader)
         before.append(history["test_accuracy"][-1])
         data = few(images, args.shots)
         for way, learn in WAYS.items():
             history = minigrad.History()
-            learn(model.state_dict(), data, history, test_loader)
+            learn(model.state_dict(), data, args.epochs, history, test_loader)
             curves[way].append(history["test_accuracy"])
     print(f"pretrained on {len(source):,} images of 0 to 4, turned: test accuracy {np.mean(before):.1%}")
     print(f"{args.shots} images of each of 5 to 9, {args.repeats} times:      accuracy   lowest  highest")

@@ -23,7 +23,7 @@ def example(name, *arguments, **environment):
 
 
 def test_transfer_learning_makes_its_table_and_picture(tmp_path):
-    done = example("transfer.py", "--repeats", 1, "--out", tmp_path)
+    done = example("transfer.py", "--repeats", 1, "--epochs", 20, "--out", tmp_path)
     assert "it/s" not in done.stderr and "samples/s" not in done.stderr  # no bar where there is no terminal
     rows = re.findall(
         r"^(from scratch|new head, [a-z ]+?) +([\d.]+)% +([\d.]+)% +([\d.]+)%$", done.stdout, re.MULTILINE

@@ -10,6 +10,7 @@ import minigrad as mg
 from minigrad.testing import assert_close
 
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # the tests are small, and run in as many processes as there are cores
 
 TOLERANCE = {"float32": {"rtol": 1e-4, "atol": 1e-5}, "float64": {"rtol": 1e-9, "atol": 1e-10}}
 TORCH_DTYPES = {

@@ -52,7 +52,7 @@ class Watched:
         address = path.as_uri()
         context.route("**/*", lambda route: self._route(route, address))
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(60_000)  # for busy machines; nothing waits that long
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
         page.on("dialog", self._dialog)

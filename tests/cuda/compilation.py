@@ -94,8 +94,8 @@ def ptx(kernel, constants, capability):
     return code
 
 
-def assembled(code, architecture):
-    """The machine code of PTX for an architecture such as 90."""
+def assembled(code, architecture, listed=True):
+    """The machine code of PTX for an architecture such as 90; its listing costs most, and is left out on demand."""
     with tempfile.TemporaryDirectory() as folder:
         source, binary = Path(folder, "kernel.ptx"), Path(folder, "kernel.cubin")
         source.write_text(code)
@@ -103,9 +103,10 @@ def assembled(code, architecture):
             [TOOLS / "ptxas", "-v", f"-arch=sm_{architecture}", source, "-o", binary], capture_output=True, text=True
         )
         assert said.returncode == 0, said.stderr
-        listing = subprocess.run(
-            [TOOLS / "cuobjdump", "-sass", binary], capture_output=True, text=True, check=True
-        ).stdout
+        listing = ""
+        if listed:
+            dump = [TOOLS / "cuobjdump", "-sass", binary]
+            listing = subprocess.run(dump, capture_output=True, text=True, check=True).stdout
     words = said.stderr
     found = re.findall(r"/\*([0-9a-f]{4,5})\*/\s+(?:@!?U?P[0-9T]+\s+)?([A-Z0-9_.]+)\s*([^;]*);", listing)
     return Code(

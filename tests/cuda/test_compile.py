@@ -165,7 +165,7 @@ def test_everything_compiles(group):
         names.add(kernel.function.__name__)
         code = ptx(kernel, constants, ARCHITECTURES[0])
         for major, minor in ARCHITECTURES:
-            registers, spilled, stack, _ = assembled(code, f"{major}{minor}")
+            registers, spilled, stack, _ = assembled(code, f"{major}{minor}", listed=False)
             if registers > REGISTERS or spilled or stack:
                 what = f"{kernel.function.__name__} {constants} for sm_{major}{minor}"
                 failures.append(f"{what}: {registers} registers, {spilled} bytes spilled, {stack} bytes of stack")

@@ -1,4 +1,4 @@
-"""The simulator's tests, each file in a process of its own: the simulator is chosen before anything is imported."""
+"""The simulator's tests in two processes of their own: the simulator is chosen before anything is imported."""
 
 import os
 import subprocess
@@ -13,10 +13,12 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.skipif(simulated(), reason="this is the simulator's process")
-@pytest.mark.parametrize("file", sorted(path.name for path in HERE.glob("test_[sd]*_*.py")))
-def test_in_the_simulator(file):
+@pytest.mark.parametrize("kind", ["device", "simulator"])
+def test_in_the_simulator(kind):
+    files = sorted(map(str, HERE.glob(f"test_{kind}_*.py")))
+    assert files
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(HERE / file)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *files],
         env={**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}, capture_output=True, text=True,
     )  # fmt: skip
     assert result.returncode == 0, result.stdout + result.stderr

@@ -157,7 +157,7 @@ def test_the_data_sets_own_timeout_is_its_own():
             raise TimeoutError("the server is late")
 
     with pytest.raises(TimeoutError, match="the server is late"):
-        list(data.DataLoader(Late(), num_workers=1, timeout=5))
+        list(data.DataLoader(Late(), num_workers=1, timeout=60))
 
 
 def test_breaking_off_an_epoch_ends_its_workers():
@@ -194,8 +194,8 @@ def test_the_end_of_the_program_leaves_no_process_behind(tmp_path, blow):
     program = subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     worker = int(program.stdout.readline().split()[1])
     program.send_signal(blow)
-    _, errors = program.communicate(timeout=60)
-    for _ in range(200):
+    _, errors = program.communicate(timeout=300)
+    for _ in range(1200):
         try:
             os.kill(worker, 0)
         except ProcessLookupError:

@@ -54,7 +54,7 @@ LAYERS = """
         return b"".join(t.numpy(force=True).tobytes() for t in (scores, *grads))
 
     def check():
-        for _ in range(5):
+        for _ in range(3):
             assert (cpu.matmul(a, b) == 200).all()
             assert step() == alone
         passed.append(True)
@@ -64,12 +64,12 @@ LAYERS = """
     numba.set_num_threads(1)
     assert step() == alone  # one thread and two give the same bits
     numba.set_num_threads(2)
-    threads = [threading.Thread(target=check) for _ in range(8)]
+    threads = [threading.Thread(target=check) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(passed) == 8
+    assert len(passed) == 4
     child = os.fork()
     if child == 0:
         check()

@@ -367,13 +367,13 @@ HUGE = {
 def test_absurd_geometry_is_refused_before_anything_is_allocated(call):
     tracemalloc.start()
     try:
-        start = time.perf_counter()
+        start = time.thread_time()
         with pytest.raises(RuntimeError, match=r"(?i)size|large|pad|small|overflow"):
             call()
-        elapsed, (_, peak) = time.perf_counter() - start, tracemalloc.get_traced_memory()
+        elapsed, (_, peak) = time.thread_time() - start, tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert elapsed < 0.1 and peak < 1 << 20
+    assert elapsed < 1 and peak < 1 << 20
 
 
 def test_the_largest_stride_is_harmless():
