@@ -97,6 +97,11 @@ def _bound(template, name, **names):
     return kernel
 
 
+def typed(function, parameters, dtype):
+    """A function and its parameters, these in the dtype of the arrays."""
+    return function, tuple([dtype.type(parameter) for parameter in parameters])
+
+
 @functools.cache
 def kernel_with(entry, function, dtype, **tasks):
     """An entry point and the tasks that it calls by these names, templates all, with `function` compiled into them."""

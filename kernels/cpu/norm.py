@@ -14,7 +14,7 @@ from ..activations import applied, pulled_back
 from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
-from .elementwise import kernel_with
+from .elementwise import kernel_with, typed
 from .layout import SERIAL, channels_first, channels_last, dense, parts
 from .plane_norm import are_planes, planes_grad, planes_normalized, planes_stats
 
@@ -224,7 +224,7 @@ def batch_norm(x, mean, invstd, weight, bias, activation=None, residual=None):
            [6.]])
     """
     scale, shift = _scale_and_shift(invstd, weight, bias)
-    function, parameters = _typed(applied(activation), scale.dtype)
+    function, parameters = typed(*applied(activation), scale.dtype)
     if are_planes(x):
         return planes_normalized(function, parameters, x, residual, dense(mean), scale, shift)
     y = _empty(x)
@@ -242,11 +242,6 @@ def _scale_and_shift(invstd, weight, bias):
     return scale, np.zeros_like(scale) if bias is None else dense(bias)
 
 
-def _typed(function, dtype):
-    """A function and its parameters, these in the arrays' dtype."""
-    return function[0], tuple([dtype.type(parameter) for parameter in function[1]])
-
-
 def batch_norm_grad(dy, x, mean, invstd, weight, bias=None, activation=None):
     """Gradient of `batch_norm` without residual through its own batch statistics: `(dx, dweight, dbias)`.
 
@@ -262,7 +257,7 @@ def batch_norm_grad(dy, x, mean, invstd, weight, bias=None, activation=None):
     """
     dweight, dbias = np.zeros((2, x.shape[1]), x.dtype.newbyteorder("="))
     factor, shift = _scale_and_shift(invstd, weight, bias)
-    function, parameters = _typed(pulled_back(activation), dbias.dtype)
+    function, parameters = typed(*pulled_back(activation), dbias.dtype)
     by_channel = dense(mean), dense(invstd), factor, shift, dweight, dbias
     if are_planes(x):
         return planes_grad(function, parameters, dy, x, *by_channel), dweight, dbias
