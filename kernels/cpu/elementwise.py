@@ -92,9 +92,22 @@ def _is_hard(function):
 
 def _bound(template, name, **names):
     """The template with these names among its globals. Its own name is what the disk cache knows it by."""
-    kernel = FunctionType(template.__code__, {**globals(), **names}, name)
+    kernel = FunctionType(template.__code__, {**template.__globals__, **names}, name)
     kernel.__qualname__ = name
     return kernel
+
+
+def typed(function, parameters, dtype):
+    """A function and its parameters, these in the dtype of the arrays."""
+    return function, tuple([dtype.type(parameter) for parameter in parameters])
+
+
+@functools.cache
+def kernel_with(entry, function, dtype, **tasks):
+    """An entry point and the tasks that it calls by these names, templates all, with `function` compiled into them."""
+    name, scalar = f"{function.__name__}{entry.__name__}_{dtype}", _compiled(function, dtype)
+    names = {task: jit(_bound(template, f"{name}_{task}", function=scalar)) for task, template in tasks.items()}
+    return pool_jit(_bound(entry, name, **names))
 
 
 def elementwise(function, parameters, *arrays):

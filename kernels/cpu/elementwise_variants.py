@@ -75,7 +75,7 @@ def _lines_all(count, parameters, result, x, y, inner):
 def _kernel(template, entry, function, dtype):
     """What applies `function` to flat arrays of one dtype over the thread pool."""
     name = f"{function.__name__}{template.__name__}_in_place_{dtype}"
-    task = jit(_bound(template, name, PIECE=PIECE, function=_compiled(function, dtype)))
+    task = jit(_bound(template, name, function=_compiled(function, dtype)))
     return pool_jit(_bound(entry, f"{name}_all", task=task))
 
 

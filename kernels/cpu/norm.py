@@ -3,13 +3,18 @@
 Several rows are walked as one long row, so that the inner loop is long for any number of channels. Sums are taken over
 chunks of rows whose size depends on the shape alone, and added in order in float64: the result has the same bits for
 any number of threads. `kernels/reference/norm.py` is the definition.
+
+An activation is compiled into the loops, whose `function` it is: it costs nothing beside the memory, and the gradient
+computes its argument anew from x. Without one `function` is the identity, of which nothing is left in the machine code.
 """
 
 import numpy as np
 
+from ..activations import applied, pulled_back
 from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
+from .elementwise import kernel_with, typed
 from .layout import SERIAL, channels_first, channels_last, dense, parts
 from .plane_norm import are_planes, planes_grad, planes_normalized, planes_stats
 
@@ -86,9 +91,11 @@ def _stats(parallel, x, chunk, partials, mean, var):
         mean[c], var[c] = average, deviation / rows
 
 
-@jit
-def _normalize(part, count, x, y, center, scale, shift):
-    """Part `part` of `count` of the rows of y = (x - center) * scale + shift; x and y are flat."""
+def _normalize(part, count, parameters, x, residual, y, center, scale, shift):
+    """Part `part` of `count` of the rows of y = function((x - center) * scale + shift + residual), all flat.
+
+    `function` here and in `_products` and `_input_grad` is put in place by `kernel_with`.
+    """
     channels = len(center)
     rows = len(x) // channels
     first, last = rows * part // count * channels, rows * (part + 1) // count * channels
@@ -96,63 +103,73 @@ def _normalize(part, count, x, y, center, scale, shift):
     for start in range(first, last, len(centers)):
         stop = min(start + len(centers), last)
         piece, result = x[start:stop], y[start:stop]
-        for j in range(len(result)):
-            result[j] = (piece[j] - centers[j]) * scales[j] + shifts[j]
+        if residual is None:
+            for j in range(len(result)):
+                result[j] = function((piece[j] - centers[j]) * scales[j] + shifts[j], *parameters)  # noqa: F821
+        else:
+            addends = residual[start:stop]
+            for j in range(len(result)):
+                value = (piece[j] - centers[j]) * scales[j] + shifts[j] + addends[j]
+                result[j] = function(value, *parameters)  # noqa: F821
 
 
-@pool_jit
-def _normalize_all(count, x, y, center, scale, shift):
-    parallel_for(count, count > 1, _normalize, (count, x, y, center, scale, shift))
+def _normalize_all(count, parameters, x, residual, y, center, scale, shift):
+    parallel_for(count, count > 1, normalize, (count, parameters, x, residual, y, center, scale, shift))  # noqa: F821
 
 
-@jit
-def _products(number, dy, x, center, chunk, partials):
-    """partials[number]: by channel, the sums of dy and of dy * (x - center) over a chunk of the flat dy and x."""
+def _products(number, parameters, dy, x, center, factor, bias, chunk, partials):
+    """partials[number]: by channel, the sums of g and of g * (x - center) over a chunk of the flat dy and x.
+
+    g = function(dy, (x - center) * factor + bias), here and below, is the gradient of the activation's argument.
+    """
     channels = len(center)
     first, last = number * chunk * channels, min((number + 1) * chunk * channels, len(x))
-    centers = _repeat(center)
+    centers, factors, biases = _repeat(center), _repeat(factor), _repeat(bias)
     sums, products = np.zeros(len(centers), x.dtype), np.zeros(len(centers), x.dtype)
     for start in range(first, last, len(centers)):
         stop = min(start + len(centers), last)
         grad, piece = dy[start:stop], x[start:stop]
         for j in range(len(piece)):
-            sums[j] += grad[j]
-            products[j] += grad[j] * (piece[j] - centers[j])
+            distance = piece[j] - centers[j]
+            g = function(grad[j], distance * factors[j] + biases[j], *parameters)  # noqa: F821
+            sums[j] += g
+            products[j] += g * distance
     for c in range(channels):
         partials[number, 0, c] = _total(sums, c, channels)
         partials[number, 1, c] = _total(products, c, channels)
 
 
-@jit
-def _input_grad(part, count, dy, x, dx, center, grad_scale, scale, shift):
-    """Part `part` of `count` of the rows of dx = dy * grad_scale + (x - center) * scale + shift; dy, x, dx are flat."""
+def _input_grad(part, count, parameters, dy, x, dx, center, factor, bias, scale, shift):
+    """Part `part` of `count` of the rows of dx = g * factor + (x - center) * scale + shift; dy, x, dx are flat."""
     channels = len(center)
     rows = len(x) // channels
     first, last = rows * part // count * channels, rows * (part + 1) // count * channels
-    centers, grad_scales, scales, shifts = _repeat(center), _repeat(grad_scale), _repeat(scale), _repeat(shift)
+    centers, factors, biases = _repeat(center), _repeat(factor), _repeat(bias)
+    scales, shifts = _repeat(scale), _repeat(shift)
     for start in range(first, last, len(centers)):
         stop = min(start + len(centers), last)
         grad, piece, result = dy[start:stop], x[start:stop], dx[start:stop]
         for j in range(len(result)):
-            result[j] = grad[j] * grad_scales[j] + (piece[j] - centers[j]) * scales[j] + shifts[j]
+            distance = piece[j] - centers[j]
+            g = function(grad[j], distance * factors[j] + biases[j], *parameters)  # noqa: F821
+            result[j] = g * factors[j] + distance * scales[j] + shifts[j]
 
 
-@pool_jit
-def _gradient(count, dy, x, dx, chunk, partials, mean, invstd, weight, dweight, dbias):
-    parallel_for(len(partials), count > 1, _products, (dy, x, mean, chunk, partials))
+def _gradient(count, parameters, dy, x, dx, chunk, partials, mean, invstd, factor, bias, dweight, dbias):
+    arguments = parameters, dy, x, mean, factor, bias, chunk, partials
+    parallel_for(len(partials), count > 1, products, arguments)  # noqa: F821
     rows, channels = len(x) // len(mean), len(mean)
-    grad_scale, scale, shift = np.empty_like(mean), np.empty_like(mean), np.empty_like(mean)
+    scale, shift = np.empty_like(mean), np.empty_like(mean)
     for c in range(channels):
         total, product = 0.0, 0.0
         for number in range(len(partials)):
             total += partials[number, 0, c]
             product += partials[number, 1, c]
-        factor = np.float64(invstd[c])
-        dbias[c], dweight[c] = total, product * factor
-        outer = factor * weight[c]
-        grad_scale[c] = outer
-        scale[c], shift[c] = -outer * product * factor * factor / rows, -outer * total / rows
-    parallel_for(count, count > 1, _input_grad, (count, dy, x, dx, mean, grad_scale, scale, shift))
+        inverse = np.float64(invstd[c])
+        dbias[c], dweight[c] = total, product * inverse
+        scale[c], shift[c] = -factor[c] * product * inverse * inverse / rows, -factor[c] * total / rows
+    arguments = count, parameters, dy, x, dx, mean, factor, bias, scale, shift
+    parallel_for(count, count > 1, input_grad, arguments)  # noqa: F821
 
 
 def _flat(x):
@@ -195,33 +212,42 @@ def batch_norm_stats(x):
     return mean, var
 
 
-def batch_norm(x, mean, invstd, weight, bias):
-    """y = (x - mean) * invstd * weight + bias, channel by channel: (N, C, *any) to the same shape and dtype.
+def batch_norm(x, mean, invstd, weight, bias, activation=None, residual=None):
+    """y = f((x - mean) * invstd * weight + bias + residual), channel by channel: (N, C, *any) to the same shape.
 
-    mean, invstd, weight and bias are (C,) of x's dtype; weight and bias may be None, for 1 and 0. Rules: PyTorch's
+    mean, invstd, weight and bias are (C,) of x's dtype; weight and bias may be None, for 1 and 0. f is an `activation`
+    of `kernels.activations`, or nothing; the residual is like x, or None. Rules: PyTorch's
     `torch.nn.functional.batch_norm`.
 
     >>> batch_norm(np.array([[1.0], [3.0]]), np.array([2.0]), np.array([1.0]), None, np.array([5.0]))
     array([[4.],
            [6.]])
     """
-    scale = dense(invstd) if weight is None else dense(invstd * weight)
-    shift = np.zeros_like(scale) if bias is None else dense(bias)
+    scale, shift = _scale_and_shift(invstd, weight, bias)
+    function, parameters = typed(*applied(activation), scale.dtype)
     if are_planes(x):
-        return planes_normalized(x, dense(mean), scale, shift)
+        return planes_normalized(function, parameters, x, residual, dense(mean), scale, shift)
     y = _empty(x)
     if y.size:
-        count = parts(x.size // x.shape[1], x.size)
-        _normalize_all(count, _flat(x), y.reshape(-1), dense(mean), scale, shift)
+        kernel_with(_normalize_all, function, y.dtype, normalize=_normalize)(
+            parts(x.size // x.shape[1], x.size), parameters, _flat(x), None if residual is None else _flat(residual),
+            y.reshape(-1), dense(mean), scale, shift,
+        )  # fmt: skip
     return channels_first(y)
 
 
-def batch_norm_grad(dy, x, mean, invstd, weight):
-    """Gradient of `batch_norm` through its own batch statistics: `(dx, dweight, dbias)`.
+def _scale_and_shift(invstd, weight, bias):
+    """What z is multiplied by, and what is added then."""
+    scale = dense(invstd) if weight is None else dense(invstd * weight)
+    return scale, np.zeros_like(scale) if bias is None else dense(bias)
+
+
+def batch_norm_grad(dy, x, mean, invstd, weight, bias=None, activation=None):
+    """Gradient of `batch_norm` without residual through its own batch statistics: `(dx, dweight, dbias)`.
 
     dy and x are (N, C, *any), the others as for `batch_norm`; dx is like x, dweight and dbias are (C,). With
-    z = (x - mean) * invstd over M values: dbias = sum(dy), dweight = sum(dy z) and
-    dx = weight * invstd * (dy - dbias / M - z * dweight / M).
+    g = dy f' (x is enough to know it; the bias is not needed without an activation) and z = (x - mean) * invstd over M
+    values: dbias = sum(g), dweight = sum(g z) and dx = weight * invstd * (g - dbias / M - z * dweight / M).
 
     >>> dx, dweight, dbias = batch_norm_grad(
     ...     np.array([[1.0], [0.0]]), np.array([[1.0], [3.0]]), np.array([2.0]), np.array([1.0]), None
@@ -230,14 +256,16 @@ def batch_norm_grad(dy, x, mean, invstd, weight):
     (array([0., 0.]), array([-1.]), array([1.]))
     """
     dweight, dbias = np.zeros((2, x.shape[1]), x.dtype.newbyteorder("="))
-    factors = np.ones_like(dweight) if weight is None else dense(weight)
+    factor, shift = _scale_and_shift(invstd, weight, bias)
+    function, parameters = typed(*pulled_back(activation), dbias.dtype)
+    by_channel = dense(mean), dense(invstd), factor, shift, dweight, dbias
     if are_planes(x):
-        return planes_grad(dy, x, dense(mean), dense(invstd), factors, dweight, dbias), dweight, dbias
+        return planes_grad(function, parameters, dy, x, *by_channel), dweight, dbias
     dx = _empty(x)
     if dx.size:
         chunk, partials = _chunks(x)
-        _gradient(
-            parts(x.size // x.shape[1], x.size), _flat(dy), _flat(x), dx.reshape(-1), chunk, partials, dense(mean),
-            dense(invstd), factors, dweight, dbias,
+        kernel_with(_gradient, function, dx.dtype, products=_products, input_grad=_input_grad)(
+            parts(x.size // x.shape[1], x.size), parameters, _flat(dy), _flat(x), dx.reshape(-1), chunk, partials,
+            *by_channel,
         )  # fmt: skip
     return channels_first(dx), dweight, dbias

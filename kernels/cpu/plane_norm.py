@@ -1,6 +1,6 @@
 """Batch normalisation where each channel of each sample is a plane of its own in memory: (N, C, S), dense.
 
-`norm.py` decides whether an input lies like that, and has the mathematics. Sums are taken plane by plane and added in
+`norm.py` decides whether an input lies like that, and has the mathematics; `function` is the activation here too. Sums are taken plane by plane and added in
 order in float64: the result has the same bits for any number of threads.
 """
 
@@ -9,6 +9,7 @@ import numpy as np
 from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
+from .elementwise import kernel_with
 from .layout import dense, parts
 from .reduction import _sum_of
 
@@ -55,25 +56,31 @@ def _stats(count, x, partials, mean, var):
         mean[c], var[c] = average, deviation / (samples * places)
 
 
-@jit
-def _normalize(part, count, x, y, center, scale, shift):
-    """Part `part` of `count` of the planes of y = (x - center) * scale + shift."""
+def _normalize(part, count, parameters, x, residual, y, center, scale, shift):
+    """Part `part` of `count` of the planes of y = function((x - center) * scale + shift + residual)."""
     samples, channels, places = x.shape
     for plane in range(samples * channels * part // count, samples * channels * (part + 1) // count):
         n, c = divmod(plane, channels)
         values, results = x[n, c], y[n, c]
-        for i in range(places):
-            results[i] = (values[i] - center[c]) * scale[c] + shift[c]
+        if residual is None:
+            for i in range(places):
+                results[i] = function((values[i] - center[c]) * scale[c] + shift[c], *parameters)  # noqa: F821
+        else:
+            addends = residual[n, c]
+            for i in range(places):
+                value = (values[i] - center[c]) * scale[c] + shift[c] + addends[i]
+                results[i] = function(value, *parameters)  # noqa: F821
 
 
-@pool_jit
-def _normalize_all(count, x, y, center, scale, shift):
-    parallel_for(count, count > 1, _normalize, (count, x, y, center, scale, shift))
+def _normalize_planes(count, parameters, x, residual, y, center, scale, shift):
+    parallel_for(count, count > 1, normalize, (count, parameters, x, residual, y, center, scale, shift))  # noqa: F821
 
 
-@jit
-def _products(part, count, dy, x, center, partials):
-    """Part `part` of `count` of the planes: partials[n, :, c] are the sums of dy and of dy * (x - center)."""
+def _products(part, count, parameters, dy, x, center, factor, bias, partials):
+    """Part `part` of `count` of the planes: partials[n, :, c] are the sums of g and of g * (x - center).
+
+    g = function(dy, (x - center) * factor + bias) is the gradient of the activation's argument.
+    """
     samples, channels, places = x.shape
     for plane in range(samples * channels * part // count, samples * channels * (part + 1) // count):
         n, c = divmod(plane, channels)
@@ -82,39 +89,42 @@ def _products(part, count, dy, x, center, partials):
             grads, values = dy[n, c, start : start + BLOCK], x[n, c, start : start + BLOCK]
             total = product = x.dtype.type(0)
             for i in range(len(values)):
-                total += grads[i]
-                product += grads[i] * (values[i] - center[c])
+                distance = values[i] - center[c]
+                g = function(grads[i], distance * factor[c] + bias[c], *parameters)  # noqa: F821
+                total += g
+                product += g * distance
             partials[n, 0, c] += total
             partials[n, 1, c] += product
 
 
-@jit
-def _input_grad(part, count, dy, x, dx, center, grad_scale, scale, shift):
-    """Part `part` of `count` of the planes of dx = dy * grad_scale + (x - center) * scale + shift."""
+def _input_grad(part, count, parameters, dy, x, dx, center, factor, bias, scale, shift):
+    """Part `part` of `count` of the planes of dx = g * factor + (x - center) * scale + shift."""
     samples, channels, places = x.shape
     for plane in range(samples * channels * part // count, samples * channels * (part + 1) // count):
         n, c = divmod(plane, channels)
         grads, values, results = dy[n, c], x[n, c], dx[n, c]
         for i in range(places):
-            results[i] = grads[i] * grad_scale[c] + (values[i] - center[c]) * scale[c] + shift[c]
+            distance = values[i] - center[c]
+            g = function(grads[i], distance * factor[c] + bias[c], *parameters)  # noqa: F821
+            results[i] = g * factor[c] + distance * scale[c] + shift[c]
 
 
-@pool_jit
-def _gradient(count, dy, x, dx, partials, mean, invstd, weight, dweight, dbias):
-    parallel_for(count, count > 1, _products, (count, dy, x, mean, partials))
+def _gradient_of_planes(count, parameters, dy, x, dx, partials, mean, invstd, factor, bias, dweight, dbias):
+    arguments = count, parameters, dy, x, mean, factor, bias, partials
+    parallel_for(count, count > 1, products, arguments)  # noqa: F821
     samples, channels, places = x.shape
     number = samples * places
-    grad_scale, scale, shift = np.empty_like(mean), np.empty_like(mean), np.empty_like(mean)
+    scale, shift = np.empty_like(mean), np.empty_like(mean)
     for c in range(channels):
-        total, product, factor = 0.0, 0.0, np.float64(invstd[c])
+        total, product, inverse = 0.0, 0.0, np.float64(invstd[c])
         for n in range(samples):
             total += partials[n, 0, c]
             product += partials[n, 1, c]
-        dbias[c], dweight[c] = total, product * factor
-        grad_scale[c] = factor * weight[c]
-        scale[c] = -factor * weight[c] * product * factor * factor / number
-        shift[c] = -factor * weight[c] * total / number
-    parallel_for(count, count > 1, _input_grad, (count, dy, x, dx, mean, grad_scale, scale, shift))
+        dbias[c], dweight[c] = total, product * inverse
+        scale[c] = -factor[c] * product * inverse * inverse / number
+        shift[c] = -factor[c] * total / number
+    arguments = count, parameters, dy, x, dx, mean, factor, bias, scale, shift
+    parallel_for(count, count > 1, input_grad, arguments)  # noqa: F821
 
 
 def planes_stats(x, mean, var):
@@ -123,18 +133,21 @@ def planes_stats(x, mean, var):
     _stats(parts(x.shape[0] * x.shape[1], x.size), planes, np.empty((x.shape[0], 2, x.shape[1])), mean, var)
 
 
-def planes_normalized(x, center, scale, shift):
-    """(x - center) * scale + shift, by channel, like x."""
+def planes_normalized(function, parameters, x, residual, center, scale, shift):
+    """function((x - center) * scale + shift + residual), by channel, like x."""
     y = empty(x.shape, x.dtype.newbyteorder("="))
-    _normalize_all(parts(x.shape[0] * x.shape[1], x.size), _planes(x), _planes(y), center, scale, shift)
+    kernel_with(_normalize_planes, function, y.dtype, normalize=_normalize)(
+        parts(x.shape[0] * x.shape[1], x.size), parameters, _planes(x), None if residual is None else _planes(residual),
+        _planes(y), center, scale, shift,
+    )  # fmt: skip
     return y
 
 
-def planes_grad(dy, x, mean, invstd, weight, dweight, dbias):
-    """dx of `batch_norm_grad`, like x; dweight and dbias are written."""
+def planes_grad(function, parameters, dy, x, *by_channel):
+    """dx of `batch_norm_grad`, like x; dweight and dbias, the last two of what is given by channel, are written."""
     dx = empty(x.shape, x.dtype.newbyteorder("="))
     partials = np.empty((x.shape[0], 2, x.shape[1]))
-    arrays = _planes(dy), _planes(x), _planes(dx)
-    count = parts(x.shape[0] * x.shape[1], x.size)
-    _gradient(count, *arrays, partials, mean, invstd, weight, dweight, dbias)
+    kernel_with(_gradient_of_planes, function, dx.dtype, products=_products, input_grad=_input_grad)(
+        parts(x.shape[0] * x.shape[1], x.size), parameters, _planes(dy), _planes(x), _planes(dx), partials, *by_channel
+    )
     return dx

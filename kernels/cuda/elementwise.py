@@ -14,7 +14,7 @@ from ._numba import SIMULATED, cuda, div, inlined, kernel, launch, on_device, qu
 from .memory import aligned, dense, empty, flat_alike, inverse, memory_order
 from .vector import put4, take4
 
-__all__ = ["elementwise", "elementwise_broadcast", "elementwise_in_place"]
+__all__ = ["constants_for", "elementwise", "elementwise_broadcast", "elementwise_in_place", "value_of"]
 
 THREADS = 8 if SIMULATED else 256
 MOST_BLOCKS = 2 if SIMULATED else 132 * 16
@@ -119,18 +119,18 @@ def map_broadcast(x, y, result, p, q, r, count, inner, middle, *, T, FUNCTION, B
         result[i] = value_of(x[i], y[i // inner % middle], p, q, r)
 
 
-def _constants(function, parameters, dtype, binary):
-    """Numbers of the dtype, three of them, and the constants of a kernel."""
+def constants_for(function, parameters, dtype, binary, threads=THREADS):
+    """Numbers of the dtype, three of them, and the constants of a kernel that asks for `value_of` them."""
     numbers = [float(dtype.type(parameter)) for parameter in parameters] + [0.0] * (3 - len(parameters))
     return numbers, {
         "T": dtype, "FUNCTION": device_function(function, dtype), "BINARY": binary, "PARAMETERS": len(parameters),
-        "THREADS": THREADS,
+        "THREADS": threads,
     }  # fmt: skip
 
 
 def _map(function, parameters, arrays, result):
     """Fill `result` from one flat array or two."""
-    numbers, constants = _constants(function, parameters, result.dtype, len(arrays) == 2)
+    numbers, constants = constants_for(function, parameters, result.dtype, len(arrays) == 2)
     blocks = min(-(-result.size // (4 * THREADS)), MOST_BLOCKS)
     other = arrays[1] if len(arrays) == 2 else None
     launch(
@@ -176,7 +176,7 @@ def elementwise_broadcast(function, parameters, x, y):
     if wide and wide != list(range(wide[0], wide[-1] + 1)):
         y = library().module.broadcast_to(y, x.shape)
         wide = list(range(x.ndim))
-    numbers, constants = _constants(function, parameters, x.dtype, True)
+    numbers, constants = constants_for(function, parameters, x.dtype, True)
     inner = math.prod(x.shape[wide[-1] + 1 :]) if wide else 1
     launch(
         map_broadcast, min(-(-x.size // THREADS), MOST_BLOCKS), THREADS, x, dense(y), result, *numbers, x.size, inner,

@@ -1,12 +1,15 @@
 """Batch normalisation over channels-last memory: sums down the columns (`columns.py`), then one pass over the elements.
 
-`kernels/reference/norm.py` is the definition.
+An activation is compiled into the kernels, of which it is a constant, and its argument is computed anew for its
+gradient. `kernels/reference/norm.py` is the definition.
 """
 
 import numpy as np
 
+from ..activations import applied, pulled_back
 from ._numba import SIMULATED, cuda, f64, i32, kernel, launch, on_device, unrolled
 from .columns import MOMENTS, PRODUCTS, SUMS, column_totals, shift_of
+from .elementwise import constants_for, value_of
 from .memory import aligned, channels_first, channels_last, dense, empty
 from .vector import put4, take4
 
@@ -35,16 +38,25 @@ def rounded_totals(totals, result, count, *, T, THREADS):
         result[c] = totals[c]
 
 
-@kernel("T*, T*, T*, T*, T*, T*, i32, i32")
-def normalize(x, mean, invstd, weight, bias, y, count, channels, *, T, WEIGHT, BIAS, THREADS, VECTOR):
-    """y = (x - mean) · invstd · weight + bias for four channels, or for one, at a time."""
+@kernel("T*, T*, T*, T*, T*, T*, T*, T, T, T, i32, i32")
+def normalize(
+    x, mean, invstd, weight, bias, residual, y, p, q, r, count, channels, *, T, WEIGHT, BIAS, RESIDUAL, FUNCTION,
+    BINARY, PARAMETERS, THREADS, VECTOR,
+):  # fmt: skip
+    """y = FUNCTION((x - mean) · invstd · weight + bias + residual) for four channels, or for one, at a time."""
     four = cuda.local.array(4, T)
+    addend = cuda.local.array(4, T)
     for group in range(cuda.blockIdx.x * THREADS + cuda.threadIdx.x, count // VECTOR, cuda.gridDim.x * THREADS):
         c = i32(group * VECTOR % channels)
         if VECTOR == 4:
             take4(four, 0, x, 4 * group)
         else:
             four[0] = x[group]
+        if RESIDUAL:
+            if VECTOR == 4:
+                take4(addend, 0, residual, 4 * group)
+            else:
+                addend[0] = residual[group]
         for i in unrolled(VECTOR):
             scale = invstd[c + i]
             if WEIGHT:
@@ -52,7 +64,9 @@ def normalize(x, mean, invstd, weight, bias, y, count, channels, *, T, WEIGHT, B
             value = (four[i] - mean[c + i]) * scale
             if BIAS:
                 value = value + bias[c + i]
-            four[i] = value
+            if RESIDUAL:
+                value = value + addend[i]
+            four[i] = value_of(value, value, p, q, r)
         if VECTOR == 4:
             put4(y, 4 * group, four, 0)
         else:
@@ -75,9 +89,14 @@ def parameter_gradients(totals, invstd, weight, dweight, dbias, factors, rows, c
         factors[2 * channels + c] = -outer * total / rows
 
 
-@kernel("T*, T*, T*, T*, T*, i32, i32")
-def normalize_grad(dy, x, mean, factors, dx, count, channels, *, T, THREADS, VECTOR):
-    """dx = dy · f₀ + (x - mean) · f₁ + f₂ for four channels, or for one, at a time."""
+@kernel("T*, T*, T*, T*, T*, T*, T, T, T, i32, i32")
+def normalize_grad(
+    dy, x, mean, bias, factors, dx, p, q, r, count, channels, *, T, BIAS, FUNCTION, BINARY, PARAMETERS, THREADS, VECTOR
+):  # fmt: skip
+    """dx = g · f₀ + (x - mean) · f₁ + f₂ for four channels, or for one, at a time.
+
+    g = FUNCTION(dy, (x - mean) · f₀ + bias).
+    """
     grad = cuda.local.array(4, T)
     four = cuda.local.array(4, T)
     for group in range(cuda.blockIdx.x * THREADS + cuda.threadIdx.x, count // VECTOR, cuda.gridDim.x * THREADS):
@@ -89,8 +108,12 @@ def normalize_grad(dy, x, mean, factors, dx, count, channels, *, T, THREADS, VEC
             four[0] = x[group]
             grad[0] = dy[group]
         for i in unrolled(VECTOR):
-            inner = (four[i] - mean[c + i]) * factors[channels + c + i] + factors[2 * channels + c + i]
-            four[i] = grad[i] * factors[c + i] + inner
+            distance, factor = four[i] - mean[c + i], factors[c + i]
+            z = distance * factor
+            if BIAS:
+                z = z + bias[c + i]
+            inner = distance * factors[channels + c + i] + factors[2 * channels + c + i]
+            four[i] = value_of(grad[i], z, p, q, r) * factor + inner
         if VECTOR == 4:
             put4(dx, 4 * group, four, 0)
         else:
@@ -139,33 +162,39 @@ def batch_norm_stats(x):
 
 
 @on_device
-def batch_norm(x, mean, invstd, weight, bias):
-    """y = (x - mean) * invstd * weight + bias, channel by channel: `kernels.reference.batch_norm`."""
+def batch_norm(x, mean, invstd, weight, bias, activation=None, residual=None):
+    """y = f((x - mean) * invstd * weight + bias + residual), channel by channel: `kernels.reference.batch_norm`."""
     rows, y, channels = _rows(x), _like(x), x.shape[1]
-    vector = 4 if channels % 4 == 0 and aligned(rows) else 1
-    parameters = [None if values is None else dense(values) for values in (mean, invstd, weight, bias)]
+    addends = None if residual is None else _rows(residual)
+    vector = 4 if channels % 4 == 0 and aligned(rows, *[] if addends is None else [addends]) else 1
+    parameters = [_dense(values) for values in (mean, invstd, weight, bias)]
+    numbers, constants = constants_for(*applied(activation), x.dtype, False, THREADS)
     launch(
-        normalize, _passes(y, vector), THREADS, rows, *parameters, y, y.size, channels,
-        T=x.dtype, WEIGHT=weight is not None, BIAS=bias is not None, THREADS=THREADS, VECTOR=vector,
+        normalize, _passes(y, vector), THREADS, rows, *parameters, addends, y, *numbers, y.size, channels,
+        WEIGHT=weight is not None, BIAS=bias is not None, RESIDUAL=residual is not None, VECTOR=vector, **constants,
     )  # fmt: skip
     return channels_first(y)
 
 
+def _dense(values):
+    return None if values is None else dense(values)
+
+
 @on_device
-def batch_norm_grad(dy, x, mean, invstd, weight):
+def batch_norm_grad(dy, x, mean, invstd, weight, bias=None, activation=None):
     """Gradient of `batch_norm` through its statistics, `(dx, dweight, dbias)`: `kernels.reference.batch_norm_grad`."""
     grads, rows, dx, channels = _rows(dy), _rows(x), _like(x), x.shape[1]
     dweight, dbias, factors = empty(channels, x.dtype), empty(channels, x.dtype), empty((3, channels), x.dtype)
-    mean = dense(mean)
-    totals = column_totals(PRODUCTS, rows, grads, mean)
+    mean, invstd, weight, bias = [_dense(values) for values in (mean, invstd, weight, bias)]
+    totals = column_totals(PRODUCTS, rows, grads, mean, invstd, weight, bias, activation)
     launch(
-        parameter_gradients, -(-channels // THREADS), THREADS, totals, dense(invstd),
-        None if weight is None else dense(weight), dweight, dbias, factors, max(1, len(rows)), channels,
-        T=x.dtype, WEIGHT=weight is not None, THREADS=THREADS,
+        parameter_gradients, -(-channels // THREADS), THREADS, totals, invstd, weight, dweight, dbias, factors,
+        max(1, len(rows)), channels, T=x.dtype, WEIGHT=weight is not None, THREADS=THREADS,
     )  # fmt: skip
     vector = 4 if channels % 4 == 0 and aligned(rows, grads) else 1
+    numbers, constants = constants_for(*pulled_back(activation), x.dtype, True, THREADS)
     launch(
-        normalize_grad, _passes(dx, vector), THREADS, grads, rows, mean, factors, dx, dx.size, channels,
-        T=x.dtype, THREADS=THREADS, VECTOR=vector,
+        normalize_grad, _passes(dx, vector), THREADS, grads, rows, mean, bias, factors, dx, *numbers, dx.size, channels,
+        BIAS=bias is not None, VECTOR=vector, **constants,
     )  # fmt: skip
     return channels_first(dx), dweight, dbias

@@ -6,6 +6,8 @@ Every function takes (N, C, *any) of rank 2 or more; channel c owns x[:, c]. The
 
 import numpy as np
 
+from ..activations import applied, pulled_back
+
 
 def _empty_channels_last(shape, dtype):
     """An uninitialised (N, C, *any) array whose memory is (N, *any, C)."""
@@ -36,30 +38,38 @@ def batch_norm_stats(x):
     return mean, var
 
 
-def batch_norm(x, mean, invstd, weight, bias):
-    """y = (x - mean) * invstd * weight + bias, channel by channel: (N, C, *any) to the same shape and dtype.
+def _affine(x, at, mean, invstd, weight, bias):
+    """(x - mean) * invstd * weight + bias of one element."""
+    c = at[1]
+    normal = (float(x[at]) - float(mean[c])) * float(invstd[c])
+    scaled = normal if weight is None else normal * float(weight[c])
+    return scaled if bias is None else scaled + float(bias[c])
 
-    mean, invstd, weight and bias are (C,) of x's dtype; weight and bias may be None, for 1 and 0. Rules: PyTorch's
+
+def batch_norm(x, mean, invstd, weight, bias, activation=None, residual=None):
+    """y = f((x - mean) * invstd * weight + bias + residual), channel by channel: (N, C, *any) to the same shape.
+
+    mean, invstd, weight and bias are (C,) of x's dtype; weight and bias may be None, for 1 and 0. f is an `activation`
+    of `kernels.activations`, or nothing; the residual is like x, or None. Rules: PyTorch's
     `torch.nn.functional.batch_norm`.
 
     >>> batch_norm(np.array([[1.0], [3.0]]), np.array([2.0]), np.array([1.0]), None, np.array([5.0]))
     array([[4.],
            [6.]])
     """
-    y = _empty_channels_last(x.shape, x.dtype)
-    for n, c, *at in np.ndindex(x.shape):
-        normal = (float(x[(n, c, *at)]) - float(mean[c])) * float(invstd[c])
-        scaled = normal if weight is None else normal * float(weight[c])
-        y[(n, c, *at)] = scaled if bias is None else scaled + float(bias[c])
+    y, (function, parameters) = _empty_channels_last(x.shape, x.dtype), applied(activation)
+    for at in np.ndindex(x.shape):
+        value = _affine(x, at, mean, invstd, weight, bias)
+        y[at] = function(value if residual is None else value + float(residual[at]), *parameters)
     return y
 
 
-def batch_norm_grad(dy, x, mean, invstd, weight):
-    """Gradient of `batch_norm` through its own batch statistics: `(dx, dweight, dbias)`.
+def batch_norm_grad(dy, x, mean, invstd, weight, bias=None, activation=None):
+    """Gradient of `batch_norm` without residual through its own batch statistics: `(dx, dweight, dbias)`.
 
     dy and x are (N, C, *any), the others as for `batch_norm`; dx is like x, dweight and dbias are (C,). With
-    z = (x - mean) * invstd over M values: dbias = sum(dy), dweight = sum(dy z) and
-    dx = weight * invstd * (dy - dbias / M - z * dweight / M).
+    g = dy f' (x is enough to know it; the bias is not needed without an activation) and z = (x - mean) * invstd over M
+    values: dbias = sum(g), dweight = sum(g z) and dx = weight * invstd * (g - dbias / M - z * dweight / M).
 
     >>> dx, dweight, dbias = batch_norm_grad(
     ...     np.array([[1.0], [0.0]]), np.array([[1.0], [3.0]]), np.array([2.0]), np.array([1.0]), None
@@ -67,11 +77,15 @@ def batch_norm_grad(dy, x, mean, invstd, weight):
     >>> dx.ravel(), dweight, dbias
     (array([0., 0.]), array([-1.]), array([1.]))
     """
+    function, parameters = pulled_back(activation)
+    g = np.empty(x.shape)
+    for at in np.ndindex(x.shape):
+        g[at] = function(float(dy[at]), _affine(x, at, mean, invstd, weight, bias), *parameters)
     dx = _empty_channels_last(x.shape, x.dtype)
     dweight, dbias = np.zeros(x.shape[1], x.dtype), np.zeros(x.shape[1], x.dtype)
     for c in range(x.shape[1]):
         normal = [(value - float(mean[c])) * float(invstd[c]) for value in _channel_values(x, c)]
-        grads = _channel_values(dy, c)
+        grads = _channel_values(g, c)
         total, inner = sum(grads), sum(g * z for g, z in zip(grads, normal))
         scale = float(invstd[c]) * (1.0 if weight is None else float(weight[c]))
         dx[:, c] = np.reshape(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain, groupby
 from operator import index as as_index
 
+from .fusion import fusible
 from .module import Module
 
 
@@ -70,8 +71,11 @@ class Sequential(_Numbered):
             self.extend(args)
 
     def forward(self, input):
-        for module in self:
-            input = module(input)
+        modules, at = list(self), 0
+        while at < len(modules):
+            activation = fusible(*modules[at : at + 2]) if at + 1 < len(modules) else None
+            input = modules[at](input) if activation is None else modules[at](input, activation=activation)
+            at += 1 if activation is None else 2
         return input
 
     def __getitem__(self, index):

@@ -5,6 +5,7 @@ from numbers import Integral
 
 from minigrad.autograd import no_grad
 from minigrad.ops import functions
+from minigrad.ops.fused_normalization import batch_norm_activation, group_norm_activation, layer_norm_activation
 
 from . import functional as F
 from . import init
@@ -12,7 +13,7 @@ from .layer import Layer, new_parameter
 from .module import Module
 
 
-class _Scaled(Module):
+class Scaled(Module):
     """A layer that may end in · weight + bias, which begin as 1 and 0."""
 
     def _make(self, shape, weight, bias, device, dtype):
@@ -26,7 +27,7 @@ class _Scaled(Module):
                 fill(self._parameters[name])
 
 
-class _ChannelNorm(_Scaled):
+class _ChannelNorm(Scaled):
     """What batch and instance normalisation keep: weight and bias of each channel, maybe running statistics."""
 
     _version = 2
@@ -86,7 +87,7 @@ class _ChannelNorm(_Scaled):
 
 
 class _BatchNorm(_ChannelNorm):
-    def forward(self, input):
+    def forward(self, input, *, activation=None, residual=None):
         self._check(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
@@ -97,7 +98,10 @@ class _BatchNorm(_ChannelNorm):
         kept = not self.training or self.track_running_stats
         mean, var = (self.running_mean, self.running_var) if kept else (None, None)
         of_batch = self.training or (self.running_mean is None and self.running_var is None)
-        return F.batch_norm(input, mean, var, self.weight, self.bias, of_batch, momentum, self.eps)
+        arguments = input, mean, var, self.weight, self.bias, of_batch, momentum, self.eps
+        if activation is None:
+            return F.batch_norm(*arguments)
+        return batch_norm_activation(*arguments, activation, residual)  # as `fusion` has it
 
 
 class BatchNorm1d(_BatchNorm):
@@ -251,7 +255,7 @@ class InstanceNorm3d(_InstanceNorm):
     ranks = (4, 5)
 
 
-class GroupNorm(_Scaled):
+class GroupNorm(Scaled):
     """Channels normalised in `num_groups` groups, sample by sample (`torch.nn.GroupNorm`).
 
     (N, C, *): Wu and He 2018, arXiv:1803.08494.
@@ -269,8 +273,9 @@ class GroupNorm(_Scaled):
         self._make((num_channels,), affine, bias, device, dtype)
         self.reset_parameters()
 
-    def forward(self, input):
-        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+    def forward(self, input, *, activation=None):
+        arguments = input, self.num_groups, self.weight, self.bias, self.eps
+        return F.group_norm(*arguments) if activation is None else group_norm_activation(*arguments, activation)
 
     def extra_repr(self):
         return (
@@ -279,7 +284,7 @@ class GroupNorm(_Scaled):
         )
 
 
-class LayerNorm(_Scaled):
+class LayerNorm(Scaled):
     """Normalisation over the last dimensions, of sizes `normalized_shape` (`torch.nn.LayerNorm`).
 
     Ba et al. 2016, arXiv:1607.06450.
@@ -296,8 +301,9 @@ class LayerNorm(_Scaled):
         self._make(self.normalized_shape, elementwise_affine, bias, device, dtype)
         self.reset_parameters()
 
-    def forward(self, input):
-        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+    def forward(self, input, *, activation=None):
+        arguments = input, self.normalized_shape, self.weight, self.bias, self.eps
+        return F.layer_norm(*arguments) if activation is None else layer_norm_activation(*arguments, activation)
 
     def extra_repr(self):
         return (
@@ -306,7 +312,7 @@ class LayerNorm(_Scaled):
         )
 
 
-class RMSNorm(_Scaled):
+class RMSNorm(Scaled):
     """x / √(mean of x² + eps) · weight over the last dimensions (`torch.nn.RMSNorm`).
 
     `eps` None is the dtype's smallest step. Zhang and Sennrich 2019, arXiv:1910.07467.

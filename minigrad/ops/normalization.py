@@ -27,8 +27,13 @@ class BatchNorm(Operation):
     @staticmethod
     def backward(ctx, dy):
         x, weight, mean, invstd = ctx.saved_tensors
+        return BatchNorm.gradients(dy, x, weight, mean, invstd, ctx.eps)
+
+    @staticmethod
+    def gradients(dy, x, weight, mean, invstd, eps):
+        """(dx, dweight, dbias) of tensors."""
         if is_grad_enabled():
-            return _differentiable_grads(dy, x, weight, ctx.eps)
+            return _differentiable_grads(dy, x, weight, eps)
         return BatchNormGrad.apply(dy, x, mean, invstd, weight)
 
 
@@ -60,11 +65,11 @@ class ChannelScale(Operation):
     formula = "dx = dy · invstd · weight, dweight = Σ dy · (x - mean) · invstd, dbias = Σ dy"
     fused = True
 
-    @classmethod
-    def of(cls, input, weight, bias, running_mean, running_var, eps):
-        """The input normalised by running statistics."""
+    @staticmethod
+    def statistics(input, running_mean, running_var, eps):
+        """What `forward` takes for running statistics."""
         invstd = (1 / np.sqrt(running_var._array.astype(np.float64) + eps)).astype(input.dtype)
-        return cls.apply(input, weight, bias, running_mean._array.astype(input.dtype, copy=False), invstd)
+        return running_mean._array.astype(input.dtype, copy=False), invstd
 
     @staticmethod
     def forward(ctx, x, weight, bias, mean, invstd):
@@ -74,6 +79,11 @@ class ChannelScale(Operation):
     @staticmethod
     def backward(ctx, dy):
         x, weight, mean, invstd = ctx.saved_tensors
+        return ChannelScale.gradients(ctx, dy, x, weight, mean, invstd)
+
+    @staticmethod
+    def gradients(ctx, dy, x, weight, mean, invstd):
+        """(dx, dweight, dbias) of tensors, the latter two as far as they are wanted."""
         scale = invstd if weight is None else invstd * weight
         dx = dy * _per_channel(scale, dy.ndim)
         dweight = dbias = None
@@ -117,6 +127,15 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     tensor([[-1.0000],
             [ 1.0000]])
     """
+    check_batch_norm(input, running_mean, running_var, weight, bias, training, eps)
+    if input._array.size == 0 and input._array.ndim == 1:
+        return input * 1  # PyTorch takes an empty vector for a batch without channels
+    operation, *statistics = with_statistics(input, running_mean, running_var, training, momentum, eps)
+    return operation.apply(input, weight, bias, *statistics)
+
+
+def check_batch_norm(input, running_mean, running_var, weight, bias, training, eps):
+    """What `batch_norm` can be given."""
     shape = input._array.shape
     channels = shape[1] if len(shape) > 1 else 0
     if training and math.prod(shape) == channels + (len(shape) == 1):
@@ -138,18 +157,22 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         raise NotImplementedError(
             f"\"batch_norm\" not implemented for '{TORCH_NAMES[input.dtype]}'\nhint: use x.float()"
         )  # fmt: skip
-    if input._array.size == 0 and len(shape) == 1:
-        return input * 1  # PyTorch takes an empty vector for a batch without channels
-    check_dim(1, len(shape))
+
+
+def with_statistics(input, running_mean, running_var, training, momentum, eps):
+    """(operation, mean, 1 / √(var + eps), ...): how a batch is normalised, and the operation's last arguments.
+
+    In training the batch's statistics move the running ones.
+    """
+    check_dim(1, input._array.ndim)
     if not training:
-        return ChannelScale.of(input, weight, bias, running_mean, running_var, eps)
+        return ChannelScale, *ChannelScale.statistics(input, running_mean, running_var, eps)
     mean, var = kernels_for(input._array).batch_norm_stats(input._array)
     if running_mean is not None and input._array.size:
-        count = input._array.size // channels
+        count = input._array.size // input._array.shape[1]
         running_mean.copy_(toward(running_mean, mean, momentum))
         running_var.copy_(toward(running_var, var * (count / max(count - 1, 1)), momentum))
-    invstd = (1 / np.sqrt(var.astype(np.float64) + eps)).astype(input.dtype)
-    return BatchNorm.apply(input, weight, bias, mean, invstd, eps)
+    return BatchNorm, mean, (1 / np.sqrt(var.astype(np.float64) + eps)).astype(input.dtype), eps
 
 
 def toward(running, batch, momentum):

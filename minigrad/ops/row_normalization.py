@@ -25,19 +25,34 @@ class RowNorm(Operation):
 
     @staticmethod
     def forward(ctx, x, weight, bias, eps, geometry):
-        ctx.eps, ctx.geometry = eps, geometry
-        flat = [None if parameter is None else parameter.reshape(-1) for parameter in (weight, bias)]
-        y, mean, invstd = kernels_for(x).row_norm(x.reshape(geometry), *flat, eps, ctx.centred)
-        ctx.affine_shape = next((parameter.shape for parameter in (weight, bias) if parameter is not None), (-1,))
+        y, mean, invstd = RowNorm.compute(ctx, x, weight, bias, eps, geometry)
         ctx.save_for_backward(x, weight, mean, invstd)
-        return y.reshape(x.shape)
+        return y
+
+    @staticmethod
+    def compute(ctx, x, weight, bias, eps, geometry, activation=None):
+        """The result, and the rows' mean and 1 / √(var + eps), of arrays; the context keeps the settings."""
+        ctx.eps, ctx.geometry = eps, geometry
+        ctx.affine_shape = next((parameter.shape for parameter in (weight, bias) if parameter is not None), (-1,))
+        flat = _flat(weight), _flat(bias)
+        y, mean, invstd = kernels_for(x).row_norm(x.reshape(geometry), *flat, eps, ctx.centred, activation)
+        return y.reshape(x.shape), mean, invstd
 
     @staticmethod
     def backward(ctx, dy):
         x, weight, mean, invstd = ctx.saved_tensors
+        return RowNorm.gradients(ctx, dy, x, weight, mean, invstd)
+
+    @staticmethod
+    def gradients(ctx, dy, x, weight, mean, invstd):
+        """(dx, dweight, dbias) of tensors."""
         if is_grad_enabled():
             return _differentiable_grads(dy, x, weight, ctx)
         return RowNormGrad.apply(dy, x, mean, invstd, weight, ctx.geometry, ctx.affine_shape, ctx.centred)
+
+
+def _flat(parameter):
+    return None if parameter is None else parameter.reshape(-1)
 
 
 class LayerNorm(RowNorm):
@@ -73,9 +88,14 @@ class RowNormGrad(Operation):
 
     @staticmethod
     def forward(ctx, dy, x, mean, invstd, weight, geometry, affine_shape, centred):
+        return RowNormGrad.compute(dy, x, mean, invstd, weight, None, geometry, affine_shape, centred)
+
+    @staticmethod
+    def compute(dy, x, mean, invstd, weight, bias, geometry, affine_shape, centred, activation=None):
+        """(dx, dweight, dbias) of arrays."""
         rows = dy.reshape(geometry), x.reshape(geometry)
-        flat = None if weight is None else weight.reshape(-1)
-        dx, dweight, dbias = kernels_for(x).row_norm_grad(*rows, mean, invstd, flat, centred)
+        settings = _flat(weight), centred, _flat(bias), activation
+        dx, dweight, dbias = kernels_for(x).row_norm_grad(*rows, mean, invstd, *settings)
         return dx.reshape(x.shape), dweight.reshape(affine_shape), dbias.reshape(affine_shape)
 
 
@@ -158,9 +178,14 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05):
     >>> layer_norm(minigrad.tensor([[1.0, 3.0]]), (2,))
     tensor([[-1.0000,  1.0000]])
     """
+    return LayerNorm.apply(*layer_norm_arguments(input, normalized_shape, weight, bias, eps))
+
+
+def layer_norm_arguments(input, normalized_shape, weight, bias, eps):
+    """What the operation takes, checked."""
     geometry = _last_dimensions("layer_norm", input, normalized_shape, ", ", weight=weight, bias=bias)
     _check_dtypes("LayerNormKernelImpl", input, weight, bias)
-    return LayerNorm.apply(input, weight, bias, eps, geometry)
+    return input, weight, bias, eps, geometry
 
 
 @functional
@@ -195,6 +220,11 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
     >>> group_norm(minigrad.tensor([[1.0, 3.0, 5.0, 5.0]]), 2)
     tensor([[-1.0000,  1.0000,  0.0000,  0.0000]])
     """
+    return GroupNorm.apply(*group_norm_arguments(input, num_groups, weight, bias, eps))
+
+
+def group_norm_arguments(input, num_groups, weight, bias, eps):
+    """What the operation takes, checked."""
     if input.ndim < 2:
         raise RuntimeError(
             f"Expected at least 2 dimensions for input tensor but received {input.ndim}"
@@ -226,7 +256,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
                 f"shape {list(parameter.shape)} and input of shape {list(input.shape)}"
             )
     _check_dtypes("GroupNormKernelImpl", input, weight, bias)
-    return GroupNorm.apply(input, weight, bias, eps, (samples, num_groups, channels // num_groups, places))
+    return input, weight, bias, eps, (samples, num_groups, channels // num_groups, places)
 
 
 @functional
@@ -265,7 +295,8 @@ def instance_norm(
     check_channels(channels, samples, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     _check_dtypes("batch_norm", input, weight, bias)
     if not use_input_stats:
-        return ChannelScale.of(input, weight, bias, running_mean, running_var, eps)
+        statistics = ChannelScale.statistics(input, running_mean, running_var, eps)
+        return ChannelScale.apply(input, weight, bias, *statistics)
     result = InstanceNorm.apply(input, weight, bias, eps, (samples, channels, 1, places))
     if running_mean is not None and input._array.size:
         every = input._array.reshape(1, samples * channels, places)

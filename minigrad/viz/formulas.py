@@ -86,7 +86,7 @@ def arguments(operation, args):
     if rest is not None:
         views = [a for a in args if isinstance(a, type) and issubclass(a, Operation)]
         if hasattr(operation, "scalar"):
-            known = list(inspect.signature(operation.scalar).parameters)[len(fixed) :]
+            known = list(inspect.signature(operation.scalar).parameters)[-len(more) :]
         elif views:
             known = _names(views[0])[1:]
         else:

@@ -6,6 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import DTYPES, TOLERANCE, arrays, called, check
 
+from minigrad.kernels import scalars
+
+ACTIVATIONS = st.sampled_from([(scalars.relu,), (scalars.hardtanh, 0.0, 6.0), (scalars.silu,), (scalars.tanh,)])
+
 
 @given(
     st.data(), st.integers(0, 4), st.sampled_from([0, 1, 3, 4, 8, 9]), st.lists(st.integers(0, 4), max_size=3), DTYPES,
@@ -22,6 +26,9 @@ def test_batch_norm(data, batch, channels, spatial, dtype, affine):
     check("channel_sum", x, **loose)
     check("batch_norm", x, mean, invstd, weight, bias)
     check("batch_norm_grad", dy, x, mean, invstd, weight, **loose)
+    activation, residual = data.draw(ACTIVATIONS), data.draw(arrays(shape, dtype))
+    check("batch_norm", x, mean, invstd, weight, bias, activation, data.draw(st.sampled_from([None, residual])))
+    check("batch_norm_grad", dy, x, mean, invstd, weight, bias, activation, **loose)
 
 
 @pytest.mark.parametrize("mean", [1e3, -1e5])
@@ -43,6 +50,9 @@ def test_row_norm(data, samples, groups, channels, places, dtype, weighted, bias
     _, mean, invstd = check("row_norm", x, weight, bias, 1e-3, centred)
     loose = {key: 100 * value for key, value in TOLERANCE[dtype].items()}
     check("row_norm_grad", dy, x, mean, invstd, weight, centred, **loose)
+    activation = data.draw(ACTIVATIONS)
+    check("row_norm", x, weight, bias, 1e-3, centred, activation)
+    check("row_norm_grad", dy, x, mean, invstd, weight, centred, bias, activation, **loose)
 
 
 @given(st.data(), st.lists(st.integers(0, 4), max_size=2), st.integers(0, 21), st.integers(0, 2), DTYPES)

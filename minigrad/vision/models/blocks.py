@@ -3,6 +3,7 @@
 import minigrad
 from minigrad import nn
 from minigrad.nn import functional as F
+from minigrad.nn.fusion import norm_activation
 
 # Published Inception weights expect images in [-1, 1], images normalised as for the other networks are in these units.
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -32,7 +33,7 @@ class BasicConv2d(nn.Module):
         self.bn = nn.BatchNorm2d(out_channels, eps=0.001)
 
     def forward(self, x):
-        return F.relu(self.bn(self.conv(x)), inplace=True)
+        return norm_activation(self.bn, F.relu, self.conv(x))
 
 
 class Branches(nn.Module):

@@ -5,6 +5,7 @@ from collections import OrderedDict
 
 from minigrad import cat, nn
 from minigrad.nn import functional as F
+from minigrad.nn.fusion import norm_activation
 from minigrad.utils.checkpoint import checkpoint
 
 from .registry import build, register_model
@@ -33,14 +34,14 @@ class _DenseLayer(nn.Module):
         self.memory_efficient = memory_efficient
 
     def _bottleneck(self, *maps):
-        return self.conv1(self.relu1(self.norm1(cat(maps, 1))))
+        return self.conv1(norm_activation(self.norm1, self.relu1, cat(maps, 1)))
 
     def forward(self, maps):
         if self.memory_efficient and any(map.requires_grad for map in maps):
             x = checkpoint(self._bottleneck, *maps)
         else:
             x = self._bottleneck(*maps)
-        x = self.conv2(self.relu2(self.norm2(x)))
+        x = self.conv2(norm_activation(self.norm2, self.relu2, x))
         return F.dropout(x, self.drop_rate, self.training) if self.drop_rate > 0 else x
 
 

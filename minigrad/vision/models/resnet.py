@@ -6,6 +6,7 @@ ResNet: Zagoruyko and Komodakis 2016 (https://arxiv.org/abs/1605.07146). Those f
 """
 
 from minigrad import nn
+from minigrad.nn.fusion import norm_activation
 
 from .registry import build, register_model
 from .weights import published
@@ -81,10 +82,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x):
         shortcut = x if self.downsample is None else self.downsample(x)
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
-        out += shortcut
-        return self.relu(out)
+        out = norm_activation(self.bn1, self.relu, self.conv1(x))
+        return norm_activation(self.bn2, self.relu, self.conv2(out), residual=shortcut)
 
 
 class Bottleneck(nn.Module):
@@ -125,11 +124,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x):
         shortcut = x if self.downsample is None else self.downsample(x)
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.relu(self.bn2(self.conv2(out)))
-        out = self.bn3(self.conv3(out))
-        out += shortcut
-        return self.relu(out)
+        out = norm_activation(self.bn1, self.relu, self.conv1(x))
+        out = norm_activation(self.bn2, self.relu, self.conv2(out))
+        return norm_activation(self.bn3, self.relu, self.conv3(out), residual=shortcut)
 
 
 class ResNet(nn.Module):
@@ -196,7 +193,7 @@ class ResNet(nn.Module):
         return nn.Sequential(first, *others)
 
     def forward(self, x):
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(norm_activation(self.bn1, self.relu, self.conv1(x)))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x).flatten(1))
 

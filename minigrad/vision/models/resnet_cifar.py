@@ -2,6 +2,7 @@
 
 from minigrad import nn
 from minigrad.nn import functional as F
+from minigrad.nn.fusion import norm_activation
 
 
 class BasicBlock(nn.Module):
@@ -28,8 +29,8 @@ class BasicBlock(nn.Module):
         return x
 
     def forward(self, x):
-        y = self.bn1(self.conv1(x)).relu()
-        return (self.bn2(self.conv2(y)) + self.shortcut(x)).relu()
+        y = norm_activation(self.bn1, F.relu, self.conv1(x))
+        return norm_activation(self.bn2, F.relu, self.conv2(y), residual=self.shortcut(x))
 
 
 class ResNetCIFAR(nn.Module):
@@ -58,7 +59,7 @@ class ResNetCIFAR(nn.Module):
         return nn.Sequential(first, *[BasicBlock(channels, channels) for _ in range(blocks - 1)])
 
     def forward(self, x):
-        x = self.bn1(self.conv1(x)).relu()
+        x = norm_activation(self.bn1, F.relu, self.conv1(x))
         x = self.stage3(self.stage2(self.stage1(x)))
         return self.fc(F.adaptive_avg_pool2d(x, 1).flatten(1))
 
