@@ -64,15 +64,15 @@ class Code(NamedTuple):
     stack: int
     instructions: list
 
-    def hot_loop(self):
-        """The instructions of the shortest loop that holds the most `FFMA`, multiplications and additions at once."""
+    def hot_loop(self, product="FFMA"):
+        """The instructions of the shortest loop that holds the most products: `FFMA`, or those of tensor cores."""
         loops = []
         for at, (address, operation, operands) in enumerate(self.instructions):
             found = re.search(r"0x([0-9a-f]+)", operands)
             if operation == "BRA" and found and int(found[1], 16) < address:
                 start = int(found[1], 16)
                 loops.append([i for i in self.instructions[: at + 1] if i[0] >= start])
-        counted = [(sum(i[1] == "FFMA" for i in loop), -len(loop), loop) for loop in loops]
+        counted = [(sum(i[1] == product for i in loop), -len(loop), loop) for loop in loops]
         return max(counted, key=lambda entry: entry[:2])[2] if counted else []
 
 
