@@ -45,14 +45,14 @@ def reset():
             assign(library, name, "none")
 
 
-SETTINGS = st.one_of(
-    st.tuples(st.sampled_from(PRECISIONS), st.sampled_from(WORDS)),
+NEW = st.tuples(st.sampled_from(PRECISIONS), st.sampled_from(WORDS))
+OLD = st.one_of(
     st.tuples(st.sampled_from(FLAGS), st.booleans()),
     st.tuples(st.just("set_float32_matmul_precision"), st.sampled_from(["highest", "high", "medium"])),
 )
 
 
-@given(st.lists(SETTINGS, max_size=6))
+@given(st.lists(NEW, max_size=6) | st.lists(OLD, max_size=4))  # PyTorch forbids to mix them
 def test_every_switch_says_what_torchs_says(settings):
     reset()
     for name, value in settings:
@@ -61,7 +61,7 @@ def test_every_switch_says_what_torchs_says(settings):
     for name in (*PRECISIONS, *FLAGS, "get_float32_matmul_precision"):
         try:
             expected = read(torch, name)
-        except RuntimeError as error:  # it refuses to say after settings of both ways
+        except RuntimeError as error:  # what is new may have no word in the old way
             assert "mix of the legacy and new APIs" in str(error)
         else:
             assert read(mg, name) == expected, name
@@ -79,6 +79,14 @@ def test_flags_reach_the_kernels(operation, flag):
     assert not precision.tf32_allowed({"matmul": "conv", "conv": "matmul"}[operation])
     assign(mg, flag, False)
     assert not precision.tf32_allowed(operation)
+
+
+def test_both_ways_may_be_mixed():
+    mg.set_float32_matmul_precision("medium")
+    mg.backends.cuda.matmul.fp32_precision = "none"
+    assert mg.get_float32_matmul_precision() == "highest" and not mg.backends.cuda.matmul.allow_tf32
+    mg.backends.fp32_precision = "tf32"
+    assert mg.backends.cuda.matmul.allow_tf32 and mg.backends.cudnn.allow_tf32
 
 
 @pytest.mark.parametrize(
