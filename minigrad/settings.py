@@ -2,6 +2,7 @@
 
 from . import autograd
 from .autograd import printing
+from .kernels.precision import set_fp32_precision, tf32_allowed
 
 __all__ = [
     "are_deterministic_algorithms_enabled",
@@ -44,28 +45,36 @@ def are_deterministic_algorithms_enabled():
 
 
 def set_float32_matmul_precision(precision):
-    """Allow faster, less exact products of float32 matrices: minigrad's stay exact.
+    """Choose how products of float32 matrices are computed on the GPU: "highest" (the default), "high" or "medium".
 
-    `precision` is "highest", "high" or "medium"; anything else is a ValueError.
-    Source: `torch.set_float32_matmul_precision`.
+    "highest" is float32. The others allow tensor cores, with factors rounded to ten binary places (TF32), as
+    `backends.cuda.matmul.allow_tf32 = True` does; the CPU, float64 and GPUs without TF32 are as exact as ever. Raises
+    ValueError for other words, where PyTorch warns. Source: `torch.set_float32_matmul_precision`.
 
     >>> set_float32_matmul_precision("high")
     >>> get_float32_matmul_precision()
     'high'
+    >>> set_float32_matmul_precision("highest")
     """
+    if not isinstance(precision, str):
+        raise RuntimeError(f"set_float32_matmul_precision expects a str, but got {type(precision).__name__}")
     if precision not in ("highest", "high", "medium"):
-        raise ValueError(f"precision must be 'highest', 'high' or 'medium', not {precision!r}")
+        raise ValueError(f"{precision} is not one of 'highest', 'high', or 'medium'")
+    set_fp32_precision("matmul", "ieee" if precision == "highest" else "tf32")
     _settings["precision"] = precision
 
 
 def get_float32_matmul_precision():
-    """What `set_float32_matmul_precision` was given last (`torch.get_float32_matmul_precision`).
+    """How products of float32 matrices are computed on the GPU, in the words of `set_float32_matmul_precision`.
 
-    >>> set_float32_matmul_precision("highest")
+    Also where `backends` was asked instead. Source: `torch.get_float32_matmul_precision`.
+
     >>> get_float32_matmul_precision()
     'highest'
     """
-    return _settings["precision"]
+    if not tf32_allowed("matmul"):
+        return "highest"
+    return "medium" if _settings["precision"] == "medium" else "high"
 
 
 def set_default_device(device):

@@ -21,8 +21,8 @@ from .simulator import run
 from .specialization import inlined, on_simulator, specialized
 
 __all__ = [
-    "MOST_ACROSS", "SIMULATED", "cuda", "div", "exp", "f64", "i32", "i64", "inlined", "kernel", "launch", "log",
-    "on_device", "quotient", "sqrt", "type_of", "u32", "u64", "unrolled",
+    "MOST_ACROSS", "SIMULATED", "cuda", "div", "exp", "f64", "has_tensor_cores", "i32", "i64", "inlined", "kernel",
+    "launch", "log", "on_device", "quotient", "sqrt", "type_of", "u32", "u64", "unrolled",
 ]  # fmt: skip
 
 SIMULATED = simulated()
@@ -74,6 +74,12 @@ def type_of(dtype):
     if SIMULATED:
         return {"f": float, "i": int, "u": int, "b": bool}[dtype.kind]
     return {"bool": types.uint8}.get(dtype.name) or getattr(types, dtype.name)
+
+
+@functools.cache
+def has_tensor_cores():
+    """Whether the device multiplies in TF32: from compute capability 8.0 on, and in the simulator."""
+    return SIMULATED or cuda.get_current_device().compute_capability >= (8, 0)
 
 
 class Kernel:

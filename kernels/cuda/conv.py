@@ -9,10 +9,26 @@ so that the result has the same bits in every run. `kernels/reference/conv.py` i
 
 from math import prod
 
-from ._numba import SIMULATED, cuda, div, i32, kernel, launch, on_device, u32, unrolled
+from ._numba import SIMULATED, cuda, div, i32, inlined, kernel, launch, on_device, u32, unrolled
 from .depthwise import depthwise_forward, depthwise_input_grad, depthwise_weight_grad
 from .memory import aligned, channels_first, channels_last, dense, empty
-from .product import ENOUGH, PAD, accumulate, choose_tile, clear, fetch, lay_across, lay_along, put
+from .product import (
+    ENOUGH,
+    accumulate,
+    accumulate_tf32,
+    choose_tile,
+    clear,
+    fetch,
+    lay_left,
+    lay_right,
+    left_start,
+    own_column,
+    own_row,
+    put,
+    right_start,
+    take4_if,
+    zero4,
+)  # fmt: skip
 from .vector import take4
 from .windows import (
     CELLS,
@@ -33,47 +49,78 @@ from .windows import (
     WINDOWS,
     forward_windows,
     gradient_windows,
-)
+)  # fmt: skip
 
 __all__ = ["conv_forward", "conv_input_grad", "conv_weight_grad"]
+
+
+@inlined
+def coordinates(window, head, place):
+    """place[0 : 4] = the image, and in it the place along the three axes, of a window."""
+    line = div(window, head[PLACES + 2])
+    place[3] = window - line * head[PLACES + 2]
+    plane = div(line, head[PLACES + 1])
+    place[2] = line - plane * head[PLACES + 1]
+    place[0] = div(plane, head[PLACES])
+    place[1] = plane - place[0] * head[PLACES]
+
+
+@inlined
+def within(z, y, x, entry, head):
+    """Whether the cell of an entry of the table, for the window that begins at z, y, x, lies in the image."""
+    inside = u32(z + entry[0]) < u32(head[SIZE]) and u32(y + entry[1]) < u32(head[SIZE + 1])
+    return inside and u32(x + entry[2]) < u32(head[SIZE + 2])
+
+
+@inlined
+def gather(staged, slot, image, start, z, y, x, table, at, head, entry, *, T, GATHERED_VECTOR):
+    """staged[slot : slot + 4] = the cells `at` to at + 3 of the window that begins at z, y, x, in memory at `start`."""
+    if GATHERED_VECTOR:
+        if at < head[CELLS]:  # entries go on; but without this branch they are read early, and registers spill
+            take4(entry, 0, table, HEAD + at)
+            take4_if(staged, slot, image, start + entry[3], within(z, y, x, entry, head))
+        else:
+            zero4(staged, slot)
+    else:
+        for v in unrolled(4):
+            take4(entry, 0, table, HEAD + 4 * (at + v))
+            staged[slot + v] = image[start + entry[3]] if within(z, y, x, entry, head) else T(0)
 
 
 @kernel("T*, T*, T*, T*, i32*")
 def windows_product(
     x, weight, bias, y, table, *,
-    T, ROWS, COLUMNS, DEPTH, HIGH, WIDE, THREADS, GATHERED_VECTOR, VECTOR, BIAS,
+    T, ROWS, COLUMNS, DEPTH, HIGH, WIDE, SQUARE, DOWN, ACROSS, PAD, THREADS, TF32, GATHERED_VECTOR, VECTOR, BIAS,
 ):  # fmt: skip
     """y[window, k] = bias[k] + sum over the cells of the window of x[cell] · weight[cell, k], for group blockIdx.z."""
     left = cuda.shared.array(2 * DEPTH * (ROWS + PAD), T, alignment=16)
     right = cuda.shared.array(2 * DEPTH * (COLUMNS + PAD), T, alignment=16)
     head = cuda.shared.array(HEAD, i32)  # read again and again, for registers are scarce
-    sums = cuda.local.array(16 * HIGH * WIDE, T)
+    sums = cuda.local.array(SQUARE * SQUARE * HIGH * WIDE, T)
     x_piece = cuda.local.array(4 * HIGH, T)
     weight_piece = cuda.local.array(4 * WIDE, T)
     staged_x = cuda.local.array(ROWS * DEPTH // THREADS, T)
     staged_weight = cuda.local.array(COLUMNS * DEPTH // THREADS + 4, T)
     entry = cuda.local.array(4, i32)
+    place = cuda.local.array(4, i32)
     start = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
     start_z = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
     start_y = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
     start_x = cuda.local.array(ROWS * DEPTH // (4 * THREADS), i32)
     thread, group = i32(cuda.threadIdx.x), i32(cuda.blockIdx.z)
     first_row, first_column = i32(cuda.blockIdx.x * ROWS), i32(cuda.blockIdx.y * COLUMNS)
-    row = i32(thread // (COLUMNS // (4 * WIDE)) * 4)
-    column = i32(thread % (COLUMNS // (4 * WIDE)) * 4)
+    left_at, right_at = left_start(thread), right_start(thread)
     for i in range(thread, HEAD, THREADS):
         head[i] = table[i]
     cuda.syncthreads()
     for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
         window = i32(first_row + (thread + load * THREADS) // (DEPTH // 4))
-        place = div(window, head[PLACES + 2])
-        start_x[load] = (window - place * head[PLACES + 2]) * head[SCALE + 2]
-        plane = div(place, head[PLACES + 1])
-        start_y[load] = (place - plane * head[PLACES + 1]) * head[SCALE + 1]
-        image = div(plane, head[PLACES])
-        z = i32((plane - image * head[PLACES]) * head[SCALE])
+        coordinates(window, head, place)
+        z = i32(place[1] * head[SCALE])
+        start_y[load] = place[2] * head[SCALE + 1]
+        start_x[load] = place[3] * head[SCALE + 2]
         start[load] = (
-            ((image * head[SIZE] + z) * head[SIZE + 1] + start_y[load]) * head[SIZE + 2] + start_x[load]
+            ((place[0] * head[SIZE] + z) * head[SIZE + 1] + start_y[load]) * head[SIZE + 2] + start_x[load]
         ) * head[LINE] + group * head[CHANNELS]
         start_z[load] = z if window < head[WINDOWS] else -2 * FAR
     clear(sums)
@@ -83,23 +130,10 @@ def windows_product(
             k = i32((piece + 1) * DEPTH)
             for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
                 at = k + (thread + load * THREADS) % (DEPTH // 4) * 4
-                if GATHERED_VECTOR:
-                    take4(entry, 0, table, HEAD + at)
-                    inside = u32(start_z[load] + entry[0]) < u32(head[SIZE]) and u32(start_y[load] + entry[1]) < u32(
-                        head[SIZE + 1]
-                    )
-                    if inside and u32(start_x[load] + entry[2]) < u32(head[SIZE + 2]):
-                        take4(staged_x, 4 * load, x, start[load] + entry[3])
-                    else:
-                        for v in unrolled(4):
-                            staged_x[4 * load + v] = T(0)
-                else:
-                    for v in unrolled(4):
-                        take4(entry, 0, table, HEAD + 4 * (at + v))
-                        inside = u32(start_z[load] + entry[0]) < u32(head[SIZE])
-                        inside = inside and u32(start_y[load] + entry[1]) < u32(head[SIZE + 1])
-                        inside = inside and u32(start_x[load] + entry[2]) < u32(head[SIZE + 2])
-                        staged_x[4 * load + v] = x[start[load] + entry[3]] if inside else T(0)
+                gather(
+                    staged_x, 4 * load, x, start[load], start_z[load], start_y[load], start_x[load],
+                    table, at, head, entry,
+                )  # fmt: skip
             for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
                 number = thread + load * THREADS
                 if number < COLUMNS * DEPTH // 4:
@@ -107,45 +141,38 @@ def windows_product(
                     source = (group * head[GROUP_LINES] + table[head[LISTED] + at]) * head[FILTERS] + n
                     fetch(staged_weight, 4 * load, weight, source, head[FILTERS] - n if at < head[CELLS] else 0)
         if piece >= 0:
-            accumulate(left, right, piece & 1, row, column, sums, x_piece, weight_piece)
+            if TF32:
+                accumulate_tf32(left, right, piece & 1, left_at, right_at, sums, x_piece, weight_piece)
+            else:
+                accumulate(left, right, piece & 1, left_at, right_at, sums, x_piece, weight_piece)
         if piece + 1 < pieces:
-            buffer = (piece + 1) & 1
-            for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
-                number = thread + load * THREADS
-                lay_across(
-                    left, ROWS + PAD, buffer, number % (DEPTH // 4) * 4, number // (DEPTH // 4), staged_x, 4 * load
-                )
-            for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
-                number = thread + load * THREADS
-                if number < COLUMNS * DEPTH // 4:
-                    k_line, place = number // (COLUMNS // 4), number % (COLUMNS // 4) * 4
-                    lay_along(right, COLUMNS + PAD, buffer, k_line, place, staged_weight, 4 * load)
+            lay_left(left, (piece + 1) & 1, thread, staged_x)
+            lay_right(right, (piece + 1) & 1, thread, staged_weight)
         cuda.syncthreads()
+    row, column = first_row + own_row(thread), first_column + own_column(thread)
     for i in unrolled(HIGH):
-        for r in unrolled(4):
-            window = i32(first_row + i * (ROWS // HIGH) + row + r)
+        for r in unrolled(SQUARE):
+            window = i32(row + i * DOWN + r)
             if window < head[WINDOWS]:
-                place = div(window, head[PLACES + 2])
-                x_at = (window - place * head[PLACES + 2]) * head[SPACING + 2] + head[FIRST + 2]
-                plane = div(place, head[PLACES + 1])
-                y_at = (place - plane * head[PLACES + 1]) * head[SPACING + 1] + head[FIRST + 1]
-                image = div(plane, head[PLACES])
-                z_at = (plane - image * head[PLACES]) * head[SPACING] + head[FIRST]
-                pixel = ((image * head[RESULT] + z_at) * head[RESULT + 1] + y_at) * head[RESULT + 2] + x_at
+                coordinates(window, head, place)
+                z_at = place[1] * head[SPACING] + head[FIRST]
+                y_at = place[2] * head[SPACING + 1] + head[FIRST + 1]
+                x_at = place[3] * head[SPACING + 2] + head[FIRST + 2]
+                pixel = ((place[0] * head[RESULT] + z_at) * head[RESULT + 1] + y_at) * head[RESULT + 2] + x_at
                 for j in unrolled(WIDE):
-                    n = first_column + j * (COLUMNS // WIDE) + column
+                    n = column + j * ACROSS
                     if BIAS:
-                        for c in unrolled(4):
+                        for c in unrolled(SQUARE):
                             if n + c < head[FILTERS]:
-                                sums[16 * (WIDE * i + j) + 4 * r + c] += bias[group * head[FILTERS] + n + c]
+                                sums[SQUARE * (SQUARE * (WIDE * i + j) + r) + c] += bias[group * head[FILTERS] + n + c]
                     target = pixel * head[RESULT_LINE] + group * head[FILTERS] + n
-                    put(y, target, head[FILTERS] - n, sums, 16 * (WIDE * i + j) + 4 * r)
+                    put(y, target, head[FILTERS] - n, sums, SQUARE * (SQUARE * (WIDE * i + j) + r))
 
 
 @kernel("T*, T*, T*, i32*, i32, i32")
 def pixels_product(
     dy, x, parts, table, groups, pixels, *,
-    T, ROWS, COLUMNS, DEPTH, HIGH, WIDE, THREADS, GATHERED_VECTOR, VECTOR,
+    T, ROWS, COLUMNS, DEPTH, HIGH, WIDE, SQUARE, DOWN, ACROSS, PAD, THREADS, TF32, GATHERED_VECTOR, VECTOR,
 ):  # fmt: skip
     """parts[split, cell, k] = sum over the split's windows of x[cell of the window] · dy[window, k].
 
@@ -159,17 +186,17 @@ def pixels_product(
     at_y = cuda.shared.array(ROWS * DEPTH // 4, i32)
     at_z = cuda.shared.array(ROWS * DEPTH // 4, i32)
     image = cuda.shared.array(ROWS * DEPTH // 4, i32)
-    sums = cuda.local.array(16 * HIGH * WIDE, T)
+    sums = cuda.local.array(SQUARE * SQUARE * HIGH * WIDE, T)
     x_piece = cuda.local.array(4 * HIGH, T)
     dy_piece = cuda.local.array(4 * WIDE, T)
     staged_x = cuda.local.array(ROWS * DEPTH // THREADS, T)
     staged_dy = cuda.local.array(COLUMNS * DEPTH // THREADS + 4, T)
     entry = cuda.local.array(4, i32)
+    place = cuda.local.array(4, i32)
     thread, split = i32(cuda.threadIdx.x), i32(cuda.blockIdx.z // groups)
     group = i32(cuda.blockIdx.z - split * groups)
     first_row, first_column = i32(cuda.blockIdx.x * ROWS), i32(cuda.blockIdx.y * COLUMNS)
-    row = i32(thread // (COLUMNS // (4 * WIDE)) * 4)
-    column = i32(thread % (COLUMNS // (4 * WIDE)) * 4)
+    left_at, right_at = left_start(thread), right_start(thread)
     for i in range(thread, HEAD, THREADS):
         head[i] = table[i]
     cuda.syncthreads()
@@ -177,13 +204,8 @@ def pixels_product(
     last = i32(min(head[WINDOWS], first + pixels))
     for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
         mine = u32(thread + load * THREADS)
-        window = i32(first + (thread + load * THREADS) // (ROWS // 4))
-        place = div(window, head[PLACES + 2])
-        at_x[mine] = window - place * head[PLACES + 2]
-        plane = div(place, head[PLACES + 1])
-        at_y[mine] = place - plane * head[PLACES + 1]
-        image[mine] = plane // head[PLACES]
-        at_z[mine] = plane - image[mine] * head[PLACES]
+        coordinates(i32(first + (thread + load * THREADS) // (ROWS // 4)), head, place)
+        image[mine], at_z[mine], at_y[mine], at_x[mine] = place[0], place[1], place[2], place[3]
     clear(sums)
     pieces = i32((last - first + DEPTH - 1) // DEPTH)
     for piece in range(-1, pieces):
@@ -200,25 +222,7 @@ def pixels_product(
                     + group * head[CHANNELS]
                 )
                 z = i32(z if k + number // (ROWS // 4) < last else -2 * FAR)
-                if GATHERED_VECTOR:
-                    inside = at < head[CELLS]
-                    if inside:
-                        take4(entry, 0, table, HEAD + at)
-                        inside = u32(z + entry[0]) < u32(head[SIZE]) and u32(y + entry[1]) < u32(head[SIZE + 1])
-                        inside = inside and u32(across + entry[2]) < u32(head[SIZE + 2])
-                    if inside:
-                        take4(staged_x, 4 * load, x, start + entry[3])
-                    else:
-                        for v in unrolled(4):
-                            staged_x[4 * load + v] = T(0)
-                else:
-                    for v in unrolled(4):
-                        inside = at + v < head[CELLS]
-                        if inside:
-                            take4(entry, 0, table, HEAD + 4 * (at + v))
-                            inside = u32(z + entry[0]) < u32(head[SIZE]) and u32(y + entry[1]) < u32(head[SIZE + 1])
-                            inside = inside and u32(across + entry[2]) < u32(head[SIZE + 2])
-                        staged_x[4 * load + v] = x[start + entry[3]] if inside else T(0)
+                gather(staged_x, 4 * load, x, start, z, y, across, table, at, head, entry)
                 at_x[mine] += DEPTH
                 while at_x[mine] >= head[PLACES + 2]:
                     at_x[mine] -= head[PLACES + 2]
@@ -236,26 +240,23 @@ def pixels_product(
                     source = at * head[RESULT_LINE] + group * head[FILTERS] + n
                     fetch(staged_dy, 4 * load, dy, source, head[FILTERS] - n if at < last else 0)
         if piece >= 0:
-            accumulate(left, right, piece & 1, row, column, sums, x_piece, dy_piece)
+            if TF32:
+                accumulate_tf32(left, right, piece & 1, left_at, right_at, sums, x_piece, dy_piece)
+            else:
+                accumulate(left, right, piece & 1, left_at, right_at, sums, x_piece, dy_piece)
         if piece + 1 < pieces:
-            buffer = (piece + 1) & 1
-            for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
-                number = thread + load * THREADS
-                lay_along(left, ROWS + PAD, buffer, number // (ROWS // 4), number % (ROWS // 4) * 4, staged_x, 4 * load)
-            for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
-                number = thread + load * THREADS
-                if number < COLUMNS * DEPTH // 4:
-                    k_line, place = number // (COLUMNS // 4), number % (COLUMNS // 4) * 4
-                    lay_along(right, COLUMNS + PAD, buffer, k_line, place, staged_dy, 4 * load)
+            lay_left(left, (piece + 1) & 1, thread, staged_x)
+            lay_right(right, (piece + 1) & 1, thread, staged_dy)
         cuda.syncthreads()
+    row, column = first_row + own_row(thread), first_column + own_column(thread)
     for i in unrolled(HIGH):
-        for r in unrolled(4):
-            m = first_row + i * (ROWS // HIGH) + row + r
+        for r in unrolled(SQUARE):
+            m = row + i * DOWN + r
             if m < head[CELLS]:
                 for j in unrolled(WIDE):
-                    n = first_column + j * (COLUMNS // WIDE) + column
+                    n = column + j * ACROSS
                     target = (cuda.blockIdx.z * head[CELLS] + m) * head[FILTERS] + n
-                    put(parts, target, head[FILTERS] - n, sums, 16 * (WIDE * i + j) + 4 * r)
+                    put(parts, target, head[FILTERS] - n, sums, SQUARE * (SQUARE * (WIDE * i + j) + r))
 
 
 @kernel("T*, T*, i32, i32, i32, i32, i32")
@@ -301,11 +302,11 @@ def _lines(weight, groups, first, second):
 def _gathered_product(image, lines, bias, result, windows, groups, columns):
     """Every product of a list of windows: `image` and `result` are channels-last, `lines` the weight's."""
     for table, rows, _ in windows:
-        tile = choose_tile(rows, columns, groups, result.dtype)
+        tile = choose_tile(rows, columns, groups, result.dtype, "conv")
         launch(
             windows_product, (-(-rows // tile.ROWS), -(-columns // tile.COLUMNS), groups), tile.threads,
             image, lines, None if bias is None else dense(bias), result, table,
-            T=result.dtype, **tile._asdict(), THREADS=tile.threads, BIAS=bias is not None,
+            T=result.dtype, **tile.constants, LEFT_ACROSS=True, RIGHT_ACROSS=False, BIAS=bias is not None,
             GATHERED_VECTOR=_vector(image.shape[-1] // groups, image.shape[-1], image),
             VECTOR=_vector(columns, result.shape[-1], lines, result),
         )  # fmt: skip
@@ -369,7 +370,7 @@ def conv_weight_grad(dy, x, weight_shape, stride, padding, dilation, groups):
     table, pixels, rows = forward_windows(
         x_shape, tuple(weight_shape), output, stride, padding, dilation, groups, not vector
     )
-    tile = choose_tile(rows, columns, groups * -(-pixels // LEAST_PIXELS), dy.dtype)
+    tile = choose_tile(rows, columns, groups * -(-pixels // LEAST_PIXELS), dy.dtype, "conv")
     down, across = -(-rows // tile.ROWS), -(-columns // tile.COLUMNS)
     splits = max(1, min(2 * ENOUGH // (down * across * groups), -(-pixels // LEAST_PIXELS)))
     part = -(-pixels // (splits * tile.DEPTH)) * tile.DEPTH
@@ -377,7 +378,7 @@ def conv_weight_grad(dy, x, weight_shape, stride, padding, dilation, groups):
     parts = empty((splits, groups, rows, columns), dy.dtype)
     launch(
         pixels_product, (down, across, splits * groups), tile.threads, dy, x, parts, table, groups, part,
-        T=dy.dtype, **tile._asdict(), THREADS=tile.threads, GATHERED_VECTOR=vector,
+        T=dy.dtype, **tile.constants, LEFT_ACROSS=False, RIGHT_ACROSS=False, GATHERED_VECTOR=vector,
         VECTOR=_vector(columns, filters, dy, parts),
     )  # fmt: skip
     cells = groups * rows * columns

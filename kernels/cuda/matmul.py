@@ -6,7 +6,20 @@ full of, are read in place. `kernels/reference/matmul.py` is the definition.
 
 from ._numba import MOST_ACROSS, cuda, i32, kernel, launch, on_device, unrolled
 from .memory import aligned, dense, empty
-from .product import PAD, accumulate, choose_tile, clear, fetch, lay_across, lay_along, put
+from .product import (
+    accumulate,
+    accumulate_tf32,
+    choose_tile,
+    clear,
+    fetch,
+    lay_left,
+    lay_right,
+    left_start,
+    own_column,
+    own_row,
+    put,
+    right_start,
+)  # fmt: skip
 
 __all__ = ["matmul"]
 
@@ -14,12 +27,12 @@ __all__ = ["matmul"]
 @kernel("T*, T*, T*, i32, i32, i32")
 def tiled_product(
     a, b, c, rows, columns, depth, *,
-    T, ROWS, COLUMNS, DEPTH, HIGH, WIDE, THREADS, A_BY_ROWS, B_BY_ROWS, VECTOR,
+    T, ROWS, COLUMNS, DEPTH, HIGH, WIDE, SQUARE, DOWN, ACROSS, PAD, THREADS, TF32, LEFT_ACROSS, RIGHT_ACROSS, VECTOR,
 ):  # fmt: skip
     """c = a · b for matrix blockIdx.z of a batch."""
     left = cuda.shared.array(2 * DEPTH * (ROWS + PAD), T, alignment=16)
     right = cuda.shared.array(2 * DEPTH * (COLUMNS + PAD), T, alignment=16)
-    sums = cuda.local.array(16 * HIGH * WIDE, T)
+    sums = cuda.local.array(SQUARE * SQUARE * HIGH * WIDE, T)
     a_piece = cuda.local.array(4 * HIGH, T)
     b_piece = cuda.local.array(4 * WIDE, T)
     staged_a = cuda.local.array(ROWS * DEPTH // THREADS, T)
@@ -27,8 +40,7 @@ def tiled_product(
     thread = i32(cuda.threadIdx.x)
     first_row, first_column = i32(cuda.blockIdx.x * ROWS), i32(cuda.blockIdx.y * COLUMNS)
     a_start, b_start = cuda.blockIdx.z * rows * depth, cuda.blockIdx.z * depth * columns
-    row = i32(thread // (COLUMNS // (4 * WIDE)) * 4)
-    column = i32(thread % (COLUMNS // (4 * WIDE)) * 4)
+    left_at, right_at = left_start(thread), right_start(thread)
     clear(sums)
     pieces = i32((depth + DEPTH - 1) // DEPTH)
     for piece in range(-1, pieces):
@@ -36,7 +48,7 @@ def tiled_product(
             k = i32((piece + 1) * DEPTH)
             for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
                 group = thread + load * THREADS
-                if A_BY_ROWS:
+                if LEFT_ACROSS:
                     m, at = first_row + group // (DEPTH // 4), k + group % (DEPTH // 4) * 4
                     count, start = (depth - at if m < rows else 0), a_start + m * depth + at
                 else:
@@ -45,43 +57,31 @@ def tiled_product(
                 fetch(staged_a, 4 * load, a, start, count)
             for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
                 group = thread + load * THREADS
-                if B_BY_ROWS:
-                    n, at = first_column + group % (COLUMNS // 4) * 4, k + group // (COLUMNS // 4)
-                    count, start = (columns - n if at < depth else 0), b_start + at * columns + n
-                else:
+                if RIGHT_ACROSS:
                     n, at = first_column + group // (DEPTH // 4), k + group % (DEPTH // 4) * 4
                     count, start = (depth - at if n < columns else 0), b_start + n * depth + at
+                else:
+                    n, at = first_column + group % (COLUMNS // 4) * 4, k + group // (COLUMNS // 4)
+                    count, start = (columns - n if at < depth else 0), b_start + at * columns + n
                 fetch(staged_b, 4 * load, b, start, count if group < COLUMNS * DEPTH // 4 else 0)
         if piece >= 0:
-            accumulate(left, right, piece & 1, row, column, sums, a_piece, b_piece)
+            if TF32:
+                accumulate_tf32(left, right, piece & 1, left_at, right_at, sums, a_piece, b_piece)
+            else:
+                accumulate(left, right, piece & 1, left_at, right_at, sums, a_piece, b_piece)
         if piece + 1 < pieces:
-            buffer = (piece + 1) & 1
-            for load in unrolled(ROWS * DEPTH // (4 * THREADS)):
-                group = thread + load * THREADS
-                if A_BY_ROWS:
-                    k_line, place = group % (DEPTH // 4) * 4, group // (DEPTH // 4)
-                    lay_across(left, ROWS + PAD, buffer, k_line, place, staged_a, 4 * load)
-                else:
-                    k_line, place = group // (ROWS // 4), group % (ROWS // 4) * 4
-                    lay_along(left, ROWS + PAD, buffer, k_line, place, staged_a, 4 * load)
-            for load in unrolled((COLUMNS * DEPTH // 4 + THREADS - 1) // THREADS):
-                group = thread + load * THREADS
-                if group < COLUMNS * DEPTH // 4:
-                    if B_BY_ROWS:
-                        k_line, place = group // (COLUMNS // 4), group % (COLUMNS // 4) * 4
-                        lay_along(right, COLUMNS + PAD, buffer, k_line, place, staged_b, 4 * load)
-                    else:
-                        k_line, place = group % (DEPTH // 4) * 4, group // (DEPTH // 4)
-                        lay_across(right, COLUMNS + PAD, buffer, k_line, place, staged_b, 4 * load)
+            lay_left(left, (piece + 1) & 1, thread, staged_a)
+            lay_right(right, (piece + 1) & 1, thread, staged_b)
         cuda.syncthreads()
+    row, column = first_row + own_row(thread), first_column + own_column(thread)
     for i in unrolled(HIGH):
-        for r in unrolled(4):
-            m = first_row + i * (ROWS // HIGH) + row + r
+        for r in unrolled(SQUARE):
+            m = row + i * DOWN + r
             if m < rows:
                 for j in unrolled(WIDE):
-                    n = first_column + j * (COLUMNS // WIDE) + column
+                    n = column + j * ACROSS
                     start = (cuda.blockIdx.z * rows + m) * columns + n
-                    put(c, start, columns - n, sums, 16 * (WIDE * i + j) + 4 * r)
+                    put(c, start, columns - n, sums, SQUARE * (SQUARE * (WIDE * i + j) + r))
 
 
 def _lying(matrix):
@@ -99,7 +99,7 @@ def matmul(a, b):
     A sum is taken in the order of k, so that the result has the same bits in every run.
     """
     (*batch, rows, _), columns = a.shape, b.shape[-1]
-    tile = choose_tile(rows, columns, batch[0] if batch else 1, a.dtype)
+    tile = choose_tile(rows, columns, batch[0] if batch else 1, a.dtype, "matmul")
     if columns > tile.COLUMNS * MOST_ACROSS:  # only along the rows there may be so many tiles
         return _product(b.swapaxes(-1, -2), a.swapaxes(-1, -2)).swapaxes(-1, -2)
     return _product(a, b)
@@ -122,10 +122,10 @@ def _multiply(a, b, c):
     (*batch, rows, depth), columns = a.shape, b.shape[-1]
     (a, a_by_rows), (b, b_by_rows) = _lying(a), _lying(b)
     matrices = batch[0] if batch else 1
-    tile = choose_tile(rows, columns, matrices, a.dtype)
+    tile = choose_tile(rows, columns, matrices, a.dtype, "matmul")
     grid = -(-rows // tile.ROWS), -(-columns // tile.COLUMNS), matrices
     launch(
         tiled_product, grid, tile.threads, a, b, c, rows, columns, depth,
-        T=a.dtype, **tile._asdict(), THREADS=tile.threads, A_BY_ROWS=a_by_rows, B_BY_ROWS=b_by_rows,
+        T=a.dtype, **tile.constants, LEFT_ACROSS=a_by_rows, RIGHT_ACROSS=not b_by_rows,
         VECTOR=rows % 4 == columns % 4 == depth % 4 == 0 and aligned(a, b),
     )  # fmt: skip

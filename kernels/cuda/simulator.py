@@ -4,8 +4,9 @@
 thread. With barriers each thread of a block is a thread of Python, but only one of them runs until it ends or waits at
 the barrier, then the next one; so a debugger steps through one thread after the other. From barrier to barrier the
 order is reversed, which shows a missing barrier by wrong results; shared memory starts out as NaN; a barrier that only
-some threads of a block reach is an error. Pointers are memoryviews of flat arrays: they read and write Python's
-numbers, and a place beyond the end is an IndexError.
+some threads of a block reach is an error. Where the 32 threads of a warp compute together, each hands in its values and
+waits for the others; if one does not come, that is an error too. Pointers are memoryviews of flat arrays: they read and
+write Python's numbers, and a place beyond the end is an IndexError.
 """
 
 import math
@@ -15,6 +16,8 @@ from itertools import product
 from types import FunctionType, SimpleNamespace
 
 __all__ = ["cuda", "run"]
+
+WARP = 32  # threads that compute in step
 
 
 class _Index:
@@ -43,6 +46,10 @@ class _Cuda:
         """Wait until every thread of the block is here."""
         self._block.wait(self.threadIdx.x)
 
+    def exchange(self, together, values):
+        """This thread's entry of `together(list)`, where the list holds the values of all 32 threads of its warp."""
+        return self._block.exchange(self.threadIdx.x, together, values)
+
     def _shared_array(self, size, dtype, alignment=None):
         return self._block.shared(self.threadIdx.x, size)
 
@@ -62,6 +69,7 @@ class _Block:
         self.gates = [threading.Semaphore(0) for _ in range(threads)]
         self.back = threading.Semaphore(0)
         self.arrays, self.taken = [], [0] * threads
+        self.given, self.received = {}, {}
         self.ended, self.failed = 0, False
 
     def shared(self, thread, size):
@@ -78,6 +86,27 @@ class _Block:
         self.gates[thread].acquire()
         if self.failed:
             raise _Aborted
+
+    def exchange(self, thread, together, values):
+        """Hand in what a thread gives to its warp, and wait for what it gets."""
+        self.given[thread] = together, values
+        self.wait(thread)
+        return self.received.pop(thread)
+
+    def exchanged(self):
+        """The threads, in order, of the warps that have come together, which got their results by this."""
+        for warp in sorted({thread // WARP for thread in self.given}):
+            lanes = [thread for thread in range(WARP * warp, WARP * (warp + 1)) if thread in self.given]
+            operations = {self.given[thread][0] for thread in lanes}
+            if len(lanes) < WARP or len(operations) > 1:
+                raise RuntimeError(
+                    f"{len(lanes)} of the {WARP} threads of warp {warp} came to {len(operations)} of its operations"
+                )
+            (together,) = operations
+            self.received.update(zip(lanes, together([self.given[thread][1] for thread in lanes]), strict=True))
+        threads = sorted(self.given)
+        self.given.clear()
+        return threads
 
     def work(self, thread):
         """What one thread does: the kernel, for one block after the other."""
@@ -107,24 +136,27 @@ class _Block:
         z, y, x = self.blocks[number]
         cuda.blockIdx = _Index(x, y, z)
         self.arrays, self.taken, self.ended = [], [0] * self.threads, 0
-        order = list(range(self.threads))
+        order = turn = list(range(self.threads))
         while self.ended < self.threads:
-            for thread in order:
+            for thread in turn:
                 cuda.threadIdx = _Index(thread)
                 self.gates[thread].release()
                 self.back.acquire()
                 if workers[thread].done() and (error := workers[thread].exception()):
                     error.add_note(f"in thread {thread} of block {(x, y, z)}")
                     raise error
+            if self.given:
+                turn = self.exchanged()
+                continue
             if 0 < self.ended < self.threads:
                 raise RuntimeError(f"{self.threads - self.ended} threads wait at a barrier, the others ended")
-            order.reverse()
+            order = turn = order[::-1]
 
 
 def _has_barriers(function):
-    """Whether a function, or one that it calls, waits at barriers or shares memory."""
+    """Whether a function, or one that it calls, waits for other threads or shares memory."""
     names = function.__code__.co_names
-    if "syncthreads" in names or "shared" in names:
+    if not {"syncthreads", "shared", "exchange"}.isdisjoint(names):
         return True
     called = [function.__globals__.get(name) for name in names] + list((function.__kwdefaults__ or {}).values())
     return any(_has_barriers(other) for other in called if isinstance(other, FunctionType) and other is not function)

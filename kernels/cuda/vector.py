@@ -9,19 +9,27 @@ array leaves.
 
 from ._numba import SIMULATED, inlined, unrolled
 
-__all__ = ["add_square", "give", "put4", "take", "take4"]
+__all__ = ["add_square", "give", "put1", "put2", "put4", "take", "take1", "take2", "take4"]
 
 if SIMULATED:
 
-    def take4(local, i, place, j):
-        """local[i : i + 4] = place[j : j + 4]"""
-        for k in range(4):
-            local[i + k] = place[j + k]
+    def _take(count):
+        def take(local, i, place, j):
+            """local[i : i + count] = place[j : j + count]"""
+            for k in range(count):
+                local[i + k] = place[j + k]
 
-    def put4(place, j, local, i):
-        """place[j : j + 4] = local[i : i + 4]"""
-        for k in range(4):
-            place[j + k] = local[i + k]
+        return take
+
+    def _put(count):
+        def put(place, j, local, i):
+            """place[j : j + count] = local[i : i + count]"""
+            for k in range(count):
+                place[j + k] = local[i + k]
+
+        return put
+
+    take1, take2, take4, put1, put2, put4 = _take(1), _take(2), _take(4), _put(1), _put(2), _put(4)
 
     def add_square(sums, at, a, i, b, j):
         """sums[at + 4 r + c] += a[i + r] · b[j + c] for r and c from 0 to 3"""
@@ -45,38 +53,44 @@ else:
         first = builder.gep(array, [index])
         return [builder.gep(first, [ir.Constant(index.type, offset)]) for offset in range(count)]
 
-    def _vector(context, builder, kind, array, index):
-        """The address of an element as that of a vector of four."""
-        vector = ir.VectorType(context.get_data_type(kind.dtype), 4)
+    def _vector(context, builder, kind, array, index, count):
+        """The address of an element as that of a vector of so many, and the vector's type."""
+        vector = ir.VectorType(context.get_data_type(kind.dtype), count)
         (address,) = _addresses(context, builder, kind, array, index, 1)
         return builder.bitcast(address, ir.PointerType(vector)), vector
 
-    @cuda.extending.intrinsic
-    def take4(typing_context, local, i, place, j):
-        """local[i : i + 4] = place[j : j + 4]"""
+    def _take(count):
+        def take(typing_context, local, i, place, j):
+            """local[i : i + count] = place[j : j + count]"""
 
-        def generate(context, builder, signature, args):
-            address, _ = _vector(context, builder, place, args[2], args[3])
-            loaded = builder.load(address, align=16)
-            for k, target in enumerate(_addresses(context, builder, local, args[0], args[1], 4)):
-                builder.store(builder.extract_element(loaded, ir.Constant(_LANE, k)), target)
-            return context.get_dummy_value()
+            def generate(context, builder, signature, args):
+                address, _ = _vector(context, builder, place, args[2], args[3], count)
+                loaded = builder.load(address, align=4 * count)
+                for k, target in enumerate(_addresses(context, builder, local, args[0], args[1], count)):
+                    builder.store(builder.extract_element(loaded, ir.Constant(_LANE, k)), target)
+                return context.get_dummy_value()
 
-        return types.void(local, types.int64, place, types.int64), generate
+            return types.void(local, types.int64, place, types.int64), generate
 
-    @cuda.extending.intrinsic
-    def put4(typing_context, place, j, local, i):
-        """place[j : j + 4] = local[i : i + 4]"""
+        return cuda.extending.intrinsic(take)
 
-        def generate(context, builder, signature, args):
-            address, vector = _vector(context, builder, place, args[0], args[1])
-            value = ir.Constant(vector, ir.Undefined)
-            for k, source in enumerate(_addresses(context, builder, local, args[2], args[3], 4)):
-                value = builder.insert_element(value, builder.load(source), ir.Constant(_LANE, k))
-            builder.store(value, address, align=16)
-            return context.get_dummy_value()
+    def _put(count):
+        def put(typing_context, place, j, local, i):
+            """place[j : j + count] = local[i : i + count]"""
 
-        return types.void(place, types.int64, local, types.int64), generate
+            def generate(context, builder, signature, args):
+                address, vector = _vector(context, builder, place, args[0], args[1], count)
+                value = ir.Constant(vector, ir.Undefined)
+                for k, source in enumerate(_addresses(context, builder, local, args[2], args[3], count)):
+                    value = builder.insert_element(value, builder.load(source), ir.Constant(_LANE, k))
+                builder.store(value, address, align=4 * count)
+                return context.get_dummy_value()
+
+            return types.void(place, types.int64, local, types.int64), generate
+
+        return cuda.extending.intrinsic(put)
+
+    take1, take2, take4, put1, put2, put4 = _take(1), _take(2), _take(4), _put(1), _put(2), _put(4)
 
     @cuda.extending.intrinsic
     def add_square(typing_context, sums, at, a, i, b, j):

@@ -33,14 +33,16 @@ def recorded(monkeypatch, calls):
         launches[kernel, tuple(sorted(constants.items()))] = threads
 
     host = SimpleNamespace(module=np)
+    stand_ins = {
+        "launch": note,
+        "library": lambda: host,
+        "aligned": lambda *arrays: True,
+        "address": lambda array: 0,
+        "has_tensor_cores": lambda: True,
+    }
     for name, module in list(sys.modules.items()):
         if name.startswith("minigrad.kernels.cuda."):
-            for word, value in (
-                ("launch", note),
-                ("library", lambda: host),
-                ("aligned", lambda *arrays: True),
-                ("address", lambda array: 0),
-            ):
+            for word, value in stand_ins.items():
                 if hasattr(module, word):
                     monkeypatch.setattr(module, word, value)
     for name, *args in calls:
@@ -63,15 +65,15 @@ class Code(NamedTuple):
     stack: int
     instructions: list
 
-    def hot_loop(self):
-        """The instructions of the shortest loop that holds the most `FFMA`, multiplications and additions at once."""
+    def hot_loop(self, product="FFMA"):
+        """The instructions of the shortest loop that holds the most products: `FFMA`, or those of tensor cores."""
         loops = []
         for at, (address, operation, operands) in enumerate(self.instructions):
             found = re.search(r"0x([0-9a-f]+)", operands)
             if operation == "BRA" and found and int(found[1], 16) < address:
                 start = int(found[1], 16)
                 loops.append([i for i in self.instructions[: at + 1] if i[0] >= start])
-        counted = [(sum(i[1] == "FFMA" for i in loop), -len(loop), loop) for loop in loops]
+        counted = [(sum(i[1] == product for i in loop), -len(loop), loop) for loop in loops]
         return max(counted, key=lambda entry: entry[:2])[2] if counted else []
 
 

@@ -23,6 +23,25 @@ def arrays(draw, shape, dtype, scale=1.0, offset=0.0):
     return array if layout == "contiguous" or not shape else lay_out(array, layout)
 
 
+@st.composite
+def geometries(draw):
+    """(x's shape, the weight's, y's, (stride, padding, dilation, groups)), up to a few hundred products."""
+    rank = draw(st.sampled_from([1, 2, 2, 2, 3]))
+    channels, filters = draw(st.sampled_from([1, 2, 3, 4, 5, 8])), draw(st.sampled_from([1, 2, 4, 5, 8]))
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    axes = []
+    for _ in range(rank):
+        kernel, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+        padding = draw(st.integers(0, 2)), draw(st.integers(-1, 2))
+        least = max(1, dilation * (kernel - 1) + 1 - sum(padding))
+        axes.append((least + draw(st.integers(0, 3)), kernel, draw(st.integers(1, 3)), padding, dilation))
+    size, kernel, stride, padding, dilation = zip(*axes)
+    x_shape = (draw(st.integers(0, 2)), channels * groups, *size)
+    output = [(n + sum(p) - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(size, kernel, stride, padding, dilation)]
+    y_shape = x_shape[0], filters * groups, *output
+    return x_shape, (filters * groups, channels, *kernel), y_shape, (stride, padding, dilation, groups)
+
+
 def on_device(value):
     """Arrays, also those in lists, on the device; in the simulator in the memory they have."""
     if isinstance(value, list):

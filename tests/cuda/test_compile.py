@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from compilation import TOOLS, assembled, ptx, recorded
 
-from minigrad.kernels import scalars
+from minigrad.kernels import precision, scalars
 from minigrad.kernels.device import simulated
 
 pytestmark = [
@@ -42,7 +42,16 @@ TILES = {
     "forward": [("conv_forward", f32(64, 128, 28, 28), f32(128, 128, 3, 3), f32(128), *SAME)],
     "weight gradient": [("conv_weight_grad", f32(64, 128, 28, 28), f32(64, 128, 28, 28), (128, 128, 3, 3), *SAME)],
     "product": [("matmul", f32(2048, 1024), f32(1024, 2048))],
+    "input gradient": [("conv_input_grad", f32(64, 128, 28, 28), f32(128, 128, 3, 3), (64, 128, 28, 28), *SAME)],
 }
+
+TENSOR_TILES = {  # the least part of the hot loop that is products on tensor cores, each worth eight cycles and more
+    "forward": 0.085,
+    "input gradient": 0.085,
+    "weight gradient": 0.07,
+    "product": 0.105,
+}
+TENSOR_PRODUCT = "HMMA.1688.F32.TF32"
 
 
 def layers():
@@ -138,11 +147,15 @@ def activations():
 
 
 @functools.cache
-def found(group):
+def found(group, fp32="ieee"):
     """The kernels that a group of calls launches, as (kernel, constants)."""
     calls = {**TILES, "layers": layers(), "activations": activations()}[group]
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        return list(recorded(monkeypatch, calls))
+    precision.set_fp32_precision("all", fp32)
+    try:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            return list(recorded(monkeypatch, calls))
+    finally:
+        precision.set_fp32_precision("all", "none")
 
 
 def check(code):
@@ -153,7 +166,7 @@ def check(code):
 
 
 @pytest.mark.parametrize("capability", ARCHITECTURES, ids="sm_{0[0]}{0[1]}".format)
-@pytest.mark.parametrize("group", TILES)
+@pytest.mark.parametrize("group", ["forward", "weight gradient", "product"])
 def test_tiles_multiply_and_add(group, capability):
     kernel, constants = found(group)[0]
     code = assembled(ptx(kernel, constants, capability), f"{capability[0]}{capability[1]}")
@@ -162,6 +175,21 @@ def test_tiles_multiply_and_add(group, capability):
     assert wide >= {"LDG", "LDS", "STG"}  # loads and stores of four numbers
     hot = [operation for _, operation, _ in code.hot_loop()]
     assert hot.count("FFMA") >= 0.7 * len(hot)
+
+
+@pytest.mark.parametrize("group", TENSOR_TILES)
+def test_tiles_multiply_on_tensor_cores(group):
+    kernel, constants = found(group, "tf32")[0]
+    tile = dict(constants)
+    for architecture in ("80", "90"):
+        code = assembled(ptx(kernel, constants, (8, 0)), architecture)
+        check(code)
+        assert "LDG.E.128" in {operation.replace(".CONSTANT", "") for _, operation, _ in code.instructions}
+        hot = [operation for _, operation, _ in code.hot_loop(TENSOR_PRODUCT)]
+        assert hot.count(TENSOR_PRODUCT) == tile["HIGH"] * tile["WIDE"] * tile["DEPTH"] // 8
+        assert hot.count(TENSOR_PRODUCT) >= TENSOR_TILES[group] * len(hot)
+        assert hot.count("LDS.64") >= 2 * tile["HIGH"]  # pairs of factors, read to where they are needed:
+        assert sum("MOV" in operation for operation in hot) <= 12
 
 
 @pytest.mark.parametrize("group", ["layers", "activations"])

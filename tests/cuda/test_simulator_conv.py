@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulated import DTYPES, arrays, called, check
+from simulated import DTYPES, arrays, called, check, geometries
 
 from minigrad.kernels.cuda import _numba
 
@@ -35,25 +35,6 @@ def test_a_product_of_more_blocks_than_a_grid_has(monkeypatch, shape):
     check("matmul", a[0], b[0])
     with pytest.raises(ValueError, match=r"^a grid of \(1, 3, 1\) blocks has more than 2 along its second"):
         _numba.launch(matmul.tiled_product, (1, 3), 4)
-
-
-@st.composite
-def geometries(draw):
-    """(x's shape, the weight's, y's, stride, padding, dilation, groups), up to a few hundred products."""
-    rank = draw(st.sampled_from([1, 2, 2, 2, 3]))
-    channels, filters = draw(st.sampled_from([1, 2, 3, 4, 5, 8])), draw(st.sampled_from([1, 2, 4, 5, 8]))
-    groups = draw(st.sampled_from([1, 1, 2, 3]))
-    axes = []
-    for _ in range(rank):
-        kernel, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-        padding = draw(st.integers(0, 2)), draw(st.integers(-1, 2))
-        least = max(1, dilation * (kernel - 1) + 1 - sum(padding))
-        axes.append((least + draw(st.integers(0, 3)), kernel, draw(st.integers(1, 3)), padding, dilation))
-    size, kernel, stride, padding, dilation = zip(*axes)
-    x_shape = (draw(st.integers(0, 2)), channels * groups, *size)
-    output = [(n + sum(p) - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(size, kernel, stride, padding, dilation)]
-    y_shape = x_shape[0], filters * groups, *output
-    return x_shape, (filters * groups, channels, *kernel), y_shape, (stride, padding, dilation, groups)
 
 
 def is_channels_last(y):
