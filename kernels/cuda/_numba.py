@@ -105,7 +105,7 @@ class Kernel:
 
     @functools.cache  # noqa: B019
     def compiled(self, constants):
-        """The kernel for the device at hand, by the assembler, as the tests inspect it, not by the linker's optimiser."""
+        """The kernel for the device at hand, from the assembler as the tests inspect it, not the linker's optimiser."""
         signature, bounds = types.void(*self.types(constants)), self.launch_bounds(constants)
         return cuda.jit(signature, launch_bounds=bounds, lto=False)(self.specialized(constants))
 

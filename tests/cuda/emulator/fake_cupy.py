@@ -23,6 +23,7 @@ __all__ = ["install", "queue"]
 
 SIGNATURES = _Simulated()
 GARBAGE = 0xFF
+ALIVE = weakref.WeakValueDictionary()  # blocks by the id of their array of bytes
 
 
 class CUDARuntimeError(RuntimeError):
@@ -35,13 +36,11 @@ class CUDARuntimeError(RuntimeError):
 class Block:
     """Memory of the device, at addresses that are multiples of 512."""
 
-    alive: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # by the id of the array of bytes
-
     def __init__(self, size, pool):
         room = np.full(size + 512, GARBAGE, np.uint8)
         start = -room.ctypes.data % 512
         self.bytes, self.size, self.pool = room[start : start + size], size, pool
-        Block.alive[id(room)] = self
+        ALIVE[id(room)] = self
         weakref.finalize(self, ctypes.memset, self.bytes.ctypes.data, GARBAGE, size)
         self.room = room
 
@@ -157,11 +156,11 @@ class Graph:
 
     def __init__(self, stream):
         self.stream, self.calls = stream, []
-        self.before = {block: block.bytes.copy() for block in Block.alive.values()}
+        self.before = {block: block.bytes.copy() for block in ALIVE.values()}
 
     def restore(self):
         """Undo what was carried out only to learn the shapes of results."""
-        for block in list(Block.alive.values()):
+        for block in list(ALIVE.values()):
             block.bytes[...] = self.before.get(block, GARBAGE)
         del self.before
 
@@ -216,7 +215,7 @@ class PinnedMemoryPointer(bytearray):
 # arrays
 
 
-class ndarray:  # noqa: N801
+class ndarray:
     """CuPy's array around an array of NumPy's that lies in a block."""
 
     __slots__ = ("__weakref__", "base", "data", "host")
@@ -367,7 +366,7 @@ def _kept(result, base, args):
             return arg
     if isinstance(result, np.ndarray | np.generic):
         host = np.asarray(result)
-        block = Block.alive.get(id(_root(host)))
+        block = ALIVE.get(id(_root(host)))
         if block is not None:
             return ndarray.view_of(host, block, base)
         order = sorted(range(host.ndim), key=lambda axis: -abs(host.strides[axis]))
@@ -415,7 +414,7 @@ def _called(function, args, kwargs):
 # functions
 
 
-class ufunc:  # noqa: N801
+class ufunc:
     """CuPy's ufunc."""
 
     def __init__(self, function):
@@ -439,7 +438,10 @@ class ufunc:  # noqa: N801
         return _called(self.function.reduceat, (array, indices, axis, dtype), {})
 
 
-WAITING = "nonzero unique argwhere flatnonzero array_equal allclose extract compress median histogram".split()
+WAITING = {
+    "nonzero", "unique", "argwhere", "flatnonzero", "array_equal", "allclose",
+    "extract", "compress", "median", "histogram",
+}  # fmt: skip
 
 
 def checked(name, function):
@@ -527,7 +529,13 @@ def install():
     def set_allocator(function=None):
         allocator[0] = function
 
-    properties = {"name": b"a GPU of the host", "totalGlobalMem": 1 << 30, "multiProcessorCount": 1, "major": 9, "minor": 0}
+    properties = {
+        "name": b"a GPU of the host",
+        "totalGlobalMem": 1 << 30,
+        "multiProcessorCount": 1,
+        "major": 9,
+        "minor": 0,
+    }
     cupy.cuda = SimpleNamespace(
         Stream=Stream, Event=Event, Graph=Graph, MemoryPool=MemoryPool, get_elapsed_time=get_elapsed_time,
         get_current_stream=lambda device_id=-1: Stream.current, set_allocator=set_allocator,

@@ -51,7 +51,7 @@ def machine():
 def for_host(text):
     """A module of the GPU's LLVM code, with the host's names for registers and barriers."""
     text = re.sub(r'target (triple|datalayout) = "[^"]*"\n', "", text)
-    text = re.sub(r'llvm\.nvvm\.read\.ptx\.sreg\.(\w+)\.([xyz])', r"gpu_\1_\2", text)
+    text = re.sub(r"llvm\.nvvm\.read\.ptx\.sreg\.(\w+)\.([xyz])", r"gpu_\1_\2", text)
     text = text.replace("llvm.nvvm.barrier0", "gpu_barrier").replace("!nvvm.annotations", "!of_the_gpu")
     text = re.sub(r" addrspace\(\d\)", "", text).replace("addrspacecast", "bitcast")
     text = re.sub(r"(?m)^@\"(_ZN08NumbaEnv|llvm.used).*$", "", text)
@@ -74,7 +74,9 @@ class Entry:
         passed = ", ".join(f"{kind} %v{i}" for i, kind in enumerate(types))
         module.link_in(llvm.parse_assembly("\n".join([*lines, f'  call void @"{name}"({passed})', "  ret void", "}"])))
         self.shared = [g.name for g in module.global_variables if "_cudapy_smem" in g.name]
-        sizes = [re.search(r"\[(\d+) x (\w+)\]", str(module.get_global_variable(n).global_value_type)) for n in self.shared]
+        sizes = [
+            re.search(r"\[(\d+) x (\w+)\]", str(module.get_global_variable(n).global_value_type)) for n in self.shared
+        ]
         self._link_math(module)
         module.triple, module.data_layout = machine().triple, str(machine().target_data)
         module.verify()
