@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # The tests: two processes, each with half of them in order, of which the first to end takes from the other.
 PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
-.PHONY: demo test test-browser test-cuda-compile test-cuda conformance lint bench bench-cuda docs clean
+.PHONY: demo test test-browser test-cuda-compile test-cuda cuda-report conformance lint bench bench-cuda docs clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo
@@ -24,13 +24,13 @@ test-browser: .venv/.browser
 test-cuda-compile: .venv/.cuda-test
 	$(PYTEST) tests/cuda/test_compile.py
 
-# On a machine with a GPU: the tests of the kernels and of tensors on it, under ten minutes.
+# On a machine with a GPU: the tests of the kernels and the suite on it, the sanitizer, under ten minutes.
 test-cuda: .venv/.cuda
-	MINIGRAD_CUDA_DEVICE=1 $(BIN)/python -m pytest -q tests/cuda
-	MINIGRAD_CUDA_DEVICE=1 $(BIN)/python -m pytest -q --device cuda tests/ops/test_gradients.py
-	if command -v compute-sanitizer >/dev/null; then for tool in memcheck racecheck; do \
-		MINIGRAD_CUDA_DEVICE=1 MINIGRAD_EXAMPLES=2 compute-sanitizer --tool $$tool --error-exitcode 1 \
-			$(BIN)/python -m pytest -q tests/cuda/test_simulator_conv.py || exit 1; done; fi
+	$(BIN)/python -m benchmarks.device_report runs/cuda --only machine,kernels,suite,memcheck,racecheck
+
+# The same and the measurements, in one report, with the Python at hand and nothing installed.
+cuda-report:
+	$(PYTHON) -m benchmarks.device_report runs/cuda
 
 # PyTorch's own samples of operators and modules, run against minigrad; OPINFO is the bench, ARGS are passed to it.
 OPINFO ?= ../shared/conformance/torch_opinfo.py

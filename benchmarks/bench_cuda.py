@@ -4,12 +4,14 @@ Run `make bench-cuda` on a machine with a GPU; it needs torch, CuPy and numba-cu
 TF32, with cuDNN choosing its algorithms, and in the better of both memory orders. Each call works on another of several
 sets of random arrays, larger together than the cache of the second level. The time is that of CUDA events around
 many calls, the median of several rounds that alternate between the two; the error is the largest difference from
-torch's result in terms of the largest number.
+torch's result in terms of the largest number. The table is Markdown; a line that fails says so and does not end it.
 """
 
 import argparse
 import math
 import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import cupy
 import numpy as np
@@ -154,28 +156,63 @@ def bound_by_memory():
     )  # fmt: skip
 
 
+GROUPS = {
+    "convolutions": (convolutions, 0.3, 0.5),
+    "products": (products, 0.5, 0.7),
+    "bound_by_memory": (bound_by_memory, 1, 1),
+}
+
+
+def line(name, ours, theirs, make, work, moved, seconds):
+    """(the ratio of torch's time to ours, the line of the table) of a function."""
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream), cupy.cuda.ExternalStream(stream.cuda_stream):
+        mine, best, error = compared(ours, theirs, make, seconds)
+    rate = f"{work / mine / 1e9:.1f} TFLOP/s" if work else f"{moved / mine / 1e6:.0f} GB/s"
+    return best / mine, f"| {name} | {mine:.4f} | {best:.4f} | {best / mine:.2f} | {rate} | {error:.1e} |"
+
+
+def table(group, only, seconds, end):
+    """Print the table of a group; lines that do not begin before `end` are left out."""
+    lines, goal, good = GROUPS[group]
+    ratios, left_out = [], 0
+    print("| | ours ms | torch ms | ratio | ours | error |\n|---|---|---|---|---|---|", flush=True)
+    with ThreadPoolExecutor(1) as pool:
+        for name, *rest in lines():
+            if only not in name:
+                continue
+            if time.monotonic() > end:
+                left_out += 1
+                continue
+            future = pool.submit(line, name, *rest, seconds)
+            if error := future.exception():
+                print(f"| {name} | {type(error).__name__}: {str(error).splitlines()[0]} |||||", flush=True)
+                continue
+            ratio, row = future.result()
+            ratios.append(ratio)
+            print(row, flush=True)
+    if ratios:
+        mean = np.exp(np.mean(np.log(ratios)))
+        print(
+            f"\n{group}: geometric mean {mean:.2f} of {len(ratios)} lines; first goal {goal}, good {good}", flush=True
+        )
+        print(f"{sum(ratio >= goal for ratio in ratios)} lines reach the goal; {left_out} were left out for time\n")
+
+
 def main():
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=2.0, help="for each line")
     parser.add_argument("--only", default="", help="lines whose name holds this")
+    parser.add_argument("--group", choices=GROUPS, help="one table alone")
+    parser.add_argument("--within", type=float, default=math.inf, help="seconds after which no line begins")
     arguments = parser.parse_args()
+    end = time.monotonic() + arguments.within
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
-    print(torch.cuda.get_device_name(), "torch", torch.__version__, "cuDNN", torch.backends.cudnn.version())
-    print(f"{'':38} {'ours ms':>9} {'torch ms':>9} {'ratio':>6} {'':>14} {'error':>8}")
-    stream = torch.cuda.Stream()
-    with torch.cuda.stream(stream), cupy.cuda.ExternalStream(stream.cuda_stream):
-        for group in (convolutions, products, bound_by_memory):
-            ratios = []
-            for name, ours, theirs, make, work, moved in group():
-                if arguments.only in name:
-                    mine, best, error = compared(ours, theirs, make, arguments.seconds)
-                    rate = f"{work / mine / 1e9:7.1f} TFLOP/s" if work else f"{moved / mine / 1e6:9.0f} GB/s"
-                    print(f"{name:38} {mine:9.3f} {best:9.3f} {best / mine:6.2f} {rate:>14} {error:8.1e}")
-                    ratios.append(best / mine)
-            if ratios:
-                print(f"{group.__name__}: geometric mean {np.exp(np.mean(np.log(ratios))):.2f}\n")
+    print(torch.cuda.get_device_name(), "torch", torch.__version__, "cuDNN", torch.backends.cudnn.version(), "\n")
+    for group in [arguments.group] if arguments.group else GROUPS:
+        table(group, arguments.only, arguments.seconds, end)
 
 
 if __name__ == "__main__":

@@ -51,8 +51,10 @@ if SIMULATED:
 
 else:
     from numba import cuda, types
+    from numba.cuda import dispatcher
 
     i32, u32, i64, u64, f64 = types.int32, types.uint32, types.int64, types.uint64, types.float64
+    dispatcher.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0  # a kernel of few blocks is no mistake: tensors may be small
     exp, log, sqrt = math.exp, math.log, math.sqrt
     unrolled = range  # never called: the loops are unrolled before they are compiled
 
@@ -119,9 +121,9 @@ class Kernel:
 
     @functools.cache  # noqa: B019
     def compiled(self, constants):
-        """The kernel for the device at hand."""
-        signature = types.void(*self.types(constants))
-        return cuda.jit(signature, launch_bounds=self.launch_bounds(constants))(self.specialized(constants))
+        """The kernel for the device at hand, from the assembler as the tests inspect it, not the linker's optimiser."""
+        signature, bounds = types.void(*self.types(constants)), self.launch_bounds(constants)
+        return cuda.jit(signature, launch_bounds=bounds, lto=False)(self.specialized(constants))
 
 
 def kernel(signature):

@@ -10,6 +10,7 @@ import torch
 import minigrad as mg
 from minigrad import nn
 from minigrad.kernels import use
+from minigrad.kernels.device import simulated
 from minigrad.nn import functional as F
 from minigrad.utils.data import DataLoader, TensorDataset
 
@@ -217,6 +218,7 @@ def test_streams_events_and_memory():
         mg.cuda.set_device(3)
 
 
+@pytest.mark.skipif(not simulated(), reason="of the simulator")
 def test_dlpack_of_the_simulated_gpu_says_that_the_memory_is_the_hosts():
     x = mg.arange(3, device="cuda")
     assert x.__dlpack_device__() == (1, 0)
@@ -224,3 +226,18 @@ def test_dlpack_of_the_simulated_gpu_says_that_the_memory_is_the_hosts():
     assert x.tolist() == [9, 1, 2]
     assert not hasattr(x, "__cuda_array_interface__")
     assert mg.from_dlpack(torch.ones(2), device="cuda").is_cuda
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_torch_and_minigrad_share_the_gpus_memory():
+    x = mg.arange(3.0, device="cuda")
+    theirs = torch.from_dlpack(x)
+    theirs += 1
+    torch.cuda.synchronize()
+    assert theirs.is_cuda and x.tolist() == [1, 2, 3]
+    ours = mg.from_dlpack(theirs)
+    ours.mul_(2)
+    mg.cuda.synchronize()
+    assert ours.is_cuda and ours.data_ptr() == x.data_ptr() and theirs.tolist() == [2, 4, 6]
+    assert torch.as_tensor(x, device="cuda").tolist() == [2, 4, 6]  # by __cuda_array_interface__
+    assert mg.as_tensor(theirs).is_cuda
