@@ -1,10 +1,11 @@
 """The GPU's kernels against torch with cuDNN: times of the device, ratios, TFLOP/s or GB/s, errors.
 
-Run `make bench-cuda` on a machine with a GPU; it needs torch, CuPy and numba-cuda. Torch runs in strict float32, no
-TF32, with cuDNN choosing its algorithms, and in the better of both memory orders. Each call works on another of several
-sets of random arrays, larger together than the cache of the second level. The time is that of CUDA events around
-many calls, the median of several rounds that alternate between the two; the error is the largest difference from
-torch's result in terms of the largest number. The table is Markdown; a line that fails says so and does not end it.
+Run `make bench-cuda` on a machine with a GPU; it needs torch, CuPy and numba-cuda. Both compute in strict float32, or
+both in TF32 with `--tf32`. Torch has cuDNN choose its algorithms, and runs in the better of both memory orders. Each
+call works on another of several sets of random arrays, larger together than the cache of the second level. The time is
+that of CUDA events around many calls, the median of several rounds that alternate between the two; the error is the
+largest difference from torch's result in terms of the largest number. The table is Markdown; a line that fails says so
+and does not end it.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import cupy
 import numpy as np
 import torch
 
-from minigrad.kernels import cuda, scalars
+from minigrad.kernels import cuda, precision, scalars
 from minigrad.kernels.device import DeviceArray
 
 from .bench_conv import LAYERS
@@ -206,9 +207,11 @@ def main():
     parser.add_argument("--only", default="", help="lines whose name holds this")
     parser.add_argument("--group", choices=GROUPS, help="one table alone")
     parser.add_argument("--within", type=float, default=math.inf, help="seconds after which no line begins")
+    parser.add_argument("--tf32", action="store_true", help="let both libraries use TF32 (tensor cores)")
     arguments = parser.parse_args()
     end = time.monotonic() + arguments.within
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = arguments.tf32
+    precision.set_fp32_precision("all", "tf32" if arguments.tf32 else "ieee")
     torch.backends.cudnn.benchmark = True
     print(torch.cuda.get_device_name(), "torch", torch.__version__, "cuDNN", torch.backends.cudnn.version(), "\n")
     for group in [arguments.group] if arguments.group else GROUPS:

@@ -144,20 +144,20 @@ def rendered(function, constants):
     """The source of a kernel, or of a function that kernels call, for a choice of its constants.
 
     >>> from minigrad.kernels.cuda.product import put
-    >>> print(rendered(put.function, {"VECTOR": True}))
-    def put(array, start, count, local, i):
+    >>> print(rendered(put.function, {"VECTOR": True, "SQUARE": 4}))
+    def put(array, start, count, sums, i):
         if count > 0:
-            put4(array, start, local, i)
-    >>> print(rendered(put.function, {"VECTOR": False}))
-    def put(array, start, count, local, i):
+            put4(array, start, sums, i)
+    >>> print(rendered(put.function, {"VECTOR": False, "SQUARE": 4}))
+    def put(array, start, count, sums, i):
         if count > 0:
-            array[start + 0] = local[i + 0]
+            array[start + 0] = sums[i + 0]
         if count > 1:
-            array[start + 1] = local[i + 1]
+            array[start + 1] = sums[i + 1]
         if count > 2:
-            array[start + 2] = local[i + 2]
+            array[start + 2] = sums[i + 2]
         if count > 3:
-            array[start + 3] = local[i + 3]
+            array[start + 3] = sums[i + 3]
     """
     return ast.unparse(_tree(function, constants))
 

@@ -9,9 +9,9 @@ One instruction adds a product of 16 x 8 and 8 x 8 numbers to a result of 16 x 8
     of the result        (group, 2 member), (group, 2 member + 1), (group + 8, 2 member), (group + 8, 2 member + 1)
 
 Numba has no such instruction, so there are two intrinsics of one line of PTX each, a rounding and the product, which
-is `HMMA.1688.F32.TF32` to the assembler. Their twins for the simulator follow the same tables. All lanes of a warp have
-to arrive at `mma`. Factors go through `to_tf32` before: the unit ignores the lower thirteen bits of a float32, so what
-is not rounded is cut off, here as there.
+is `HMMA.1688.F32.TF32` to the assembler. Their twins, `rounded_to_tf32` and `multiplied`, follow the same tables. All
+lanes of a warp have to arrive at `mma`. Factors go through `to_tf32` before: the unit ignores the lower thirteen bits
+of a float32, so what is not rounded is cut off, here as there.
 """
 
 import struct
@@ -20,33 +20,42 @@ import numpy as np
 
 from ._numba import SIMULATED, cuda
 
-__all__ = ["mma", "to_tf32"]
+__all__ = ["mma", "multiplied", "rounded_to_tf32", "to_tf32"]
+
+GROUP, MEMBER = np.divmod(np.arange(32), 4)
+LOWER = 0x1FFF  # the thirteen bits of a float32 that TF32 does not have
+
+
+def rounded_to_tf32(x):
+    """The float32 x rounded to the nearest number of ten binary places, of two the one farther from 0.
+
+    >>> rounded_to_tf32(1 + 2**-11) == 1 + 2**-10, rounded_to_tf32(1 + 2**-12) == 1
+    (True, True)
+    """
+    (bits,) = struct.unpack("I", struct.pack("f", x))
+    if x == x:  # the carry into the exponent is right, up to infinity
+        bits = bits + (LOWER + 1) // 2 & ~LOWER
+    return struct.unpack("f", struct.pack("I", bits))[0]
+
+
+def multiplied(lanes):
+    """What each lane gets of c + a · b, where `lanes` lists what the 32 lanes give: (a0, ..., a3, b0, b1, c0, ..., c3).
+
+    The sum is exact here, and rounded to float32 once; PTX promises no order, only that it is no worse than float32.
+    """
+    values = np.array(lanes, np.float32)
+    factors = (values[:, :6].copy().view(np.uint32) & ~np.uint32(LOWER)).view(np.float32).astype(np.float64)
+    left, right, result = np.empty((16, 8)), np.empty((8, 8)), np.empty((16, 8))
+    left[[GROUP, GROUP + 8, GROUP, GROUP + 8], [MEMBER, MEMBER, MEMBER + 4, MEMBER + 4]] = factors[:, :4].T
+    right[[MEMBER, MEMBER + 4], [GROUP, GROUP]] = factors[:, 4:].T
+    places = [GROUP, GROUP, GROUP + 8, GROUP + 8], [2 * MEMBER, 2 * MEMBER + 1] * 2
+    result[places] = values[:, 6:].T
+    with np.errstate(all="ignore"):
+        return (result + left @ right).astype(np.float32)[places].T.tolist()
+
 
 if SIMULATED:
-    GROUP, MEMBER = np.divmod(np.arange(32), 4)
-    LOWER = 0x1FFF  # the thirteen bits of a float32 that TF32 does not have
-
-    def to_tf32(x):
-        """The float32 x rounded to the nearest number of ten binary places, of two the one farther from 0."""
-        (bits,) = struct.unpack("I", struct.pack("f", x))
-        if x == x:  # the carry into the exponent is right, up to infinity
-            bits = bits + (LOWER + 1) // 2 & ~LOWER
-        return struct.unpack("f", struct.pack("I", bits))[0]
-
-    def multiplied(lanes):
-        """What each lane gets, of what the lanes of a warp give. The sum is exact, then rounded to float32 once.
-
-        PTX promises no order and no rounding of the sum, only that it is at least as good as one in float32.
-        """
-        values = np.array(lanes, np.float32)
-        factors = (values[:, :6].copy().view(np.uint32) & ~np.uint32(LOWER)).view(np.float32).astype(np.float64)
-        left, right, result = np.empty((16, 8)), np.empty((8, 8)), np.empty((16, 8))
-        left[[GROUP, GROUP + 8, GROUP, GROUP + 8], [MEMBER, MEMBER, MEMBER + 4, MEMBER + 4]] = factors[:, :4].T
-        right[[MEMBER, MEMBER + 4], [GROUP, GROUP]] = factors[:, 4:].T
-        places = [GROUP, GROUP, GROUP + 8, GROUP + 8], [2 * MEMBER, 2 * MEMBER + 1] * 2
-        result[places] = values[:, 6:].T
-        with np.errstate(all="ignore"):
-            return (result + left @ right).astype(np.float32)[places].T.tolist()
+    to_tf32 = rounded_to_tf32
 
     def mma(a0, a1, a2, a3, b0, b1, c0, c1, c2, c3):
         """This lane's four elements of c + a · b, of the warp's matrices of 16 x 8, 16 x 8 and 8 x 8 numbers."""
