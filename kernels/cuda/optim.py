@@ -175,7 +175,7 @@ def _laid_out(arrays):
     an array and its copy).
     """
     param = arrays[0]
-    if all([array.strides == param.strides for array in arrays]) and _is_dense(param.shape, param.strides, param.dtype):
+    if all(array.strides == param.strides for array in arrays) and _is_dense(param.shape, param.strides, param.dtype):
         return arrays, []
     axes = memory_order(param)
     views = [array.transpose(axes) for array in arrays]
