@@ -175,7 +175,7 @@ def _laid_out(arrays):
     an array and its copy).
     """
     param = arrays[0]
-    if all([array.strides == param.strides for array in arrays]) and _is_dense(param.shape, param.strides, param.dtype):
+    if all(array.strides == param.strides for array in arrays) and _is_dense(param.shape, param.strides, param.dtype):
         return arrays, []
     axes = memory_order(param)
     views = [array.transpose(axes) for array in arrays]
@@ -235,7 +235,10 @@ def adam_update(
     params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps, lr, beta1, beta2, eps, weight_decay, decoupled,
     maximize,
 ):  # fmt: skip
-    """One step of Adam or, if decoupled, AdamW, in place: `kernels.reference.adam_update`."""
+    """One step of Adam or, if decoupled, AdamW, in place: `kernels.reference.adam_update`.
+
+    `steps` may also be arrays of 0 dimensions, the steps taken so far, to which it adds one; then `lr` may be one, too.
+    """
     rows = [params, grads, exp_avgs, exp_avg_sqs, *_states(max_exp_avg_sqs)]
     given = eps, 0.0 if decoupled else weight_decay, beta1, 1 - beta1, beta2, 1 - beta2
     shrinking, constants = weight_decay if decoupled else 0.0, {"MAXIMIZE": bool(maximize)}

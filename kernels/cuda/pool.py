@@ -1,4 +1,4 @@
-"""Pooling over windows: a thread computes one number, channels side by side, so that neighbours read neighbours.
+"""Pooling over windows: a thread computes one number, or those of WIDE neighbouring channels, four where it can.
 
 Gradients are gathered, too: a cell of dx asks the windows that hold it, so no two threads add to one place. Only where
 `max_pool_grad` knows where maxima stood but not the windows, each channel of an image goes to one thread. Memory is
@@ -9,8 +9,21 @@ from math import inf
 
 import numpy as np
 
-from ._numba import SIMULATED, cuda, div, i32, i64, inlined, kernel, launch, on_device
-from .memory import channels_first, channels_last, constant, empty
+from ._numba import SIMULATED, cuda, div, i32, i64, inlined, kernel, launch, on_device, unrolled
+from .memory import channels_first, channels_last, empty
+from .pool_geometry import (
+    first_window,
+    into,
+    last_window,
+    load,
+    place_of,
+    sizes_of,
+    step_of,
+    store,
+    wide_of,
+    window_start,
+    window_stop,
+)
 
 __all__ = [
     "adaptive_avg_pool", "adaptive_avg_pool_grad", "adaptive_max_pool", "avg_pool", "avg_pool_grad", "max_pool",
@@ -20,73 +33,31 @@ __all__ = [
 THREADS = 8 if SIMULATED else 256
 PLANE_THREADS = 4 if SIMULATED else 32
 
-# In the tables of sizes, 0: channels, 1: the input's size, 4: the output's, 7: the window's, 10: stride, 13: padding,
-# 16: dilation, each for three axes.
-
-
-@inlined
-def place_of(number, sizes, first):
-    """(image, z, y, x, channel) of an element whose axes' sizes begin at entry `first`."""
-    place = div(number, sizes[0])
-    row = div(place, sizes[first + 2])
-    plane = div(row, sizes[first + 1])
-    image = div(plane, sizes[first])
-    z, y, x = plane - image * sizes[first], row - plane * sizes[first + 1], place - row * sizes[first + 2]
-    return image, i32(z), i32(y), i32(x), i32(number - place * sizes[0])
-
-
-@inlined
-def window_start(o, axis, sizes, *, ADAPTIVE):
-    """Where window o begins along an axis; in the padding it is negative."""
-    if ADAPTIVE:
-        return i32(o * sizes[1 + axis] // sizes[4 + axis])
-    return i32(o * sizes[10 + axis] - sizes[13 + axis])
-
-
-@inlined
-def window_stop(o, axis, sizes, *, ADAPTIVE):
-    """One more than the last cell of window o along an axis, in the input or its padding."""
-    if ADAPTIVE:
-        return i32(((o + 1) * sizes[1 + axis] + sizes[4 + axis] - 1) // sizes[4 + axis])
-    start = o * sizes[10 + axis] - sizes[13 + axis]
-    return i32(min(start + (sizes[7 + axis] - 1) * sizes[16 + axis] + 1, sizes[1 + axis] + sizes[13 + axis]))
-
-
-@inlined
-def step_of(axis, sizes, *, ADAPTIVE):
-    """The distance of a window's cells."""
-    if ADAPTIVE:
-        return i32(1)
-    return sizes[16 + axis]
-
-
-@inlined
-def into(start, step):
-    """The first cell of a window that is not before the image."""
-    if start < 0:
-        return i32(start + (-start + step - 1) // step * step)
-    return i32(start)
-
 
 @kernel("T*, T*, i64*, i32*, T, i32")
-def largest_in_windows(x, y, indices, sizes, lowest, cells, *, T, ADAPTIVE, THREADS):
+def largest_in_windows(x, y, indices, sizes, lowest, places, *, T, ADAPTIVE, WIDE, THREADS):
     """y and indices of max pooling: the first of equal maxima wins, a NaN over everything, the last of several."""
+    values, largest, index = cuda.local.array(WIDE, T), cuda.local.array(WIDE, T), cuda.local.array(WIDE, i64)
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
-    if number < cells:
-        image, o_z, o_y, o_x, c = place_of(number, sizes, 4)
+    if number < places:
+        image, o_z, o_y, o_x, group = place_of(number, sizes, 4)
+        for k in unrolled(WIDE):
+            largest[k] = lowest
+            index[k] = -1
         step_z, step_y, step_x = step_of(0, sizes), step_of(1, sizes), step_of(2, sizes)
-        largest, index = lowest, i64(-1)
         for z in range(into(window_start(o_z, 0, sizes), step_z), min(window_stop(o_z, 0, sizes), sizes[1]), step_z):
             stop_y = min(window_stop(o_y, 1, sizes), sizes[2])
             for i in range(into(window_start(o_y, 1, sizes), step_y), stop_y, step_y):
                 stop = min(window_stop(o_x, 2, sizes), sizes[3])
                 for j in range(into(window_start(o_x, 2, sizes), step_x), stop, step_x):
                     at = (z * sizes[2] + i) * sizes[3] + j
-                    value = x[(image * sizes[1] * sizes[2] * sizes[3] + at) * sizes[0] + c]
-                    if index == -1 or value > largest or value != value:
-                        largest, index = value, i64(at)
-        y[number] = largest
-        indices[number] = index
+                    load(values, x, (image * sizes[1] * sizes[2] * sizes[3] + at) * sizes[0] + group)
+                    for k in unrolled(WIDE):
+                        if index[k] == -1 or values[k] > largest[k] or values[k] != values[k]:
+                            largest[k] = values[k]
+                            index[k] = at
+        store(y, number, largest)
+        store(indices, number, index)
 
 
 @inlined
@@ -140,37 +111,26 @@ def send_back(dy, indices, dx, lines, channels, outputs, cells, *, T, THREADS):
                 dx[(image * cells + index) * channels + c] += dy[at]
 
 
-@inlined
-def first_window(i, axis, sizes, *, ADAPTIVE):
-    """The first window that reaches over cell i of an axis."""
-    if ADAPTIVE:
-        return i32(i * sizes[4 + axis] // sizes[1 + axis])
-    reach = (sizes[7 + axis] - 1) * sizes[16 + axis] + 1
-    return div(max(0, i + sizes[13 + axis] - reach + sizes[10 + axis]), sizes[10 + axis])
-
-
-@inlined
-def last_window(i, axis, sizes, *, ADAPTIVE):
-    """The last window that reaches over cell i of an axis."""
-    if ADAPTIVE:
-        return i32(((i + 1) * sizes[4 + axis] + sizes[1 + axis] - 1) // sizes[1 + axis] - 1)
-    return i32(min(div(i + sizes[13 + axis], sizes[10 + axis]), sizes[4 + axis] - 1))
-
-
 @kernel("T*, i64*, T*, i32*, i32")
-def ask_windows(dy, indices, dx, sizes, cells, *, T, ADAPTIVE, THREADS):
+def ask_windows(dy, indices, dx, sizes, places, *, T, ADAPTIVE, WIDE, THREADS):
     """dx of max pooling: the sum over the windows that reach over a cell, and whose maximum it is, of their dy."""
+    values, total, index = cuda.local.array(WIDE, T), cuda.local.array(WIDE, T), cuda.local.array(WIDE, i64)
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
-    if number < cells:
-        image, z, y, x, c = place_of(number, sizes, 1)
-        at, total = (z * sizes[2] + y) * sizes[3] + x, T(0)
+    if number < places:
+        image, z, y, x, group = place_of(number, sizes, 1)
+        at = (z * sizes[2] + y) * sizes[3] + x
+        for k in unrolled(WIDE):
+            total[k] = T(0)
         for o_z in range(first_window(z, 0, sizes), last_window(z, 0, sizes) + 1):
             for o_y in range(first_window(y, 1, sizes), last_window(y, 1, sizes) + 1):
                 for o_x in range(first_window(x, 2, sizes), last_window(x, 2, sizes) + 1):
-                    window = (((image * sizes[4] + o_z) * sizes[5] + o_y) * sizes[6] + o_x) * sizes[0] + c
-                    if indices[window] == at:
-                        total += dy[window]
-        dx[number] = total
+                    window = (((image * sizes[4] + o_z) * sizes[5] + o_y) * sizes[6] + o_x) * sizes[0] + group
+                    load(values, dy, window)
+                    load(index, indices, window)
+                    for k in unrolled(WIDE):
+                        if index[k] == at:
+                            total[k] += values[k]
+        store(dx, number, total)
 
 
 @kernel("T*, i64*, T*, i32, i32, i32, i32")
@@ -197,30 +157,38 @@ def divisor_of(start_z, stop_z, start_y, stop_y, start_x, stop_x, sizes, divisor
 
 
 @kernel("T*, T*, i32*, i32, i32")
-def mean_of_windows(x, y, sizes, divisor, cells, *, T, ADAPTIVE, PADDING_COUNTS, THREADS):
+def mean_of_windows(x, y, sizes, divisor, places, *, T, ADAPTIVE, PADDING_COUNTS, WIDE, THREADS):
     """y of average pooling."""
+    values, total = cuda.local.array(WIDE, T), cuda.local.array(WIDE, T)
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
-    if number < cells:
-        image, o_z, o_y, o_x, c = place_of(number, sizes, 4)
+    if number < places:
+        image, o_z, o_y, o_x, group = place_of(number, sizes, 4)
         start_z, stop_z = window_start(o_z, 0, sizes), window_stop(o_z, 0, sizes)
         start_y, stop_y = window_start(o_y, 1, sizes), window_stop(o_y, 1, sizes)
         start_x, stop_x = window_start(o_x, 2, sizes), window_stop(o_x, 2, sizes)
-        total = T(0)
+        for k in unrolled(WIDE):
+            total[k] = T(0)
         for z in range(max(start_z, 0), min(stop_z, sizes[1])):
             for i in range(max(start_y, 0), min(stop_y, sizes[2])):
                 for j in range(max(start_x, 0), min(stop_x, sizes[3])):
-                    total += x[(((image * sizes[1] + z) * sizes[2] + i) * sizes[3] + j) * sizes[0] + c]
+                    load(values, x, (((image * sizes[1] + z) * sizes[2] + i) * sizes[3] + j) * sizes[0] + group)
+                    for k in unrolled(WIDE):
+                        total[k] += values[k]
         count = divisor_of(start_z, stop_z, start_y, stop_y, start_x, stop_x, sizes, divisor)
-        y[number] = total / T(count) if count != 0 else total * T(np.nan)
+        for k in unrolled(WIDE):
+            total[k] = total[k] / T(count) if count != 0 else total[k] * T(np.nan)
+        store(y, number, total)
 
 
 @kernel("T*, T*, i32*, i32, i32")
-def share_of_windows(dy, dx, sizes, divisor, cells, *, T, ADAPTIVE, PADDING_COUNTS, THREADS):
+def share_of_windows(dy, dx, sizes, divisor, places, *, T, ADAPTIVE, PADDING_COUNTS, WIDE, THREADS):
     """dx of average pooling: the sum over the windows that hold a cell of their dy over their divisor."""
+    values, total = cuda.local.array(WIDE, T), cuda.local.array(WIDE, T)
     number = i32(cuda.blockIdx.x * THREADS + cuda.threadIdx.x)
-    if number < cells:
-        image, z, y, x, c = place_of(number, sizes, 1)
-        total = T(0)
+    if number < places:
+        image, z, y, x, group = place_of(number, sizes, 1)
+        for k in unrolled(WIDE):
+            total[k] = T(0)
         for o_z in range(first_window(z, 0, sizes), last_window(z, 0, sizes) + 1):
             start_z, stop_z = window_start(o_z, 0, sizes), window_stop(o_z, 0, sizes)
             for o_y in range(first_window(y, 1, sizes), last_window(y, 1, sizes) + 1):
@@ -228,33 +196,26 @@ def share_of_windows(dy, dx, sizes, divisor, cells, *, T, ADAPTIVE, PADDING_COUN
                 for o_x in range(first_window(x, 2, sizes), last_window(x, 2, sizes) + 1):
                     start_x, stop_x = window_start(o_x, 2, sizes), window_stop(o_x, 2, sizes)
                     count = divisor_of(start_z, stop_z, start_y, stop_y, start_x, stop_x, sizes, divisor)
-                    at = (((image * sizes[4] + o_z) * sizes[5] + o_y) * sizes[6] + o_x) * sizes[0] + c
-                    total += dy[at] / T(count)
-        dx[number] = total
+                    load(values, dy, (((image * sizes[4] + o_z) * sizes[5] + o_y) * sizes[6] + o_x) * sizes[0] + group)
+                    for k in unrolled(WIDE):
+                        total[k] += values[k] / T(count)
+        store(dx, number, total)
 
 
-def _sizes(channels, spatial, output, kernel=(), stride=(), padding=(), dilation=()):
-    def three(values, missing):
-        return (missing,) * (3 - len(values)) + tuple(map(int, values))
-
-    sizes = three(spatial, 1), three(output, 1), three(kernel, 1)
-    steps = three(stride, 1), three(padding, 0), three(dilation, 1)
-    return constant((channels, *sum(sizes + steps, ())))
-
-
-def _blocks(array):
-    return -(-array.size // THREADS)
+def _blocks(array, wide=1):
+    return -(-array.size // (wide * THREADS))
 
 
 def _largest(x, output_size, adaptive, *geometry):
     """(y, indices) of max pooling of either kind."""
-    sizes = _sizes(x.shape[1], x.shape[2:], output_size, *geometry)
-    shape = len(x), *output_size, x.shape[1]
-    y, indices = empty(shape, x.dtype), empty(shape, np.int64)
+    channels, shape = x.shape[1], (len(x), *output_size, x.shape[1])
+    y, indices, cells = empty(shape, x.dtype), empty(shape, np.int64), channels_last(x)
     lowest = -inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)
+    wide = wide_of(channels, cells, y, indices)
     launch(
-        largest_in_windows, _blocks(y), THREADS, channels_last(x), y, indices, sizes, lowest, y.size,
-        T=x.dtype, ADAPTIVE=adaptive, THREADS=THREADS,
+        largest_in_windows, _blocks(y, wide), THREADS, cells, y, indices,
+        sizes_of(channels // wide, x.shape[2:], output_size, *geometry), lowest, y.size // wide,
+        T=x.dtype, ADAPTIVE=adaptive, WIDE=wide, THREADS=THREADS,
     )  # fmt: skip
     return channels_first(y), channels_first(indices)
 
@@ -274,7 +235,7 @@ def adaptive_max_pool(x, output_size):
 @on_device
 def median_pool(x, kernel, stride, padding, output_size):
     """Median of every window, and where it stood, `(y, indices)`: `kernels.reference.median_pool`."""
-    sizes = _sizes(x.shape[1], x.shape[2:], output_size, kernel, stride, padding)
+    sizes = sizes_of(x.shape[1], x.shape[2:], output_size, kernel, stride, padding)
     shape = len(x), *output_size, x.shape[1]
     y, indices = empty(shape, x.dtype), empty(shape, np.int64)
     launch(
@@ -290,10 +251,12 @@ def max_pool_grad(dy, indices, input_shape, windows=None):
     images, channels, *spatial = input_shape
     dx = empty((images, *spatial, channels), dy.dtype)
     if windows is not None and dy.size:
-        sizes = _sizes(channels, spatial, dy.shape[2:], *windows)
+        grads, where = channels_last(dy), channels_last(indices)
+        wide = wide_of(channels, grads, where, dx)
         launch(
-            ask_windows, _blocks(dx), THREADS, channels_last(dy), channels_last(indices), dx, sizes, dx.size,
-            T=dy.dtype, ADAPTIVE=not windows, THREADS=THREADS,
+            ask_windows, _blocks(dx, wide), THREADS, grads, where, dx,
+            sizes_of(channels // wide, spatial, dy.shape[2:], *windows), dx.size // wide,
+            T=dy.dtype, ADAPTIVE=not windows, WIDE=wide, THREADS=THREADS,
         )  # fmt: skip
         return channels_first(dx)
     dx.fill(0)
@@ -320,45 +283,45 @@ def max_pool_gather(x, indices):
     return channels_first(y)
 
 
-def _average(x, output_size, sizes, divisor, adaptive, padding_counts):
-    y = empty((len(x), *output_size, x.shape[1]), x.dtype)
+def _average(kernel, source, result, spatial, output_size, divisor, geometry, padding_counts):
+    """Launch one of the kernels of average pooling from a channels-last array to another; without geometry, windows
+    divide the input evenly.
+    """
+    channels = result.shape[-1]
+    wide = wide_of(channels, source, result)
     launch(
-        mean_of_windows, _blocks(y), THREADS, channels_last(x), y, sizes, divisor, y.size,
-        T=x.dtype, ADAPTIVE=adaptive, PADDING_COUNTS=padding_counts, THREADS=THREADS,
+        kernel, _blocks(result, wide), THREADS, source, result,
+        sizes_of(channels // wide, spatial, output_size, *geometry), divisor or 0, result.size // wide,
+        T=result.dtype, ADAPTIVE=not geometry, PADDING_COUNTS=padding_counts, WIDE=wide, THREADS=THREADS,
     )  # fmt: skip
-    return channels_first(y)
-
-
-def _average_grad(dy, input_shape, sizes, divisor, adaptive, padding_counts):
-    dx = empty((input_shape[0], *input_shape[2:], input_shape[1]), dy.dtype)
-    launch(
-        share_of_windows, _blocks(dx), THREADS, channels_last(dy), dx, sizes, divisor, dx.size,
-        T=dy.dtype, ADAPTIVE=adaptive, PADDING_COUNTS=padding_counts, THREADS=THREADS,
-    )  # fmt: skip
-    return channels_first(dx)
+    return channels_first(result)
 
 
 @on_device
 def avg_pool(x, kernel, stride, padding, output_size, count_include_pad, divisor_override):
     """Mean of every window: `kernels.reference.avg_pool`."""
-    sizes = _sizes(x.shape[1], x.shape[2:], output_size, kernel, stride, padding)
-    return _average(x, output_size, sizes, divisor_override or 0, False, bool(count_include_pad))
+    y, geometry = empty((len(x), *output_size, x.shape[1]), x.dtype), (kernel, stride, padding)
+    settings = x.shape[2:], output_size, divisor_override, geometry, bool(count_include_pad)
+    return _average(mean_of_windows, channels_last(x), y, *settings)
 
 
 @on_device
 def avg_pool_grad(dy, input_shape, kernel, stride, padding, count_include_pad, divisor_override):
     """Gradient of `avg_pool`, of input_shape: `kernels.reference.avg_pool_grad`."""
-    sizes = _sizes(dy.shape[1], input_shape[2:], dy.shape[2:], kernel, stride, padding)
-    return _average_grad(dy, input_shape, sizes, divisor_override or 0, False, bool(count_include_pad))
+    dx, geometry = empty((input_shape[0], *input_shape[2:], input_shape[1]), dy.dtype), (kernel, stride, padding)
+    settings = input_shape[2:], dy.shape[2:], divisor_override, geometry, bool(count_include_pad)
+    return _average(share_of_windows, channels_last(dy), dx, *settings)
 
 
 @on_device
 def adaptive_avg_pool(x, output_size):
     """Means over windows that divide the input evenly: `kernels.reference.adaptive_avg_pool`."""
-    return _average(x, output_size, _sizes(x.shape[1], x.shape[2:], output_size), 0, True, False)
+    y = empty((len(x), *output_size, x.shape[1]), x.dtype)
+    return _average(mean_of_windows, channels_last(x), y, x.shape[2:], output_size, None, (), False)
 
 
 @on_device
 def adaptive_avg_pool_grad(dy, input_shape):
     """Gradient of `adaptive_avg_pool`, of input_shape: `kernels.reference.adaptive_avg_pool_grad`."""
-    return _average_grad(dy, input_shape, _sizes(dy.shape[1], input_shape[2:], dy.shape[2:]), 0, True, False)
+    dx = empty((input_shape[0], *input_shape[2:], input_shape[1]), dy.dtype)
+    return _average(share_of_windows, channels_last(dy), dx, input_shape[2:], dy.shape[2:], None, (), False)

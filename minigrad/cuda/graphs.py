@@ -14,7 +14,7 @@ from minigrad.autograd import present
 from minigrad.kernels.device import Tape, capturing, library, simulated
 from minigrad.ops.random import gpu_generator
 
-from .streams import Stream, current_stream
+from .streams import Stream, current_stream, default_stream
 
 __all__ = ["CUDAGraph", "graph", "graph_pool_handle", "is_current_stream_capturing"]
 
@@ -47,6 +47,11 @@ class CUDAGraph:
         if capturing():
             raise RuntimeError(
                 "CUDA error: operation not permitted when stream is capturing\nhint: captures do not nest"
+            )
+        if current_stream() == default_stream():
+            raise RuntimeError(
+                "CUDA graphs must be captured on a non-default stream. (However, after capture, it's ok to replay them "
+                "on the default stream.)\nhint: `with cuda.graph(g):` takes a stream of its own"
             )
         gpu_generator()  # a stream of random numbers that began in the graph would begin again at every replay
         Tape.holding = self._held = []

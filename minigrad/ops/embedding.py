@@ -6,6 +6,7 @@ import numpy as np
 
 from minigrad.autograd import Operation, Tensor, no_grad
 from minigrad.autograd.dtypes import TORCH_NAMES, int32, int64
+from minigrad.kernels.device import capturing
 
 from .choice import where
 from .index import Place, rows_at
@@ -30,7 +31,8 @@ class Embedding(Operation):
         if ctx.by_frequency:
             counts = np.bincount(index.reshape(-1), minlength=ctx.shape[0])
             dy = dy / Tensor._wrap(counts[index][..., None].astype(dy.dtype))
-        if ctx.padding_idx is not None and (padding := index == ctx.padding_idx).any():
+        if ctx.padding_idx is not None and (capturing() or (index == ctx.padding_idx).any()):
+            padding = index == ctx.padding_idx
             dy = where(Tensor._wrap(padding[..., None]), 0.0, dy)
         return Place.apply(dy, ctx.shape, (index,))
 

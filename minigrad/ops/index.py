@@ -9,6 +9,7 @@ import numpy as np
 from minigrad.autograd import ARRAYS, CPU, Operation, Tensor, placed
 from minigrad.autograd.dtypes import TORCH_NAMES, boxed
 from minigrad.kernels import kernels_for
+from minigrad.kernels.device import capturing
 
 from .arithmetic import LARGE
 from .creation import zeros
@@ -255,6 +256,8 @@ def _within(item, axis, shape):
                 )
         return item
     size = shape[axis]
+    if capturing():  # the host cannot look
+        return np.where(item < 0, item + size, item)
     if item.size:
         low, high = item.min(), item.max()
         if low < -size or high >= size:

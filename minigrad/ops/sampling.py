@@ -7,6 +7,7 @@ import numpy as np
 
 from minigrad.autograd import ARRAYS, Operation, Tensor, home
 from minigrad.autograd.dtypes import TORCH_NAMES, boxed
+from minigrad.kernels.device import capturing
 
 from .arithmetic import no_broadcast, not_implemented
 from .creation import shape_of
@@ -37,7 +38,7 @@ def _fill(tensor, values):
 
 def _check_std(std):
     if isinstance(std, Tensor):
-        if (std._array < 0).any():
+        if not capturing() and (std._array < 0).any():
             raise RuntimeError(f"normal expects all elements of std >= 0.0\nhint: the smallest is {std._array.min()}")
     elif not std >= 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
@@ -91,7 +92,8 @@ def bernoulli(input, p=None, *, generator=None):
 def _ones_of(tensor, p, generator):
     """An array like `tensor`: 1 with probability `p`, a number or a tensor, else 0."""
     probability = p._array if isinstance(p, Tensor) else p
-    if not np.all((np.greater_equal(probability, 0)) & np.less_equal(probability, 1)):
+    known = not (isinstance(p, Tensor) and capturing())  # while a graph is captured the host cannot look
+    if known and not np.all((np.greater_equal(probability, 0)) & np.less_equal(probability, 1)):
         found = "" if isinstance(p, Tensor) else f", but got p={p:g}"
         raise RuntimeError(
             f"bernoulli_ expects p to be in [0, 1]{found}"

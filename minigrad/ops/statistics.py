@@ -7,6 +7,7 @@ import numpy as np
 
 from minigrad.autograd import Operation, Tensor
 from minigrad.kernels import kernels_for
+from minigrad.kernels.device import capturing
 
 from .choice import where
 from .creation import as_tensor
@@ -57,13 +58,13 @@ def _var(name, input, dim, unbiased, keepdim, correction):
 def _std(variance):
     """√variance with the gradient 0 at 0."""
     zero = variance.detach() == 0
-    return where(zero, 0.0, where(zero, 1.0, variance).sqrt()) if zero._array.any() else variance.sqrt()
+    return where(zero, 0.0, where(zero, 1.0, variance).sqrt()) if capturing() or zero._array.any() else variance.sqrt()
 
 
 def _mean(input, axes, keepdim):
     """The mean as PyTorch's running update leaves it beside a variance: NaN if numbers follow an infinity."""
     result = mean(input, axes, keepdim)
-    if np.isinf(result._array).any():
+    if capturing() or np.isinf(result._array).any():
         others = [axis for axis in range(input.ndim) if axis not in axes]
         rows = input._array.transpose(*others, *axes).reshape(*[input.shape[axis] for axis in others], -1)
         followed = np.isinf(rows[..., :-1]).any(-1).reshape(result.shape)

@@ -47,6 +47,9 @@ class Adam(Optimizer):
         check("weight_decay value", weight_decay)
         if {isinstance(beta, float) for beta in betas} != {True} and {isinstance(b, Tensor) for b in betas} != {True}:
             raise ValueError("betas must be either both floats or both Tensors")
+        for index, beta in enumerate(betas):
+            if isinstance(beta, Tensor) and foreach and not capturable:
+                raise ValueError(f"betas[{index}] as a Tensor is not supported for capturable=False and foreach=True")
         defaults = {
             "lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
             "maximize": maximize, "foreach": foreach, "capturable": capturable, "differentiable": differentiable,

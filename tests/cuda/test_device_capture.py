@@ -91,6 +91,65 @@ def test_every_capturable_optimizer_counts_on_from_replay_to_replay(kind):
         np.testing.assert_allclose(state[name].cpu().numpy(), value.numpy(), rtol=2e-4, err_msg=name)
 
 
+def sorted_and_picked(model, x, y):
+    """A loss of functions that look at values on the way, as far as they may."""
+    z = model(x)
+    picked = z[mg.tensor([0, -1], device="cuda")] + z.max(1).values[:2, None] + z.sort(1)[0][:2]
+    return picked.std() + F.binary_cross_entropy(z.sigmoid(), y) + F.multi_margin_loss(z, (2 * y[:, 0]).long())
+
+
+@pytest.mark.parametrize(
+    "make, shapes, loss",
+    [
+        (
+            lambda: nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_first=True), [(2, 3, 4)] * 2,
+            lambda model, x, y: F.mse_loss(model(x), y),
+        ),
+        (lambda: nn.Linear(3, 3), [(4, 3), (4, 3)], sorted_and_picked),
+        (
+            lambda: nn.Sequential(nn.Embedding(5, 3, padding_idx=1), nn.LayerNorm(3)), [(2, 4), (2, 4, 3)],
+            lambda model, x, y: F.smooth_l1_loss(model((5 * x).long()), y),
+        ),
+    ],
+    ids=["transformer", "functions that look", "embedding"],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:This instance was constructed with capturable=True", "ignore:minigrad computes in")
+def test_programs_that_clip_and_scale_gradients_replay(make, shapes, loss):
+    model, other = make().cuda(), make().cuda()
+    other.load_state_dict(model.state_dict())
+    data = [[mg.from_numpy(RNG.random(shape, np.float32)).cuda() for shape in shapes] for _ in range(3)]
+
+    def stepper(model, x, y):
+        optimizer, scaler = mg.optim.AdamW(model.parameters(), capturable=True), mg.amp.GradScaler("cuda")
+
+        def step():
+            optimizer.zero_grad()
+            with mg.amp.autocast("cuda"):
+                result = loss(model, x, y)
+            scaler.scale(result).backward()
+            scaler.unscale_(optimizer)
+            nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+            nn.utils.clip_grad_value_(model.parameters(), 0.2)
+            scaler.step(optimizer)
+            scaler.update()
+            return result
+
+        return step
+
+    static, plain = ([t.clone() for t in data[0]] for _ in range(2))
+    captured, one_by_one = stepper(model, *static), stepper(other, *plain)
+    captured(), one_by_one()
+    graph = mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        result = captured()
+    for batch in data[1:]:
+        for tensors in (static, plain):
+            for tensor, values in zip(tensors, batch):
+                tensor.copy_(values)
+        graph.replay()
+        assert result.item() == pytest.approx(one_by_one().item(), rel=1e-4)
+
+
 def test_the_state_of_a_capturable_optimizer_crosses_devices_and_back():
     p = mg.nn.Parameter(mg.ones(2, device="cuda"))
     p.grad = mg.ones(2, device="cuda")
@@ -203,6 +262,8 @@ def test_what_cannot_be_captured():
     x.sum().backward()
     with pytest.raises(RuntimeError, match="capture of step"), mg.cuda.graph(mg.cuda.CUDAGraph()):
         mg.optim.Adagrad([x]).step()
+    with pytest.raises(RuntimeError, match=r"^CUDA graphs must be captured on a non-default stream"):
+        mg.cuda.CUDAGraph().capture_begin()
     with pytest.raises(RuntimeError, match=r"^Called CUDAGraph::replay without a preceding successful capture"):
         mg.cuda.CUDAGraph().replay()
 
@@ -250,7 +311,7 @@ def test_what_cannot_be_graphed():
     layer.register_forward_hook(lambda *args: None)
     with pytest.raises(AssertionError, match=r"^Modules must not have hooks registered at the time they are passed"):
         mg.cuda.make_graphed_callables(layer, (x,))
-    with pytest.raises(RuntimeError, match=r"One of the differentiated Tensors appears to not have been used"):
+    with pytest.raises(RuntimeError, match=r"^The differentiated Tensor at index 1 appears to not have been used"):
         mg.cuda.make_graphed_callables(lambda x, y: 2 * x, (x, x.detach().clone().requires_grad_()))
     unused = mg.cuda.make_graphed_callables(
         lambda x, y: 2 * x, (x, x.detach().clone().requires_grad_()), allow_unused_input=True
