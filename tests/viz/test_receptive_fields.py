@@ -240,6 +240,8 @@ def test_misuse(function, arguments, error, message):
 
 def test_what_is_not_known_is_an_error_and_can_be_measured():
     model = Lambda(lambda x: Twice.apply(x))
+    beside = Lambda(lambda x: F.max_pool2d(x, 2) + Twice.apply(LEARNED).mean())
+    assert receptive_field(beside, mg.zeros(1, 1, 4, 4), cell=(0, 1)).region == ((0, 1), (2, 3))
     with pytest.raises(ValueError, match=r"what Twice reads of its arguments is not known.*\nhint: effective"):
         receptive_field(model, mg.zeros(1, 1, 3, 3))
     assert effective_receptive_field(model, mg.zeros(1, 1, 3, 3), cell=(0, 1)).tolist() == [[0, 2, 0], [0] * 3, [0] * 3]
