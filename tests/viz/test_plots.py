@@ -300,6 +300,7 @@ def test_the_recorder_notes_every_so_manyth_step():
 def test_shares_and_quantiles_are_those_of_the_histogram(values, parts):
     track = Track()
     track.add(1, values)
+    assert track.bad == [0] and track.zeros == [(values == 0).mean()]
     edges = np.linspace(track.low[0], track.high[0], parts + 1)
     (shares,) = track.shares(edges)
     np.testing.assert_allclose(shares.sum(), 1)
