@@ -473,6 +473,13 @@ def test_zeros_that_go_far_are_followed_once_and_explained_everywhere():
     assert leaf_entry["why"]["text"] == str(found)
 
 
+def test_small_gradients_that_differ_are_not_taken_for_equal_ones():
+    x = mg.tensor([0.0, 200.0], requires_grad=True)
+    with viz.record():
+        (x.softmax(0) * mg.tensor([1e-4, 2e-4])).sum().backward()
+    assert explain_grad(x).cause == "saturated"
+
+
 def test_zeros_of_the_tensor_itself():
     empty, weight = leaf(0), leaf(3)
     weight.register_hook(lambda grad: grad * 0)
