@@ -407,6 +407,29 @@ def test_a_recording_is_over_with_its_block():
     assert [node["arguments"] for node in inner.document()["nodes"]] == [[["y", "2"]]]
 
 
+class Refusing(Function):
+    @staticmethod
+    def forward(ctx, x):
+        if x.sum() > 1:
+            raise ArithmeticError("too much")
+        return x.exp()
+
+    @staticmethod
+    def backward(ctx, dy):
+        return dy
+
+
+def test_an_error_inside_a_users_function_is_the_functions():
+    x = leaf(1.0, 2.0)
+    with pytest.raises(ArithmeticError, match="too much"), viz.record() as recording:
+        Refusing.apply(x * 1)
+    document = recording.document()
+    failed = document["nodes"][document["error"]["node"]]
+    assert (failed["operation"], failed["flags"], failed["outputs"]) == ("Refusing", ["failed"], [])
+    assert document["error"]["source"] == 'raise ArithmeticError("too much")'
+    assert failed["inputs"] == document["nodes"][0]["outputs"]
+
+
 def test_an_array_that_goes_out_and_comes_back_is_the_same_tensor():
     w = leaf(1.0, 2.0)
     with viz.record() as recording:

@@ -500,6 +500,7 @@ def test_what_a_freed_graph_and_an_unrecorded_pass_still_tell():
     loss.backward()
     found = explain_grad(dead, loss)
     assert (found.state, found.cause) == ("zero", "unknown") and "a gradient can end in ReLU." in str(found)
+    assert "1 way through 3 operations leads from the loss to it: Sum, ReLU, Neg." in str(found)
     weight = leaf(3)
     (weight * 2).sum().backward()
     with viz.record():
