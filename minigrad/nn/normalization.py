@@ -167,7 +167,7 @@ class SyncBatchNorm(_BatchNorm):
         if isinstance(module, _BatchNorm):
             result = cls(
                 module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats,
-                process_group, bias=module.bias is not None,
+                process_group,
             )  # fmt: skip
             result._parameters.update(module._parameters)
             result._buffers.update(module._buffers)

@@ -16,6 +16,8 @@ from .recording import RecordedNode
 from .wording import at, capital, named
 from .zeros import why_zero
 
+PATH = 64  # operations of a way that are written, the last ones
+
 
 @dataclass(slots=True)
 class Cause:
@@ -36,7 +38,7 @@ class Cause:
             "text": self.text,
             "node": None if self.node is None else self.node.id,
             "line": line,
-            "path": [node.id for node in self.path],
+            "path": [node.id for node in self.path[-PATH:]],
         }
 
 
@@ -64,6 +66,7 @@ class Trail:
         self._steps = {step.node: step for walk in passes for step in walk.steps if step.node is not None}
         self._hooked = {step.arriving[i][0] for walk in passes for step in walk.steps for i in step.hooked}
         self._behind = None
+        self._zeros = {}  # RecordedTensor -> where the zeros begin that arrived at it
 
     # no gradient ------------------------------------------------------------------------------------------------------
 
@@ -190,46 +193,66 @@ class Trail:
             ways = ", ".join(dict.fromkeys(f"{step.node.name()}{at(step.node)}" for step, _ in parts))
             text = f"What arrived at {name} cancels to zero: the {len(parts)} parts of its gradient, from {ways}."
             return Cause("zero", "cancelled", text, parts[0][0].node)
-        came, killers, queue = {value: None}, [], deque([value])
+        killers, ends = self._beginnings(value)
+        if not killers:
+            if not ends:
+                return Cause("zero", "seed", "The backward pass started with zeros.")
+            end, path = next(iter(ends.items()))
+            if end in self._hooked:
+                text = f"A hook on {named(end)} replaced its gradient by zeros, and nothing is left for {name}."
+                return Cause("zero", "hook", text, end.node, path)
+            text = f"The parts of the gradient of {named(end)} cancel to zero, and nothing is left for {name}."
+            return Cause("zero", "cancelled", text, end.node, path)
+        leaving, (step, reached, path) = min(killers.items(), key=lambda found: found[1][0].node.sequence)
+        made_by = [other.node for output, _ in step.arriving for other, _ in self.given.get(output, []) if other.node]
+        key, words = why_zero(step, leaving, made_by)
+        where = "" if reached is value else f", on the way to {name}"
+        more = f" ({len(killers) - 1} more ways end like this.)" if len(killers) > 1 else ""
+        text = f"The gradient becomes zero in {step.node.name()}{at(step.node)}{where}: {words}.{more}"
+        return Cause("zero", key, text, step.node, [*path, step.node][-PATH:])
+
+    def _beginnings(self, value):
+        """Where the zeros that arrived at `value` begin.
+
+        Returns {Leaving: (its Step, the tensor that it left for, the way there)} of the operations that made zeros of
+        something, and {RecordedTensor: the way there} of tensors at which something became zeros. What is known of a
+        tensor between is not looked for again.
+        """
+        came, killers, ends, queue = {value: None}, {}, {}, deque([value])
         while queue:
             reached = queue.popleft()
+            if reached in self._zeros:
+                before, (more_killers, more_ends) = _path(came, reached), self._zeros[reached]
+                for leaving, (step, tensor, way) in more_killers.items():
+                    killers.setdefault(leaving, (step, tensor, [*before, *way][-PATH:]))
+                for end, way in more_ends.items():
+                    ends.setdefault(end, [*before, *way][-PATH:])
+                continue
+            if self._cancels(reached):
+                ends[reached] = _path(came, reached)[-PATH:]
             for step, leaving in self.given.get(reached, []):
                 if np.any(leaving.array):
                     continue  # another part took it away again; the whole is explained by what lies before
-                alive = [value for value, array in step.arriving if array is not None and np.any(array)]
-                if alive:
-                    killers.append((step, leaving, reached))
+                if any(array is not None and np.any(array) for _, array in step.arriving):
+                    killers[leaving] = step, reached, _path(came, reached)[-PATH:]
                 for output, array in step.arriving:
                     if array is not None and not np.any(array) and output not in came:
                         came[output] = step.node, reached
                         queue.append(output)
-        if not killers:
-            ends = next((tensor for tensor in came if self._cancels(tensor)), None)
-            if ends in self._hooked:
-                text = f"A hook on {named(ends)} replaced its gradient by zeros, and nothing is left for {name}."
-                return Cause("zero", "hook", text, ends.node, _path(came, ends))
-            if ends is not None:
-                text = f"The parts of the gradient of {named(ends)} cancel to zero, and nothing is left for {name}."
-                return Cause("zero", "cancelled", text, ends.node, _path(came, ends))
-            return Cause("zero", "seed", "The backward pass started with zeros.")
-        killers.sort(key=lambda found: found[0].node.sequence)
-        step, leaving, reached = killers[0]
-        made_by = [other.node for output, _ in step.arriving for other, _ in self.given.get(output, []) if other.node]
-        key, words = why_zero(step, leaving, made_by)
-        path = [*_path(came, reached), step.node]
-        where = "" if reached is value else f", on the way to {name}"
-        more = f" ({len(killers) - 1} more ways end like this.)" if len(killers) > 1 else ""
-        text = f"The gradient becomes zero in {step.node.name()}{at(step.node)}{where}: {words}.{more}"
-        return Cause("zero", key, text, step.node, path)
+        self._zeros[value] = killers, ends
+        return killers, ends
 
     def _cancels(self, value):
         return any(np.any(leaving.array) for _, leaving in self.given.get(value, []))
 
 
 def reasons(recording, values):
-    """{RecordedTensor: Cause} of those of `values` whose gradient is missing or zero in a recording."""
+    """{RecordedTensor: Cause} of those of `values` whose gradient is missing or zero in a recording.
+
+    The latest come first: zeros go on from them to those before.
+    """
     trail, found = Trail(recording, recording.passes), {}
-    for value in values:
+    for value in reversed(values):
         total = trail.totals.get(value)
         if total is None:
             found[value] = trail.missing(value)

@@ -215,3 +215,14 @@ def test_batch_normalisation_over_processes_is_that_of_the_one_there_is():
     np.testing.assert_array_equal(converted.eval()(x).numpy(force=True), plain.eval()(x).numpy(force=True))
     with pytest.raises(ValueError, match="expected at least 2D input"):
         converted[1][0](mg.ones(3))
+
+
+@pytest.mark.parametrize("options", [{"affine": False}, {"bias": False, "eps": 0.5}, {"track_running_stats": False}])
+def test_converted_batch_normalisation_is_what_it_was(options):
+    before = mg.nn.BatchNorm1d(3, momentum=0.3, **options).eval()
+    after = mg.nn.SyncBatchNorm.convert_sync_batchnorm(before, "the group")
+    assert after.extra_repr() == before.extra_repr() and after.process_group == "the group" and not after.training
+    assert dict(after.named_parameters()).keys() == dict(before.named_parameters()).keys()
+    assert all(one is other for one, other in zip(after.parameters(), before.parameters(), strict=True))
+    inside = mg.nn.SyncBatchNorm.convert_sync_batchnorm(mg.nn.Sequential(before.train()), "the group")[0]
+    assert inside.process_group == "the group" and inside.training

@@ -204,9 +204,25 @@ def test_muons_direction_is_nearly_orthogonal():
     assert (values > 0.6).all() and (values < 1.3).all()
 
 
+@pytest.mark.parametrize("name", [*OPTIONS, "Muon"])
+def test_what_is_not_said_is_what_torch_takes(name):
+    ours, theirs = (getattr(m.optim, name)([m.nn.Parameter(m.ones(2, 2))]).defaults for m in (mg, torch))
+    assert {key: value for key, value in theirs.items() if key in ours} == ours
+
+
+def one_step_of_muon(m, **options):
+    p = m.nn.Parameter(m.ones(2, 2))
+    p.grad = m.ones(2, 2)
+    m.optim.Muon([p], **options).step()
+
+
 WRONG = {
     "a vector": lambda m: m.optim.Muon([m.nn.Parameter(m.ones(2))]),
     "Muon, momentum": lambda m: m.optim.Muon([m.nn.Parameter(m.ones(2, 2))], momentum=-1),
+    "Muon, learning rate": lambda m: m.optim.Muon([m.nn.Parameter(m.ones(2, 2))], lr=-1),
+    "Muon, weight decay": lambda m: m.optim.Muon([m.nn.Parameter(m.ones(2, 2))], weight_decay=-1),
+    "Muon, steps": lambda m: one_step_of_muon(m, ns_steps=100),
+    "Muon, coefficients": lambda m: one_step_of_muon(m, ns_coefficients=(1, 2)),
     "Muon, rate": lambda m: m.optim.Muon([m.nn.Parameter(m.ones(2, 2))], adjust_lr_fn="larger"),
     "Adafactor, d": lambda m: m.optim.Adafactor([m.nn.Parameter(m.ones(2))], d=0.5),
     "Adafactor, beta2_decay": lambda m: m.optim.Adafactor([m.nn.Parameter(m.ones(2))], beta2_decay=0.5),

@@ -161,3 +161,8 @@ def test_reductions_name_their_axes():
     computed = {node["operation"]: node["forward_shapes"] for node in recording.document()["nodes"]}
     assert computed["Mean"] == "y (2,) = the mean of x (2, 3, 4) over axes (1, 2)"
     assert computed["Sum"].endswith("over axes (1,)") and "over axes (0,)" in computed["LogSumExp"]
+
+
+def test_a_vector_transposed_is_a_vector():
+    _, derivative = formulas.with_shapes(MatMul, (mg.ones(2, 3), mg.ones(3)), [(2,)])
+    assert derivative == "dX (2, 3) = dZ (2,) · Yᵀ (3,), dY (3,) = Xᵀ (3, 2) · dZ (2,)"

@@ -142,5 +142,5 @@ def test_the_files_of_the_page_are_short():
 
 
 def test_a_number_that_json_cannot_hold_raises(recorded):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="not JSON compliant"):
         html({**recorded, "extra": float("nan")})

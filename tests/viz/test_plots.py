@@ -212,7 +212,11 @@ def test_kirschs_compass_has_every_response_at_its_place():
 
 
 def test_saliency_shows_the_image_and_every_method():
-    figure = plots.plot_saliency(LeNet5(), mg.rand(1, 32, 32), target=1, classes="abcdefghij")
+    image = 5 + 3 * mg.rand(1, 32, 32)
+    figure = plots.plot_saliency(LeNet5(), image, target=1, classes="abcdefghij")
+    shown, stretched = figure.axes[0].images[0], (image[0] - image.min()) / (image.max() - image.min())
+    np.testing.assert_allclose(shown.get_array(), stretched, atol=1e-6)
+    assert shown.get_clim() == (0, 1)
     assert [axis.get_title() for axis in figure.axes[:4]] == ["score of b", *plots.METHODS]
 
 
@@ -296,6 +300,7 @@ def test_the_recorder_notes_every_so_manyth_step():
 def test_shares_and_quantiles_are_those_of_the_histogram(values, parts):
     track = Track()
     track.add(1, values)
+    assert track.bad == [0] and track.zeros == [(values == 0).mean()]
     edges = np.linspace(track.low[0], track.high[0], parts + 1)
     (shares,) = track.shares(edges)
     np.testing.assert_allclose(shares.sum(), 1)
@@ -342,8 +347,11 @@ def test_the_heat_map_and_the_ratios_are_drawn_over_the_steps(tmp_path):
     assert [axis.get_title().split(" ·")[0] for axis in figure.axes[:3]] == ["0", "1", "2"]
     assert "zeros" in figure.axes[1].get_title()
     assert [list(line.get_xdata()) for line in first.lines] == [[1, 4, 7, 10, 13, 16, 19]] * 3
+    ends = recorder.tracks["activations"]["0"].quantiles([0.002, 0.998])
+    np.testing.assert_allclose(first.get_ylim(), [ends[:, 0].min(), ends[:, 1].max()])
     mesh = first.collections[0].get_array().reshape(-1, 7)
     np.testing.assert_allclose(mesh.max(0), 1)
+    assert first.collections[0].get_clim() == (0, 1)
     written(figure, tmp_path / "heat.png")
     (axis,) = recorder.plot("ratios").axes
     assert [line.get_label() for line in axis.lines] == ["0.weight", "2.weight"] and axis.get_yscale() == "log"

@@ -60,9 +60,13 @@ def region(reached, size):
 pair = lambda low, high: st.tuples(st.integers(low, high), st.integers(low, high))  # noqa: E731
 
 
+KINDS = "conv", "max", "avg", "transposed", "adaptive", "adaptive_max", "up", "crop", "pad", "skip"
+CROPS = [slice(None), slice(1, None), slice(None, -1), slice(1, None, 2), slice(-4, None)]
+
+
 @st.composite
 def layers(draw):
-    kind = draw(st.sampled_from(["conv", "max", "avg", "transposed", "adaptive", "adaptive_max", "up", "pad", "skip"]))
+    kind = draw(st.sampled_from(KINDS))
     kernel, stride, dilation = draw(pair(1, 4)), draw(pair(1, 3)), draw(pair(1, 2))
     padding = tuple(draw(st.integers(0, k // 2)) for k in kernel)
     if kind == "conv":
@@ -80,6 +84,9 @@ def layers(draw):
         return nn.AdaptiveMaxPool2d(draw(pair(1, 6)))
     if kind == "up":
         return nn.Upsample(scale_factor=2, mode="nearest")
+    if kind == "crop":
+        rows, columns = draw(st.sampled_from(CROPS)), draw(st.sampled_from(CROPS))
+        return Lambda(lambda x: x[..., rows, columns])
     if kind == "pad":
         return Lambda(lambda x: F.pad(x, (1, 2, 0, 1)).transpose(2, 3))
     return Residual(nn.Conv2d(1, 1, 3, padding=1, dilation=1), draw(st.booleans()))
@@ -161,6 +168,29 @@ def test_layers_that_see_everything_say_so():
     assert receptive_field(channels_last, image, cell=(2, 1)).region == ((2, 2), (1, 1))
 
 
+def test_slices_read_what_they_name():
+    image = mg.zeros(1, 2, 7, 8)
+    for index, cell, expected in (
+        ((..., slice(2, None, 2), slice(1, -1)), (1, 3), ((4, 4), (4, 4))),
+        ((slice(None), slice(1), slice(-3, None)), (2, 0), ((6, 6), (0, 0))),
+        ((slice(None), slice(None), 5), (6,), ((5, 5), (6, 6))),
+        ((slice(None), slice(None), -2, None, slice(3)), (0, 2), ((5, 5), (2, 2))),
+    ):
+        assert receptive_field(Lambda(lambda x, index=index: x[index]), image, cell=cell).region == expected
+
+
+def test_weights_that_are_computed_from_the_image_see_all_of_it():
+    image = mg.rand(1, 1, 6, 5)
+    everything = (0, 5), (0, 4)
+    for layer in (
+        lambda x: F.conv2d(x.detach(), x[..., :3, :3].exp() + x.mean()),
+        lambda x: F.conv_transpose2d(x.detach(), x.sum((2, 3), keepdim=True)),
+        lambda x: F.group_norm(x.detach(), 1, x.sum((0, 2, 3))),
+        lambda x: F.linear(x.detach(), x[0, 0]),
+    ):
+        assert receptive_field(Lambda(layer), image, cell=(0, 0)).region == everything
+
+
 def test_pixels_that_are_shuffled_keep_their_place():
     model = positive(nn.Sequential(nn.Conv2d(1, 4, 3), nn.PixelShuffle(2)))
     field = receptive_field(model, mg.zeros(1, 1, 8, 8), cell=(5, 2))
@@ -171,6 +201,9 @@ def test_a_cell_of_padding_alone_sees_nothing():
     model = nn.Conv2d(1, 1, 1, padding=2)
     field = receptive_field(model, mg.zeros(1, 1, 4, 4), cell=(0, 3))
     assert field.region is None and field.start == (-2, 1) and field.padding == ((2, 0), (0, 0))
+
+
+LEARNED = nn.Parameter(mg.ones(1, 1, 3, 3))
 
 
 class Twice(mg.autograd.Function):
@@ -194,6 +227,8 @@ class Twice(mg.autograd.Function):
         ({"images": mg.zeros(1, 1, 32, 32, dtype=mg.uint8)}, TypeError, "tensor of floats.* not a tensor of uint8"),
         ({"images": np.zeros((1, 1, 32, 32))}, TypeError, "not a ndarray"),
         ({"model": Lambda(lambda x: mg.ones(1, 1, 3, 3))}, ValueError, "the result does not depend on the image"),
+        ({"model": Lambda(lambda x: LEARNED * 2)}, ValueError, "the result does not depend on the image"),
+        ({"model": Lambda(lambda x: x.sum())}, ValueError, r"the result must be \(N, C, ...\), but its shape is \(\)"),
         ({"model": Lambda(lambda x: (x, x))}, TypeError, "the result of the model is a tuple, not a tensor"),
     ],
 )
@@ -205,6 +240,8 @@ def test_misuse(function, arguments, error, message):
 
 def test_what_is_not_known_is_an_error_and_can_be_measured():
     model = Lambda(lambda x: Twice.apply(x))
+    beside = Lambda(lambda x: F.max_pool2d(x, 2) + Twice.apply(LEARNED).mean())
+    assert receptive_field(beside, mg.zeros(1, 1, 4, 4), cell=(0, 1)).region == ((0, 1), (2, 3))
     with pytest.raises(ValueError, match=r"what Twice reads of its arguments is not known.*\nhint: effective"):
         receptive_field(model, mg.zeros(1, 1, 3, 3))
     assert effective_receptive_field(model, mg.zeros(1, 1, 3, 3), cell=(0, 1)).tolist() == [[0, 2, 0], [0] * 3, [0] * 3]

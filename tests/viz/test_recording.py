@@ -407,6 +407,53 @@ def test_a_recording_is_over_with_its_block():
     assert [node["arguments"] for node in inner.document()["nodes"]] == [[["y", "2"]]]
 
 
+class Refusing(Function):
+    @staticmethod
+    def forward(ctx, x):
+        if x.sum() > 1:
+            raise ArithmeticError("too much")
+        return x.exp()
+
+    @staticmethod
+    def backward(ctx, dy):
+        return dy
+
+
+def test_an_error_inside_a_users_function_is_the_functions():
+    x = leaf(1.0, 2.0)
+    with pytest.raises(ArithmeticError, match="too much"), viz.record() as recording:
+        Refusing.apply(x * 1)
+    document = recording.document()
+    failed = document["nodes"][document["error"]["node"]]
+    assert (failed["operation"], failed["flags"], failed["outputs"]) == ("Refusing", ["failed"], [])
+    assert document["error"]["source"] == 'raise ArithmeticError("too much")'
+    assert failed["inputs"] == document["nodes"][0]["outputs"]
+
+
+def test_an_array_that_goes_out_and_comes_back_is_the_same_tensor():
+    w = leaf(1.0, 2.0)
+    with viz.record() as recording:
+        outside = w.detach().numpy()
+        (mg.from_numpy(outside) * w).sum().backward()
+    nodes = recording.document()["nodes"]
+    assert [node["operation"] for node in nodes] == ["detach", "numpy", "Mul", "Sum"]
+    assert nodes[2]["inputs"] == [nodes[0]["outputs"][0], nodes[0]["inputs"][0]]
+
+
+def test_an_input_that_numpy_has_written_is_another_version():
+    numbers_outside = np.array([1.0, 2.0], np.float32)
+    x, w = mg.from_numpy(numbers_outside), leaf(1.0, 2.0)
+    with viz.record() as recording:
+        (x * w).sum().backward()
+        (x * w).sum().backward()
+        numbers_outside[0] = 5
+        (x * w).sum().backward()
+    document = recording.document()
+    used = [document["tensors"][node["inputs"][0]] for node in document["nodes"] if node["operation"] == "Mul"]
+    assert [tensor["version"] for tensor in used] == [0, 0, 1] and used[0] is used[1]
+    assert [numbers(document, tensor["data"]).tolist() for tensor in used] == [[1, 2], [1, 2], [5, 2]]
+
+
 def test_recording_changes_no_number():
     def train(recording):
         mg.manual_seed(3)

@@ -12,6 +12,7 @@ import minigrad as mg
 from minigrad import cli, nn, viz
 from minigrad.autograd import watch
 from minigrad.vision.models import LeNet5, resnet18
+from minigrad.viz.explaining import training_steps
 
 F = nn.functional
 
@@ -254,6 +255,19 @@ def test_explain_says_that_options_after_the_script_are_the_scripts(tmp_path):
     assert "-o, --steps=2 after the script's name" in done.stderr and "--rate" not in done.stderr
     assert done.stdout == "['-o', 'x.html', '--steps=2', '--rate', '1']\n"
     assert (tmp_path / "train.explorer.html").exists() and not (tmp_path / "x.html").exists()
+
+
+def test_what_ran_before_the_training_is_no_part_of_it():
+    model, x = nn.Linear(2, 1), mg.rand(4, 2)
+    with training_steps(1) as recording:
+        with mg.no_grad():
+            model(x).square().mean()
+        while True:
+            model(x).square().mean().backward()
+    document = recording.document()
+    assert [node["operation"] for node in document["nodes"]] == ["Linear", "Pow", "Mean"]
+    weight = next(tensor for tensor in document["tensors"] if tensor["name"] == "weight")
+    assert weight["users"] == [[0, 1]] and document["timeline"][0] == ["forward", 0]
 
 
 @pytest.mark.parametrize(

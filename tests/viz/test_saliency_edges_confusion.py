@@ -44,6 +44,9 @@ def test_gradients_are_pytorchs(target):
     given_target = mg.tensor(target) if isinstance(target, list) else target
     expected = slope(theirs, IMAGES, target)
     np.testing.assert_allclose(plots.gradient(ours, mg.tensor(IMAGES), given_target), expected, rtol=1e-4, atol=1e-6)
+    if not isinstance(target, list):
+        alone = plots.gradient(ours, mg.tensor(IMAGES[0]), target)
+        np.testing.assert_allclose(alone, slope(theirs, IMAGES[:1], target), rtol=1e-4, atol=1e-6)
     with mg.no_grad():
         product = plots.gradient_times_input(ours, mg.tensor(IMAGES), given_target)
     np.testing.assert_allclose(product, expected * IMAGES, rtol=1e-4, atol=1e-6)

@@ -447,6 +447,39 @@ def test_parts_that_cancel():
     assert str(found).startswith("What arrived at weight cancels to zero: the 2 parts of its gradient, from Sub at")
 
 
+def test_zeros_that_go_far_are_followed_once_and_explained_everywhere():
+    start, length = leaf(3), 200
+    kept = []
+    with viz.record() as recording:
+        x = start
+        for i in range(length):
+            x = x * 2 if i != 150 else (x * 0).add(start * 0)
+            kept.append(x)
+        x.sum().backward()
+    made = recording.document()
+    tensors = [made["tensors"][recording.find(x, x._edge).id] for x in kept[:150]]
+    node = next(node["id"] for node in made["nodes"] if node["arguments"] == [["y", "0"]])
+    for place, tensor in enumerate(tensors):
+        why = tensor["why"]
+        assert (why["cause"], why["node"], len(why["path"])) == ("multiplied_by_zero", node, min(150 - place, 64))
+        assert why["path"][-1] == node and tensor["users"][0][0] == node - (149 - place)
+    for x in kept[0], kept[149]:
+        assert (
+            str(explain_grad(x, recording=recording)) == made["tensors"][recording.find(x, x._edge).id]["why"]["text"]
+        )
+    found = explain_grad(start)
+    assert str(found).endswith("on the way to start: it is multiplied by 0. (1 more ways end like this.)")
+    (leaf_entry,) = [tensor for tensor in made["tensors"] if tensor["name"] == "start"]
+    assert leaf_entry["why"]["text"] == str(found)
+
+
+def test_small_gradients_that_differ_are_not_taken_for_equal_ones():
+    x = mg.tensor([0.0, 200.0], requires_grad=True)
+    with viz.record():
+        (x.softmax(0) * mg.tensor([1e-4, 2e-4])).sum().backward()
+    assert explain_grad(x).cause == "saturated"
+
+
 def test_zeros_of_the_tensor_itself():
     empty, weight = leaf(0), leaf(3)
     weight.register_hook(lambda grad: grad * 0)
@@ -467,6 +500,7 @@ def test_what_a_freed_graph_and_an_unrecorded_pass_still_tell():
     loss.backward()
     found = explain_grad(dead, loss)
     assert (found.state, found.cause) == ("zero", "unknown") and "a gradient can end in ReLU." in str(found)
+    assert "1 way through 3 operations leads from the loss to it: Sum, ReLU, Neg." in str(found)
     weight = leaf(3)
     (weight * 2).sum().backward()
     with viz.record():

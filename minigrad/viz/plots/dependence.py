@@ -89,7 +89,7 @@ def _leading_to(root, goal):
     for node in sorted(found, key=lambda node: node.sequence):
         if any(source is not None and source[0] in leading for source in node.edges):
             leading.add(node)
-    return leading & found
+    return leading
 
 
 def _around(one, other):
