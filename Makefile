@@ -4,15 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# The tests: two processes, each with half of them in order, of which the first to end takes from the other.
-PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
-
 .PHONY: demo test test-browser test-cuda-compile test-cuda cuda-report conformance lint bench bench-cuda docs clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.demo
 	$(BIN)/python examples/lenet.py
 
+# The tests: two processes, each with half of them in order, of which the first to end takes from the other.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
 test: .venv/.dev
 	$(PYTEST)
 

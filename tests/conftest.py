@@ -23,13 +23,5 @@ def pytest_addoption(parser):
     parser.addoption("--device", default="cpu", help="where tensors are made: cpu, or cuda (slow when simulated)")
 
 
-FIRST = ("tests/cuda/test_lanes.py", "tests/dropin/test_running.py", "tests/test_examples.py", "tests/test_docs.py")
-
-
-def pytest_collection_modifyitems(items):
-    """What takes longest comes first, so that no process is left alone with it when all else is done."""
-    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
-
-
 def pytest_configure(config):
     minigrad.set_default_device(config.getoption("--device"))  # before modules of tests are imported, and make tensors

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from programs import INSTRUCTIONS, STOPS, Machine, leaf
+from random_programs import INSTRUCTIONS, STOPS, Machine, leaf
 from torch_oracle import torch
 
 import minigrad as mg
