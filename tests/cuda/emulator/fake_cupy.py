@@ -321,6 +321,7 @@ class ndarray:
         queue(write)
 
     def __matmul__(self, other):
+        wait()  # cuBLAS through CuPy cannot be captured
         return _called(np.matmul, (self, other), {})
 
     def __reduce__(self):
@@ -438,9 +439,9 @@ class ufunc:
         return _called(self.function.reduceat, (array, indices, axis, dtype), {})
 
 
-WAITING = {
-    "nonzero", "unique", "argwhere", "flatnonzero", "array_equal", "allclose",
-    "extract", "compress", "median", "histogram",
+WAITING = {  # for the number of results, or since cuBLAS through CuPy cannot be captured
+    "allclose", "argwhere", "array_equal", "compress", "dot", "einsum", "extract", "flatnonzero", "histogram", "inner",
+    "matmul", "median", "nonzero", "tensordot", "unique", "vdot",
 }  # fmt: skip
 
 
@@ -451,7 +452,7 @@ def checked(name, function):
     def call(*args, **kwargs):
         if signature is not None:
             signature.bind(*args, **kwargs)
-        if name.rpartition(".")[2] in WAITING:
+        if name.rpartition(".")[2] in WAITING or name.startswith("linalg."):
             wait()
         return _called(function, args, kwargs)
 
