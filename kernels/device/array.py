@@ -329,7 +329,7 @@ def _method(name):
 
 
 _METHOD_NAMES = """
-    all any argmax argmin argsort astype clip copy cumprod cumsum dot flatten mean nonzero prod ravel repeat reshape
+    all any argmax argmin argsort astype clip compress copy cumprod cumsum dot flatten mean nonzero prod ravel repeat reshape
     round sort squeeze std sum swapaxes trace transpose var view
 """
 for _name in _METHOD_NAMES.split():

@@ -46,6 +46,20 @@ def missing():
         return f"CuPy finds no GPU: {error}; look what nvidia-smi says of the driver"
 
 
+_ARRAYS_IN_CUPY = "allclose", "array_equal", "array_equiv", "count_nonzero"  # NumPy's are Python's bool and int
+
+
+def _raising(function):
+    """CuPy's function of matrices with NumPy's LinAlgError, in whose place CuPy gives what happens to come out."""
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        with import_module("cupyx").errstate(linalg="raise"):
+            return function(*args, **kwargs)
+
+    return call
+
+
 class _Library:
     """Functions on the memory behind device arrays, by those of NumPy that they stand for."""
 
@@ -62,7 +76,7 @@ class _Library:
             found = functools.reduce(lambda place, part: getattr(place, part, None), (*path, name), self.module)
         if found is None or found is function:
             raise _no_counterpart(function)
-        return found
+        return _raising(found) if path == ("linalg",) else found
 
     def method(self, array, name):
         """The method of the library's array."""
@@ -101,7 +115,8 @@ class _Simulated(_Library):
                     raise NotImplementedError(
                         f"CuPy's {name} does not take what NumPy's does: {error}\nhint: compute it on the CPU: x.cpu()"
                     ) from None
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            return np.asarray(result) if name in _ARRAYS_IN_CUPY else result
 
         return call
 

@@ -265,7 +265,7 @@ def equal(input, other):
     False
     """
     only_tensors("equal", input=input, other=other)
-    return np.array_equal(input._array, other._array)
+    return bool(np.array_equal(input._array, other._array))
 
 
 @function
@@ -276,8 +276,9 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
     >>> minigrad.isin(minigrad.tensor([1, 2, 3]), minigrad.tensor([3, 1]))
     tensor([ True, False,  True])
     """
-    found = np.isin(array_of(elements), array_of(test_elements), assume_unique=assume_unique, invert=invert)
-    return Tensor._wrap(boxed(found))
+    x, among = array_of(elements), array_of(test_elements)
+    x, among = (a if hasattr(a, "dtype") else np.asarray(a, like=b) for a, b in ((x, among), (among, x)))
+    return Tensor._wrap(boxed(np.isin(x, among, assume_unique=assume_unique, invert=invert)))
 
 
 for _comparison in (eq, ne, lt, le, gt, ge):

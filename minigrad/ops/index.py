@@ -233,7 +233,7 @@ def _parse(index, input):
             axis += 1
         elif item.ndim == 0:  # True or False: a new dimension
             first.append(None)
-            then.append(np.zeros(int(item), np.int64))
+            then.append(np.zeros(int(item), np.int64, like=input._array))
         else:
             width = item.ndim if item.dtype == bool else 1
             first += [_ALL] * width

@@ -27,7 +27,7 @@ class Middle(ExtremeOfAll):
 
     @staticmethod
     def forward(ctx, x, ignore_nan):
-        nans = np.count_nonzero(x != x)
+        nans = int(np.count_nonzero(x != x))
         if x.size == 0 or (nans and not ignore_nan):
             y = np.asarray(np.nan if x.dtype.kind == "f" else np.iinfo(x.dtype).min, x.dtype, like=x)
         else:

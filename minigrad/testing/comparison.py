@@ -9,8 +9,8 @@ TOLERANCES = {"float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}  # rtol and at
 
 
 def as_array(value):
-    """A tensor's memory, or anything NumPy takes, as an array."""
-    return value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
+    """A tensor's memory, a copy if it is on the GPU, or anything NumPy takes, as an array."""
+    return value.numpy(force=True) if isinstance(value, Tensor) else np.asarray(value)
 
 
 def assert_close(actual, expected, *, rtol=None, atol=None, equal_nan=False, check_dtype=True, msg=""):

@@ -141,6 +141,22 @@ def test_cpu_indices_and_copies_across_devices_are_fine():
     assert target.tolist() == x.tolist() and target.is_cpu
 
 
+def test_python_values_among_indices_and_elements():
+    x = mg.arange(6.0, device="cuda").reshape(2, 3)
+    assert x[True].shape == (1, 2, 3) and x[:, False].shape == (2, 0, 3) and x[mg.tensor(True)].is_cuda
+    assert mg.isin(4, x).item() is True and mg.isin(x, 2).sum().item() == 1
+    assert mg.equal(x, x) is True and mg.allclose(x, x + 1) is False and x.count_nonzero().item() == 5
+    rows, counts = mg.unique_consecutive(x[[0, 0, 1]], return_counts=True, dim=0)
+    assert rows.tolist() == x.tolist() and counts.tolist() == [2, 1]
+    assert x.median().item() == 2 and mg.tensor([1.0, float("nan"), 3.0], device="cuda").nanmedian().item() == 1
+
+
+@pytest.mark.parametrize("function", [mg.linalg.inv, mg.linalg.cholesky, lambda x: mg.linalg.solve(x, x)])
+def test_matrices_that_cannot_be_solved_are_errors(function):
+    with pytest.raises(mg.linalg.LinAlgError):
+        function(mg.zeros(2, 2, device="cuda"))
+
+
 @pytest.mark.parametrize("give", [lambda x: x.numpy(), np.asarray, lambda x: np.add(np.ones(2), x)])
 def test_numpy_of_the_gpu_is_an_error_in_pytorchs_words(give):
     with pytest.raises(TypeError, match=r"^can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu\(\)"):

@@ -17,7 +17,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 from scipy import special
 
-from minigrad.kernels.device.library import _Simulated
+from minigrad.kernels.device.library import _ARRAYS_IN_CUPY, _Simulated
 
 __all__ = ["install", "queue"]
 
@@ -321,6 +321,7 @@ class ndarray:
         queue(write)
 
     def __matmul__(self, other):
+        wait()  # cuBLAS through CuPy cannot be captured
         return _called(np.matmul, (self, other), {})
 
     def __reduce__(self):
@@ -438,9 +439,9 @@ class ufunc:
         return _called(self.function.reduceat, (array, indices, axis, dtype), {})
 
 
-WAITING = {
-    "nonzero", "unique", "argwhere", "flatnonzero", "array_equal", "allclose",
-    "extract", "compress", "median", "histogram",
+WAITING = {  # for the number of results, or since cuBLAS through CuPy cannot be captured
+    "allclose", "argwhere", "array_equal", "compress", "dot", "einsum", "extract", "flatnonzero", "histogram", "inner",
+    "matmul", "median", "nonzero", "sliding_window_view", "tensordot", "unique", "vdot",
 }  # fmt: skip
 
 
@@ -451,9 +452,16 @@ def checked(name, function):
     def call(*args, **kwargs):
         if signature is not None:
             signature.bind(*args, **kwargs)
-        if name.rpartition(".")[2] in WAITING:
+        if name.rpartition(".")[2] in WAITING or name.startswith("linalg."):
             wait()
-        return _called(function, args, kwargs)
+        if name == "partition":
+            assert isinstance(args[1], int | tuple), "CuPy takes Python's numbers as places"
+        try:
+            result = _called(function, args, kwargs)
+        except np.linalg.LinAlgError:
+            assert errstate.linalg == "raise", "CuPy raises no LinAlgError unless it is told to"
+            raise
+        return _asarray(result) if type(result) in (bool, int) and name in _ARRAYS_IN_CUPY else result
 
     call.__name__ = name
     return call
@@ -497,6 +505,21 @@ for _name, _function in {
     setattr(ndarray, f"__{_name}__", lambda self, other, f=_function: _called(f, (self, other), {}))
 
 allocator = [default_pool.malloc]
+
+
+class errstate:
+    """What CuPy does about errors of matrices: nothing, unless told to raise them."""
+
+    linalg = "ignore"
+
+    def __init__(self, linalg):
+        self.chosen = linalg
+
+    def __enter__(self):
+        self.before, errstate.linalg = errstate.linalg, self.chosen
+
+    def __exit__(self, *error):
+        errstate.linalg = self.before
 
 
 def _asarray(a, dtype=None, order=None):
@@ -548,4 +571,5 @@ def install():
     )  # fmt: skip
     scipy_special = Namespace("cupyx.scipy.special", "special.", special)
     modules = {"cupy": cupy, "cupyx": ModuleType("cupyx"), "cupyx.scipy": ModuleType("cupyx.scipy")}
+    modules["cupyx"].errstate = errstate
     sys.modules.update({**modules, "cupyx.scipy.special": scipy_special})
