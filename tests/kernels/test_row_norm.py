@@ -18,7 +18,8 @@ def test_agrees_with_reference(data, shape, dtype, weighted, biased, centred):
     x, dy = data.draw(arrays(shape, dtype)), data.draw(arrays(shape, dtype))
     parameters = [data.draw(arrays((shape[1] * shape[2],), dtype)) for _ in range(2)]
     weight, bias = (p if wanted else None for p, wanted in zip(parameters, (weighted, biased)))
-    activation = data.draw(st.sampled_from([None, (scalars.relu,), (scalars.leaky_relu, 0.1)]))
+    fused = (scalars.relu,) if dtype == "float32" else (scalars.leaky_relu, 0.1)  # few, for each is compiled
+    activation = data.draw(st.sampled_from([None, fused]))
     with unchanged(x, dy, *parameters):
         results = cpu.row_norm(x, weight, bias, 1e-2, centred, activation)
         grads = cpu.row_norm_grad(dy, x, *results[1:], weight, centred, bias, activation)
