@@ -19,7 +19,8 @@ ACTIVATIONS = {
     "ReLU": nn.ReLU(), "ReLU in place": nn.ReLU(inplace=True), "ReLU6": nn.ReLU6(), "Hardtanh": nn.Hardtanh(-0.5, 0.7),
     "LeakyReLU": nn.LeakyReLU(0.3), "Hardswish": nn.Hardswish(), "SiLU": nn.SiLU(), "Mish": nn.Mish(),
     "GELU": nn.GELU(), "GELU by tanh": nn.GELU(approximate="tanh"), "Sigmoid": nn.Sigmoid(), "Tanh": nn.Tanh(),
-    "F.relu": F.relu, "F.relu6": F.relu6, "F.leaky_relu": F.leaky_relu, "F.gelu": F.gelu, "mg.relu": mg.relu, "mg.tanh": mg.tanh,
+    "F.relu": F.relu, "F.relu6": F.relu6, "F.leaky_relu": F.leaky_relu, "F.gelu": F.gelu,
+    "mg.relu": mg.relu, "mg.tanh": mg.tanh,
 }  # fmt: skip
 
 
