@@ -89,9 +89,9 @@ def pools():
         yield "avg_pool_grad", text, x.nbytes + y.nbytes, backward
 
 
-def our_batch_norm(x, weight, bias):
+def our_batch_norm(x, weight, bias, activation=None):
     mean, var = cpu.batch_norm_stats(x)
-    return cpu.batch_norm(x, mean, 1 / np.sqrt(var + np.float32(1e-5)), weight, bias)
+    return cpu.batch_norm(x, mean, 1 / np.sqrt(var + np.float32(1e-5)), weight, bias, activation)
 
 
 def norms():
@@ -107,6 +107,15 @@ def norms():
         )  # fmt: skip
         yield "batch_norm_stats, batch_norm", str(shape), 3 * x.nbytes, forward
         yield "batch_norm_grad", str(shape), 5 * x.nbytes, backward
+        relu = (scalars.relu,)
+        forward, backward = forward_and_backward(
+            lambda x=x, weight=weight, bias=bias, relu=relu: our_batch_norm(x, weight, bias, relu),
+            lambda arguments=(dy, x, mean, invstd, weight, bias, relu): cpu.batch_norm_grad(*arguments),
+            lambda x, weight, bias: F.batch_norm(x, None, None, weight, bias, training=True).relu_(),
+            x, dy, weight, bias,
+        )  # fmt: skip
+        yield "batch_norm_stats, batch_norm with relu", str(shape), 3 * x.nbytes, forward
+        yield "batch_norm_grad with relu", str(shape), 5 * x.nbytes, backward
 
 
 def softmaxes():

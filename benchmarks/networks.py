@@ -1,4 +1,12 @@
-"""The networks of the benchmarks, each written once for any library with PyTorch's names: `m` is minigrad or torch."""
+"""The networks of the benchmarks, each written once for any library with PyTorch's names: `m` is minigrad or torch.
+
+The blocks of the residual networks call what minigrad's own do, `minigrad.nn.fusion.norm_activation`, which in torch is
+its definition; "ResNet-20, apart" is written as for torch in both.
+"""
+
+from functools import partial
+
+from minigrad.nn.fusion import norm_activation
 
 
 def lenet5(m):
@@ -12,9 +20,18 @@ def lenet5(m):
     )  # fmt: skip
 
 
-def _basic_block(m, before, channels, stride, shortcut):
+def _apart(norm, relu, x, residual=None):
+    """relu(norm(x) + residual)."""
+    x = norm(x)
+    if residual is not None:
+        x += residual
+    return relu(x)
+
+
+def _basic_block(m, before, channels, stride, shortcut, apart):
     """Two 3 x 3 convolutions with batch norm around a shortcut (He et al. 2015)."""
     nn = m.nn
+    norm_relu = _apart if apart or m.__name__ == "torch" else norm_activation
 
     class BasicBlock(nn.Module):
         def __init__(self):
@@ -27,15 +44,13 @@ def _basic_block(m, before, channels, stride, shortcut):
             self.shortcut = shortcut
 
         def forward(self, x):
-            y = self.relu(self.bn1(self.conv1(x)))
-            y = self.bn2(self.conv2(y))
-            y += self.shortcut(x)
-            return self.relu(y)
+            y = norm_relu(self.bn1, self.relu, self.conv1(x))
+            return norm_relu(self.bn2, self.relu, self.conv2(y), self.shortcut(x))
 
     return BasicBlock()
 
 
-def resnet20(m):
+def resnet20(m, apart=False):
     """ResNet-20 for 32 x 32 images (He et al. 2015, section 4.2), with shortcuts that subsample and pad."""
     nn = m.nn
 
@@ -51,7 +66,8 @@ def resnet20(m):
     for channels in (16, 32, 64):
         for _ in range(3):
             wider = channels != before
-            layers.append(_basic_block(m, before, channels, 2 if wider else 1, Narrow() if wider else nn.Identity()))
+            shortcut = Narrow() if wider else nn.Identity()
+            layers.append(_basic_block(m, before, channels, 2 if wider else 1, shortcut, apart))
             before = channels
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
 
@@ -71,7 +87,7 @@ def resnet18(m):
                 stride = 2
                 project = nn.Conv2d(before, channels, 1, stride=2, bias=False)
                 shortcut = nn.Sequential(project, nn.BatchNorm2d(channels))
-            layers.append(_basic_block(m, before, channels, stride, shortcut))
+            layers.append(_basic_block(m, before, channels, stride, shortcut, False))
             before = channels
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000))
 
@@ -98,5 +114,6 @@ NETWORKS = {
     "LeNet-5": (lenet5, 64, 1, 32, 10),
     "ResNet-20": (resnet20, 128, 3, 32, 10),
     "ResNet-18": (resnet18, 8, 3, 224, 1000),
+    "ResNet-20, apart": (partial(resnet20, apart=True), 128, 3, 32, 10),
     "VGG-11": (vgg11, 4, 3, 224, 1000),
 }

@@ -1,7 +1,7 @@
 """Batch normalisation where each channel of each sample is a plane of its own in memory: (N, C, S), dense.
 
-`norm.py` decides whether an input lies like that, and has the mathematics; `function` is the activation here too. Sums are taken plane by plane and added in
-order in float64: the result has the same bits for any number of threads.
+`norm.py` decides whether an input lies like that, and has the mathematics; `function` is the activation here too. Sums
+are taken plane by plane and added in order in float64: the result has the same bits for any number of threads.
 """
 
 import numpy as np

@@ -106,8 +106,8 @@ def column_totals(kind, x, dy=None, center=None, invstd=None, weight=None, bias=
     parts = totals if stretches == 1 else empty((stretches, 2, columns), np.float64)
     numbers, constants = constants_for(*pulled_back(activation), x.dtype, True, THREADS)
     launch(
-        add_rows, (across, stretches), THREADS, x, dy, center, invstd, weight, bias, parts, *numbers, rows, columns, part,
-        LANES=lanes, KIND=kind, WEIGHT=weight is not None, BIAS=bias is not None, **constants,
+        add_rows, (across, stretches), THREADS, x, dy, center, invstd, weight, bias, parts, *numbers, rows, columns,
+        part, LANES=lanes, KIND=kind, WEIGHT=weight is not None, BIAS=bias is not None, **constants,
     )  # fmt: skip
     if stretches > 1:
         blocks = -(-2 * columns // THREADS)

@@ -1,6 +1,7 @@
 """Layer, group and instance normalisation: a block takes a row, which the second and third time comes from the cache.
 
-An activation is compiled into the kernels, of which it is a constant. `kernels/reference/row_norm.py` is the definition.
+An activation is compiled into the kernels, of which it is a constant. `kernels/reference/row_norm.py` is the
+definition.
 """
 
 from ..activations import applied, pulled_back
@@ -32,8 +33,8 @@ def affine(normal, weight, bias, channel, *, T, WEIGHT, BIAS):
 
 @kernel("T*, T*, T*, T*, T*, T*, T, T, T, f64, i32, i32, i32")
 def normalize_row(
-    x, weight, bias, y, mean, invstd, p, q, r, eps, count, places, groups, *, T, CENTRED, WEIGHT, BIAS, FUNCTION, BINARY,
-    PARAMETERS, THREADS,
+    x, weight, bias, y, mean, invstd, p, q, r, eps, count, places, groups, *, T, CENTRED, WEIGHT, BIAS, FUNCTION,
+    BINARY, PARAMETERS, THREADS,
 ):  # fmt: skip
     """Row blockIdx.x: y = FUNCTION((x - mean) / √(var + eps) · weight + bias), and its mean and 1 / √(var + eps)."""
     shared = cuda.shared.array(THREADS, f64)
@@ -58,8 +59,8 @@ def normalize_row(
 
 @kernel("T*, T*, T*, T*, T*, T*, T*, T, T, T, i32, i32, i32")
 def normalize_row_grad(
-    dy, x, mean, invstd, weight, bias, dx, p, q, r, count, places, groups, *, T, CENTRED, WEIGHT, BIAS, FUNCTION, BINARY,
-    PARAMETERS, THREADS,
+    dy, x, mean, invstd, weight, bias, dx, p, q, r, count, places, groups, *, T, CENTRED, WEIGHT, BIAS, FUNCTION,
+    BINARY, PARAMETERS, THREADS,
 ):  # fmt: skip
     """Row blockIdx.x of dx = invstd · (g - Σ g / M - z · Σ g z / M) with z = (x - mean) · invstd.
 
@@ -91,8 +92,8 @@ def normalize_row_grad(
 
 @kernel("T*, T*, T*, T*, T*, T*, T*, T*, T, T, T, i32, i32, i32, i32")
 def channel_gradients(
-    dy, x, mean, invstd, weight, bias, dweight, dbias, p, q, r, samples, channels, places, per_group, *, T, WEIGHT, BIAS,
-    FUNCTION, BINARY, PARAMETERS, THREADS,
+    dy, x, mean, invstd, weight, bias, dweight, dbias, p, q, r, samples, channels, places, per_group, *, T, WEIGHT,
+    BIAS, FUNCTION, BINARY, PARAMETERS, THREADS,
 ):  # fmt: skip
     """Channel blockIdx.x: dbias = Σ h and dweight = Σ h · z over the samples and places.
 
@@ -134,8 +135,8 @@ def row_norm(x, weight, bias, eps, centred, activation=None):
     threads = _threads(count)
     numbers, constants = constants_for(*applied(activation), x.dtype, False, threads)
     launch(
-        normalize_row, samples * groups, threads, dense(x), _dense(weight), _dense(bias), y, mean, invstd, *numbers, eps,
-        count, places, groups,
+        normalize_row, samples * groups, threads, dense(x), _dense(weight), _dense(bias), y, mean, invstd, *numbers,
+        eps, count, places, groups,
         CENTRED=bool(centred), WEIGHT=weight is not None, BIAS=bias is not None, **constants,
     )  # fmt: skip
     return y, mean, invstd

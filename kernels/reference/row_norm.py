@@ -20,8 +20,8 @@ def row_norm(x, weight, bias, eps, centred, activation=None):
     """y = f((x - mean) / √(var + eps) * weight + bias) for rows of x: `(y, mean, 1 / √(var + eps))`.
 
     x is (N, G, K, S), float32 or float64; each row x[n, g] has a mean and a biased variance. weight and bias are (G K,)
-    of x's dtype or None, for 1 and 0; the others (N, G). Unless `centred`, the mean counts as 0. f is an `activation` of
-    `kernels.activations`, or nothing. Sources: Ba et al., "Layer Normalization", 2016; Wu and He, "Group
+    of x's dtype or None, for 1 and 0; the others (N, G). Unless `centred`, the mean counts as 0. f is an `activation`
+    of `kernels.activations`, or nothing. Sources: Ba et al., "Layer Normalization", 2016; Wu and He, "Group
     Normalization", 2018; Zhang and Sennrich, "Root Mean Square Layer Normalization", 2019.
 
     >>> y, mean, invstd = row_norm(np.array([[[[1.0], [3.0]]]]), None, np.array([0.0, 5.0]), 0.0, True)

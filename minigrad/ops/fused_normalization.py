@@ -1,4 +1,4 @@
-"""A normalisation and the activation of its result as one operation, for batch normalisation with a residual in between.
+"""A normalisation and the activation of its result as one operation, after batch normalisation with a residual between.
 
 Apart they write z, the normalised x, to memory and read it back; here z is never written: the kernels apply the
 activation f to it while it is in registers, and backward computes it anew from x. `with_activation` makes such an
@@ -22,10 +22,10 @@ from .row_normalization import (
 )
 
 
-class NormActivation(Operation):
-    """y = f(z), where z is x normalised"""
+class NormActivation:
+    """What the operations share: y = f(z), where z is x normalised."""
 
-    formula = "dx = that of the normalisation for dz = dy · f'(z)"
+    formula = "dx = that of the normalisation, for the gradient dy · f'(z)"
     fused = True
     norm: type  # the operation z
     activation: type  # the operation f(z), whose parameters come last
@@ -38,7 +38,7 @@ class NormActivation(Operation):
         return self.activation.gradient.apply(dy, v, *self.parameters)
 
 
-class BatchNormActivation(NormActivation):
+class BatchNormActivation(NormActivation, Operation):
     """y = f(z) with z = (x - mean) / √(var + eps) · weight + bias + residual, the batch's own mean and variance"""
 
     formula = NormActivation.formula
@@ -75,7 +75,7 @@ class BatchNormActivationGrad(BatchNormGrad):
         return kernels_for(x).batch_norm_grad(dy, x, mean, invstd, weight, bias, (ctx.scalar, *parameters))
 
 
-class ChannelScaleActivation(NormActivation):
+class ChannelScaleActivation(NormActivation, Operation):
     """y = f(z) with z = (x - mean) · invstd · weight + bias + residual, with given statistics"""
 
     formula = NormActivation.formula
@@ -98,7 +98,7 @@ class ChannelScaleActivation(NormActivation):
         return *ChannelScale.gradients(ctx, dz, x, weight, mean, invstd), dz
 
 
-class RowNormActivation(NormActivation):
+class RowNormActivation(NormActivation, Operation):
     """y = f(z) with z = (x - mean) / √(var + eps) · weight + bias, every row's own mean and variance"""
 
     formula = NormActivation.formula

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from memory import DTYPES, TOLERANCE, arrays, assert_same, one_and_two_threads, unchanged
 
-from minigrad.kernels import cpu, reference
+from minigrad.kernels import cpu, reference, scalars
+
+ACTIVATIONS = {"float32": (scalars.relu,), "float64": (scalars.leaky_relu, 0.1)}  # few, for each is compiled
 
 
 @given(
@@ -19,8 +21,11 @@ def test_agrees_with_reference(data, batch, channels, spatial, dtype, affine):
     mean, invstd, weight, bias = (data.draw(arrays((channels,), dtype)) for _ in range(4))
     if not affine:
         weight = bias = None
+    activation, residual = ACTIVATIONS[dtype], data.draw(arrays(shape, dtype))
     with unchanged(x, dy, mean, invstd):
         stats = cpu.batch_norm_stats(x)
+        fused = cpu.batch_norm(x, mean, invstd, weight, bias, activation, residual)
+        fused_grads = cpu.batch_norm_grad(dy, x, mean, invstd, weight, bias, activation)
         y = cpu.batch_norm(x, mean, invstd, weight, bias)
         grads = cpu.batch_norm_grad(dy, x, mean, invstd, weight)
     loose = {key: 20 * value for key, value in TOLERANCE[dtype].items()}
@@ -28,6 +33,12 @@ def test_agrees_with_reference(data, batch, channels, spatial, dtype, affine):
         assert_same(actual, expected, **TOLERANCE[dtype])
     assert_same(y, reference.batch_norm(x, mean, invstd, weight, bias), **TOLERANCE[dtype])
     for actual, expected in zip(grads, reference.batch_norm_grad(dy, x, mean, invstd, weight)):
+        assert_same(actual, expected, **loose)
+    expected = reference.batch_norm(x, mean, invstd, weight, bias, activation, residual)
+    assert_same(fused, expected, **TOLERANCE[dtype])
+    for actual, expected in zip(
+        fused_grads, reference.batch_norm_grad(dy, x, mean, invstd, weight, bias, activation), strict=True
+    ):
         assert_same(actual, expected, **loose)
 
 
@@ -53,6 +64,31 @@ def test_agrees_with_torch(dtype, shape, channels_last):
     scale = np.sqrt(x.size / shape[1])  # of the sums
     for actual, leaf, size in zip((dx, dweight, dbias), leaves, (1, scale, scale)):
         assert_same(actual, leaf.grad.numpy(), rtol=tolerance["rtol"], atol=size * tolerance["atol"])
+
+
+@pytest.mark.parametrize("shape", [(9, 5, 331), (16, 6, 28, 28), (128, 70)])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_relu_of_a_sum_agrees_with_torch(shape, channels_last):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    x, dy, residual = (rng.normal(2, 3, shape).astype("float32") for _ in range(3))
+    weight, bias = (rng.normal(size=shape[1]).astype("float32") for _ in range(2))
+    leaves = [torch.from_numpy(array).double().requires_grad_() for array in (x, weight, bias)]
+    z = torch.nn.functional.batch_norm(leaves[0], None, None, leaves[1], leaves[2], training=True)
+    z.relu().backward(torch.from_numpy(dy).double())
+    if channels_last:
+        x, dy, residual = (
+            np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 1, -1)), -1, 1) for array in (x, dy, residual)
+        )
+    mean, var = cpu.batch_norm_stats(x)
+    invstd = (1 / np.sqrt(var + 1e-5)).astype("float32")
+    y = cpu.batch_norm(x, mean, invstd, weight, bias, (scalars.relu,), residual)
+    expected = (z.detach() + torch.from_numpy(np.ascontiguousarray(residual))).relu().numpy().astype("float32")
+    assert_same(y, expected, rtol=1e-4, atol=3e-5)
+    grads = cpu.batch_norm_grad(dy, x, mean, invstd, weight, bias, (scalars.relu,))
+    scale = np.sqrt(x.size / shape[1])  # of the sums
+    for actual, leaf, size in zip(grads, leaves, (1, scale, scale)):
+        assert_same(actual, leaf.grad.numpy().astype("float32"), rtol=1e-3, atol=size * 1e-4)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -91,6 +127,8 @@ def test_any_number_of_threads_gives_the_same_bits(axes):
     one_and_two_threads(cpu.batch_norm_stats, x)
     one_and_two_threads(cpu.batch_norm, x, mean, invstd, None, None)
     one_and_two_threads(cpu.batch_norm_grad, dy, x, mean, invstd, None)
+    one_and_two_threads(cpu.batch_norm, x, mean, invstd, None, None, (scalars.relu,), dy)
+    one_and_two_threads(cpu.batch_norm_grad, dy, x, mean, invstd, None, mean, (scalars.relu,))
 
 
 @pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 2, 3, 1)])

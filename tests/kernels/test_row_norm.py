@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory import DTYPES, TOLERANCE, arrays, assert_same, one_and_two_threads, unchanged
 
-from minigrad.kernels import cpu, reference
+from minigrad.kernels import cpu, reference, scalars
 
 
 @settings(max_examples=30)
@@ -18,15 +18,17 @@ def test_agrees_with_reference(data, shape, dtype, weighted, biased, centred):
     x, dy = data.draw(arrays(shape, dtype)), data.draw(arrays(shape, dtype))
     parameters = [data.draw(arrays((shape[1] * shape[2],), dtype)) for _ in range(2)]
     weight, bias = (p if wanted else None for p, wanted in zip(parameters, (weighted, biased)))
+    fused = (scalars.relu,) if dtype == "float32" else (scalars.leaky_relu, 0.1)  # few, for each is compiled
+    activation = data.draw(st.sampled_from([None, fused]))
     with unchanged(x, dy, *parameters):
-        results = cpu.row_norm(x, weight, bias, 1e-2, centred)
-        grads = cpu.row_norm_grad(dy, x, *results[1:], weight, centred)
+        results = cpu.row_norm(x, weight, bias, 1e-2, centred, activation)
+        grads = cpu.row_norm_grad(dy, x, *results[1:], weight, centred, bias, activation)
     loose = {key: 20 * value for key, value in TOLERANCE[dtype].items()}
-    for actual, expected in zip(results, reference.row_norm(x, weight, bias, 1e-2, centred), strict=True):
+    for actual, expected in zip(results, reference.row_norm(x, weight, bias, 1e-2, centred, activation), strict=True):
         assert_same(actual, expected, **loose)
     for actual, expected in zip(
-        grads, reference.row_norm_grad(dy, x, *results[1:], weight, centred), strict=True
-    ):  # fmt: skip
+        grads, reference.row_norm_grad(dy, x, *results[1:], weight, centred, bias, activation), strict=True
+    ):
         assert_same(actual, expected, **loose)
 
 

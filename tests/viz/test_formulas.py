@@ -12,13 +12,25 @@ import minigrad as mg
 from minigrad.autograd import Binary, Function, Operation
 from minigrad.autograd.operation import Constant
 from minigrad.nn.hooks import Entrance, Exit
-from minigrad.ops.activation_operations import Activation, ActivationCurve, ActivationGrad, LeakyReLU, ReLU
+from minigrad.ops.activation_operations import (
+    GELU,
+    Activation,
+    ActivationCurve,
+    ActivationGrad,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+)
 from minigrad.ops.convolution import Convolution, Geometry
+from minigrad.ops.fused_normalization import with_activation
 from minigrad.ops.joining import Cat, Stack
 from minigrad.ops.loss import NLLGrad
 from minigrad.ops.matrix import Linear, MatMul
+from minigrad.ops.normalization import BatchNorm, ChannelScale
 from minigrad.ops.pooling import AvgPool
 from minigrad.ops.reduction import Sum
+from minigrad.ops.row_normalization import GroupNorm, LayerNorm
 from minigrad.ops.views import Replace, Slice, Unview
 from minigrad.viz import formulas, record
 
@@ -31,6 +43,9 @@ def _operations(base=Operation):
 
 for module in pkgutil.walk_packages(mg.__path__, "minigrad."):
     importlib.import_module(module.name)
+for normalisation in BatchNorm, ChannelScale, LayerNorm, GroupNorm:  # these are made when they are first used
+    for activation in ReLU, LeakyReLU, GELU, SiLU, Sigmoid:
+        with_activation(normalisation, activation)
 OPERATIONS = sorted(
     {cls for cls in _operations() if cls.__module__.startswith("minigrad.")} - {Binary, Function},
     key=lambda cls: (cls.__module__, cls.__name__),
@@ -84,6 +99,18 @@ def test_shapes_go_before_an_index_and_not_into_words():
     forward, derivative = formulas.with_shapes(Slice, (x, (slice(0, 1),)), [(1, 3)])
     assert forward == "y (1, 3) = x (2, 3) [...] with whole numbers, slices, None and ... : a view"
     assert derivative == "dx (2, 3) = dy (1, 3) in the chosen places, 0 elsewhere"
+
+
+def test_a_normalisation_with_its_activation_is_named_and_explained():
+    operation = with_activation(BatchNorm, LeakyReLU)
+    assert operation.__name__ == "BatchNormLeakyReLU"
+    assert formulas.forward(operation).startswith(
+        "y = z, but slope · z where z ≤ 0, where z = (x - mean) / √(var + eps)"
+    )
+    assert formulas.derivative(operation).endswith("dresidual = h, where h = dy, but slope · dy where z ≤ 0")
+    x = mg.ones(2, 3)
+    given = formulas.arguments(operation, (x, None, None, None, 0.0, 1.0, 1e-5, 0.1))
+    assert given[-2:] == [("eps", 1e-5), ("slope", 0.1)]
 
 
 def test_settings_have_names():
