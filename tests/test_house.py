@@ -1,6 +1,7 @@
 """The house rules that a machine can check: floors, docstrings, formulas, twin backends, light imports."""
 
 import ast
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -51,6 +52,7 @@ SOURCES = dict(_sources())
 MODULES = sorted(set(SOURCES) - {"minigrad"})
 
 
+@functools.cache
 def _tree(name):
     return ast.parse(SOURCES[name].read_text(encoding="utf-8"))
 
