@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 import minigrad as mg
+from minigrad.ops.counter_stream import CounterStream, philox
 
 DRAWS = {
     "rand": (lambda n, g: mg.rand(n, generator=g, device="cuda"), stats.uniform().cdf),
@@ -77,8 +78,6 @@ def test_a_generator_of_the_wrong_device():
 
 def test_philox_gives_the_published_numbers():
     """Random123's known answers for philox4x32-10."""
-    from minigrad.ops.counter_stream import philox
-
     pi = [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344], (0xA4093822, 0x299F31D0)
     for counter, key, answer in (
         ([0] * 4, (0, 0), "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
@@ -87,3 +86,29 @@ def test_philox_gives_the_published_numbers():
     ):
         words = philox([np.array([word], np.uint64) for word in counter], key)
         assert " ".join(f"{int(word[0]):08x}" for word in words) == answer
+
+
+def test_draws_go_on_in_the_stream_and_use_no_number_twice():
+    def stream(seed=5, place=0):
+        made = CounterStream(seed)
+        made.go_to(place)
+        return made
+
+    whole, parts = stream(), stream()
+    joined = [number for count in (8, 4, 20) for number in parts.random(count, np.float32).tolist()]
+    assert joined == whole.random(32, np.float32).tolist() and parts.place() == whole.place() == 8
+    parts.random(5, np.float32)
+    assert parts.place() == 10, "blocks of four words, of which the last is not used up"
+    normals = stream().standard_normal(1001).tolist()
+    assert len(set(normals)) == 1001
+    assert abs(np.corrcoef(normals[:500], normals[501:])[0, 1]) < 0.2, "the two of a pair are independent"
+    words = stream(5 | 7 << 32, 3 | 1 << 32).random(4, np.float32).tolist()
+    counter = [np.full(1, word, np.uint64) for word in (3, 1, 0, 0)]
+    assert words == [int(word[0]) // 256 / 2**24 for word in philox(counter, (5, 7))]
+
+
+def test_numbers_of_trials():
+    trials = mg.empty(4000, device="cuda").geometric_(0.25, generator=mg.Generator("cuda").manual_seed(1)).cpu().numpy()
+    counts = [(trials == k).sum() for k in range(1, 6)]
+    expected = 4000 * stats.geom(0.25).pmf(range(1, 6))
+    assert stats.chisquare([*counts, 4000 - sum(counts)], [*expected, 4000 - sum(expected)]).pvalue > 1e-4

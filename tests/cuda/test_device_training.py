@@ -275,3 +275,5 @@ def test_dlpack_of_the_simulated_gpu_says_that_the_memory_is_the_hosts():
     assert x.tolist() == [9, 1, 2]
     assert not hasattr(x, "__cuda_array_interface__")
     assert mg.from_dlpack(torch.ones(2), device="cuda").is_cuda
+    with pytest.raises(RuntimeError, match=r"^cannot move from cpu to cuda without copying"):
+        mg.from_dlpack(torch.ones(2), device="cuda", copy=False)
