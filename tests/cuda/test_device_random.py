@@ -6,6 +6,7 @@ from scipy import stats
 
 import minigrad as mg
 from minigrad.kernels.reference.random import philox
+from minigrad.ops.counter_stream import CounterStream
 
 DRAWS = {
     "rand": (lambda n, g: mg.rand(n, generator=g, device="cuda"), stats.uniform().cdf),
@@ -123,3 +124,28 @@ def test_philox_gives_the_published_numbers():
         ),
     ):  # fmt: skip
         assert " ".join(f"{word:08x}" for word in philox(counter, key)) == answer
+
+
+def test_draws_go_on_in_the_stream_and_use_no_number_twice():
+    def stream(seed=5, place=0):
+        made = CounterStream(seed)
+        made.start(seed, place)
+        return made
+
+    whole, parts = stream(), stream()
+    joined = [number for count in (8, 4, 20) for number in parts.random(count, np.float32).tolist()]
+    assert joined == whole.random(32, np.float32).tolist() and parts.place() == whole.place() == 8
+    parts.random(5, np.float32)
+    assert parts.place() == 10, "blocks of four words, of which the last is not used up"
+    normals = stream().standard_normal(1001).tolist()
+    assert len(set(normals)) == 1001
+    assert abs(np.corrcoef(normals[:500], normals[501:])[0, 1]) < 0.2, "the two of a pair are independent"
+    words = stream(5 | 7 << 32, 3 | 1 << 32).random(4, np.float32).tolist()
+    assert words == [word // 256 / 2**24 for word in philox((3, 1, 0, 0), (5, 7))]
+
+
+def test_numbers_of_trials():
+    trials = mg.empty(4000, device="cuda").geometric_(0.25, generator=mg.Generator("cuda").manual_seed(1)).cpu().numpy()
+    counts = [(trials == k).sum() for k in range(1, 6)]
+    expected = 4000 * stats.geom(0.25).pmf(range(1, 6))
+    assert stats.chisquare([*counts, 4000 - sum(counts)], [*expected, 4000 - sum(expected)]).pvalue > 1e-4

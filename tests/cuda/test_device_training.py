@@ -224,8 +224,11 @@ def test_dlpack_of_the_simulated_gpu_says_that_the_memory_is_the_hosts():
     assert x.__dlpack_device__() == (1, 0)
     torch.from_dlpack(x)[0] = 9
     assert x.tolist() == [9, 1, 2]
-    assert not hasattr(x, "__cuda_array_interface__")
+    with pytest.raises(AttributeError, match="the simulated GPU's memory is the host's"):
+        x.__cuda_array_interface__  # noqa: B018
     assert mg.from_dlpack(torch.ones(2), device="cuda").is_cuda
+    with pytest.raises(RuntimeError, match=r"^cannot move from cpu to cuda without copying"):
+        mg.from_dlpack(torch.ones(2), device="cuda", copy=False)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

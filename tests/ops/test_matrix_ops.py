@@ -39,6 +39,7 @@ PRODUCTS = {
     "matrix_power": (lambda m, x: m.matrix_power(x, 5), (2, 3, 3)),
     "matrix_exp": (lambda m, x: m.matrix_exp(x), (2, 3, 3)),
     "matrix_exp of large numbers": (lambda m, x: m.linalg.matrix_exp(5 * x) / 100, (3, 3)),
+    "matrix_exp of zeros": (lambda m, x: m.matrix_exp(x * 0), (2, 2)),
     "matrix_power 0": (lambda m, x: x.matrix_power(0), (2, 3, 3)),
     "matrix_power -2": (lambda m, x: m.linalg.matrix_power(x, -2), (3, 3)),
 }
@@ -79,7 +80,7 @@ def test_products_and_both_derivatives_agree_with_torch(name):
     agree(fn, *[draw(shape, "float32", seed=i) for i, shape in enumerate(shapes)], order=1)
 
 
-FLOATING = ("vecdot", "matrix_exp", "matrix_exp of large numbers", "matrix_power -2")
+FLOATING = ("vecdot", "matrix_exp", "matrix_exp of zeros", "matrix_exp of large numbers", "matrix_power -2")
 
 
 @pytest.mark.parametrize("name", [name for name in PRODUCTS if name not in FLOATING])
