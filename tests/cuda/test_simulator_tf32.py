@@ -202,7 +202,7 @@ def test_shared_memory_is_reached_without_conflicts(tile, across, monkeypatch):
         monkeypatch.setattr(product, f"put{width}", lambda place, j, local, i, w=width: touched.append((w, j)))
     monkeypatch.setattr(product, "mma", lambda *values: values[6:])
     constants = {**tile.constants, "LEFT_ACROSS": across, "RIGHT_ACROSS": across, "T": float}
-    names = "accumulate_tf32", "lay_left", "lay_right", "left_start", "right_start"
+    names = "accumulate_by_warp", "lay_left", "lay_right", "left_start", "right_start"
     read, *lay, left, right = (on_simulator(getattr(product, name).function, constants) for name in names)
     ones, checked = [1.0] * 64, 0
     steps = [lambda thread: read(None, None, 1, left(thread), right(thread), [0.0] * 64, ones, ones)]
