@@ -17,8 +17,10 @@ _HINT = 'hint: "ieee" is float32, "tf32" allows factors of ten binary places, "n
 def fp32_precision(place):
     """What holds for "matmul", "conv", "rnn", "cuda" or "all": "ieee", "tf32", or "none", which means "ieee".
 
+    >>> set_fp32_precision("matmul", "ieee")
     >>> fp32_precision("matmul")
-    'none'
+    'ieee'
+    >>> set_fp32_precision("matmul", "none")
     """
     while _fp32[place] == "none" and place in _ABOVE:
         place = _ABOVE[place]
@@ -28,6 +30,7 @@ def fp32_precision(place):
 def set_fp32_precision(place, precision):
     """Choose for one place of the tree. A RuntimeError for a word that is none of the three.
 
+    >>> set_fp32_precision("matmul", "none")
     >>> set_fp32_precision("cuda", "tf32")
     >>> fp32_precision("matmul")
     'tf32'
@@ -45,8 +48,10 @@ def set_fp32_precision(place, precision):
 def tf32_allowed(operation):
     """Whether "matmul" or "conv" may round float32 factors to TF32.
 
+    >>> set_fp32_precision("conv", "tf32")
     >>> tf32_allowed("conv")
-    False
+    True
+    >>> set_fp32_precision("conv", "none")
     """
     return fp32_precision(operation) == "tf32"
 

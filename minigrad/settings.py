@@ -69,6 +69,7 @@ def get_float32_matmul_precision():
 
     Also where `backends` was asked instead. Source: `torch.get_float32_matmul_precision`.
 
+    >>> set_float32_matmul_precision("highest")
     >>> get_float32_matmul_precision()
     'highest'
     """

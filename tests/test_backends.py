@@ -1,5 +1,8 @@
 """The switches of `minigrad.backends`: PyTorch's names, values and errors, and one state behind all of them."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from hypothesis import given
@@ -34,6 +37,7 @@ def read(library, name):
 @pytest.fixture(autouse=True)
 def defaults():
     """The settings as minigrad has them at first, in both libraries: PyTorch allows TF32 to convolutions."""
+    reset()
     yield
     reset()
 
@@ -68,8 +72,10 @@ def test_every_switch_says_what_torchs_says(settings):
 
 
 def test_nothing_is_allowed_at_first():
-    assert not any(read(mg, name) for name in FLAGS)
-    assert mg.get_float32_matmul_precision() == "highest"
+    asked = ", ".join(f"minigrad.{name}" for name in (*PRECISIONS, *FLAGS))
+    code = f"import minigrad; print({asked}, minigrad.get_float32_matmul_precision())"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert said == ["none"] * len(PRECISIONS) + ["False"] * len(FLAGS) + ["highest"]
 
 
 @pytest.mark.parametrize("operation, flag", list(zip(("matmul", "conv"), FLAGS)))
@@ -107,7 +113,7 @@ def test_a_wrong_value_is_torchs_error_and_changes_nothing(name, value):
         assign(mg, name, value)
     if theirs.type is not TypeError:  # that one shows the signature in C++
         assert str(ours.value).splitlines()[0] == str(theirs.value).splitlines()[0]
-    test_nothing_is_allowed_at_first()
+    assert not any(read(mg, flag) for flag in FLAGS)
 
 
 def test_an_unknown_precision_of_products_is_an_error():

@@ -15,7 +15,6 @@ from .memory import aligned, channels_first, channels_last, dense, empty
 from .product import (
     ENOUGH,
     accumulate,
-    accumulate_tf32,
     choose_tile,
     clear,
     fetch,
@@ -141,10 +140,7 @@ def windows_product(
                     source = (group * head[GROUP_LINES] + table[head[LISTED] + at]) * head[FILTERS] + n
                     fetch(staged_weight, 4 * load, weight, source, head[FILTERS] - n if at < head[CELLS] else 0)
         if piece >= 0:
-            if TF32:
-                accumulate_tf32(left, right, piece & 1, left_at, right_at, sums, x_piece, weight_piece)
-            else:
-                accumulate(left, right, piece & 1, left_at, right_at, sums, x_piece, weight_piece)
+            accumulate(left, right, piece & 1, left_at, right_at, sums, x_piece, weight_piece)
         if piece + 1 < pieces:
             lay_left(left, (piece + 1) & 1, thread, staged_x)
             lay_right(right, (piece + 1) & 1, thread, staged_weight)
@@ -240,10 +236,7 @@ def pixels_product(
                     source = at * head[RESULT_LINE] + group * head[FILTERS] + n
                     fetch(staged_dy, 4 * load, dy, source, head[FILTERS] - n if at < last else 0)
         if piece >= 0:
-            if TF32:
-                accumulate_tf32(left, right, piece & 1, left_at, right_at, sums, x_piece, dy_piece)
-            else:
-                accumulate(left, right, piece & 1, left_at, right_at, sums, x_piece, dy_piece)
+            accumulate(left, right, piece & 1, left_at, right_at, sums, x_piece, dy_piece)
         if piece + 1 < pieces:
             lay_left(left, (piece + 1) & 1, thread, staged_x)
             lay_right(right, (piece + 1) & 1, thread, staged_dy)

@@ -8,7 +8,6 @@ from ._numba import MOST_ACROSS, cuda, i32, kernel, launch, on_device, unrolled
 from .memory import aligned, dense, empty
 from .product import (
     accumulate,
-    accumulate_tf32,
     choose_tile,
     clear,
     fetch,
@@ -65,10 +64,7 @@ def tiled_product(
                     count, start = (columns - n if at < depth else 0), b_start + at * columns + n
                 fetch(staged_b, 4 * load, b, start, count if group < COLUMNS * DEPTH // 4 else 0)
         if piece >= 0:
-            if TF32:
-                accumulate_tf32(left, right, piece & 1, left_at, right_at, sums, a_piece, b_piece)
-            else:
-                accumulate(left, right, piece & 1, left_at, right_at, sums, a_piece, b_piece)
+            accumulate(left, right, piece & 1, left_at, right_at, sums, a_piece, b_piece)
         if piece + 1 < pieces:
             lay_left(left, (piece + 1) & 1, thread, staged_a)
             lay_right(right, (piece + 1) & 1, thread, staged_b)

@@ -129,10 +129,19 @@ def clear(sums, *, T, HIGH, WIDE, SQUARE):
 
 
 @inlined
-def accumulate(
+def accumulate(left, right, buffer, left_at, right_at, sums, a, b, *, TF32):
+    """Add the products of one piece to a thread's sums: left[k, i] · right[k, j] for rows i and columns j of each."""
+    if TF32:
+        accumulate_by_warp(left, right, buffer, left_at, right_at, sums, a, b)
+    else:
+        accumulate_by_thread(left, right, buffer, left_at, right_at, sums, a, b)
+
+
+@inlined
+def accumulate_by_thread(
     left, right, buffer, left_at, right_at, sums, a, b, *, ROWS, COLUMNS, DEPTH, HIGH, WIDE, DOWN, ACROSS, PAD
 ):  # fmt: skip
-    """Add the products of one piece: for each square of the thread left[k, i] · right[k, j] for its i and j."""
+    """A thread multiplies what it reads, a line at a time."""
     for k in unrolled(DEPTH):
         for i in unrolled(HIGH):
             take4(a, 4 * i, left, (buffer * DEPTH + k) * (ROWS + PAD) + i * DOWN + left_at)
@@ -144,8 +153,8 @@ def accumulate(
 
 
 @inlined
-def accumulate_tf32(left, right, buffer, left_at, right_at, sums, a, b, *, ROWS, COLUMNS, DEPTH, HIGH, WIDE, PAD):
-    """The same by tensor cores, eight lines at a time, of which a thread reads two that lie four apart."""
+def accumulate_by_warp(left, right, buffer, left_at, right_at, sums, a, b, *, ROWS, COLUMNS, DEPTH, HIGH, WIDE, PAD):
+    """The threads of a warp multiply together, eight lines at a time, of which each reads two that lie four apart."""
     for k in unrolled(0, DEPTH, 8):
         for half in unrolled(2):
             for i in unrolled(HIGH):

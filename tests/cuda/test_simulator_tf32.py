@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated import arrays, called, geometries
 
+import minigrad as mg
 from minigrad.kernels import precision, reference
 from minigrad.kernels.cuda import product
 from minigrad.kernels.cuda._numba import cuda, i32, kernel, launch
@@ -172,6 +173,24 @@ def test_only_what_is_allowed_uses_tensor_cores(monkeypatch):
     assert not tile("matmul").TF32 and not tile("conv").TF32
 
 
+def test_switches_reach_tensors_and_their_gradients():
+    rng = np.random.default_rng(1)
+    factors = [rng.standard_normal(shape).astype("float32") for shape in ((5, 7), (7, 6))]
+    results = {}
+    for allowed in (False, True):
+        mg.backends.cuda.matmul.allow_tf32 = allowed
+        a, b = (mg.tensor(factor, device="cuda", requires_grad=True) for factor in factors)
+        product = a @ b
+        product.sum().backward()
+        results[allowed] = [array.detach().cpu().numpy() for array in (product, a.grad)]
+    mg.backends.cuda.matmul.fp32_precision = "none"
+    a, b = factors
+    np.testing.assert_allclose(results[False][0], a @ b, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(results[True][0], rounded(a) @ rounded(b), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(results[True][1], np.ones((5, 6)) @ rounded(b).T, rtol=1e-5, atol=1e-5)
+    assert all(1e-4 < np.abs(exact - tf32).max() < 1e-2 for exact, tf32 in zip(results[False], results[True]))
+
+
 @in_the_simulator
 @pytest.mark.parametrize("across", [False, True])
 @pytest.mark.parametrize("tile", [*product.TENSOR, product.TENSOR_SMALL], ids=str)
@@ -183,7 +202,7 @@ def test_shared_memory_is_reached_without_conflicts(tile, across, monkeypatch):
         monkeypatch.setattr(product, f"put{width}", lambda place, j, local, i, w=width: touched.append((w, j)))
     monkeypatch.setattr(product, "mma", lambda *values: values[6:])
     constants = {**tile.constants, "LEFT_ACROSS": across, "RIGHT_ACROSS": across, "T": float}
-    names = "accumulate_tf32", "lay_left", "lay_right", "left_start", "right_start"
+    names = "accumulate_by_warp", "lay_left", "lay_right", "left_start", "right_start"
     read, *lay, left, right = (on_simulator(getattr(product, name).function, constants) for name in names)
     ones, checked = [1.0] * 64, 0
     steps = [lambda thread: read(None, None, 1, left(thread), right(thread), [0.0] * 64, ones, ones)]
