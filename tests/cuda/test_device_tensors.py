@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as nps
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.kernels import use
 from minigrad.testing import LAYOUTS, lay_out
 
 CREATORS = [
@@ -148,6 +149,23 @@ def test_python_values_among_indices_and_elements():
     rows, counts = mg.unique_consecutive(x[[0, 0, 1]], return_counts=True, dim=0)
     assert rows.tolist() == x.tolist() and counts.tolist() == [2, 1]
     assert x.median().item() == 2 and mg.tensor([1.0, float("nan"), 3.0], device="cuda").nanmedian().item() == 1
+
+
+def test_lengths_of_sequences_come_from_either_device():
+    rng = np.random.default_rng(0)
+    scores, labels = mg.from_numpy(rng.random((4, 2, 3))), mg.tensor([[1, 2], [2, 0]])
+    losses = []
+    for lengths in (((4, 3), (2, 1)), (mg.tensor([4, 3]), mg.tensor([2, 1], device="cuda"))):
+        x = scores.cuda().requires_grad_()
+        loss = nn.functional.ctc_loss(x.log_softmax(2), labels.cuda(), *lengths)
+        loss.backward()
+        losses.append((loss.item(), x.grad.tolist()))
+    with use("reference"):
+        x = scores.clone().requires_grad_()
+        loss = nn.functional.ctc_loss(x.log_softmax(2), labels, (4, 3), (2, 1))
+        loss.backward()
+    assert losses[0] == losses[1] and losses[0][0] == pytest.approx(loss.item())
+    np.testing.assert_allclose(losses[0][1], x.grad.numpy(), atol=1e-9)
 
 
 @pytest.mark.parametrize("function", [mg.linalg.inv, mg.linalg.cholesky, lambda x: mg.linalg.solve(x, x)])
