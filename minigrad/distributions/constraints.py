@@ -3,6 +3,7 @@
 import numpy as np
 
 from minigrad.autograd import Tensor
+from minigrad.autograd.dtypes import boxed
 
 __all__ = [
     "Constraint",
@@ -37,7 +38,7 @@ class Constraint:
 
     def check(self, value):
         """Whether each event satisfies the condition."""
-        return Tensor._wrap(np.asarray(self._holds(value._array)))
+        return Tensor._wrap(boxed(self._holds(value._array)))
 
     def __repr__(self):
         return self.name

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from minigrad.autograd import Tensor
+from minigrad.autograd import Tensor, placed
 from minigrad.ops import functions
 from minigrad.ops.random import stream_of
 
@@ -42,7 +42,7 @@ class Normal(Distribution):
 
     def rsample(self, sample_shape=()):
         """mean + deviation · noise."""
-        noise = functions["randn"](self._extended(sample_shape), dtype=self.loc.dtype)
+        noise = functions["randn"](self._extended(sample_shape), dtype=self.loc.dtype, device=self.loc.device)
         return self.loc + noise * self.scale
 
     def log_prob(self, value):
@@ -206,7 +206,7 @@ class Uniform(Distribution):
 
     def rsample(self, sample_shape=()):
         """low + (high - low) · noise."""
-        noise = functions["rand"](self._extended(sample_shape), dtype=self.low.dtype)
+        noise = functions["rand"](self._extended(sample_shape), dtype=self.low.dtype, device=self.low.device)
         return self.low + noise * (self.high - self.low)
 
     def log_prob(self, value):
@@ -251,7 +251,7 @@ class Exponential(Distribution):
     def rsample(self, sample_shape=()):
         """A sample of rate 1, divided by the rate."""
         noise = stream_of(None).standard_exponential(self._extended(sample_shape), self.rate.dtype)
-        return Tensor._wrap(np.asarray(noise)) / self.rate
+        return Tensor._wrap(placed(np.asarray(noise), self.rate.device)) / self.rate
 
     def log_prob(self, value):
         """log rate - rate · x."""

@@ -74,7 +74,7 @@ class MultivariateNormal(Distribution):
 
     def rsample(self, sample_shape=()):
         """mean + Cholesky factor · noise."""
-        noise = functions["randn"](self._extended(sample_shape), dtype=self.loc.dtype)
+        noise = functions["randn"](self._extended(sample_shape), dtype=self.loc.dtype, device=self.loc.device)
         return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
     def log_prob(self, value):

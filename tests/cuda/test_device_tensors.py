@@ -168,6 +168,21 @@ def test_lengths_of_sequences_come_from_either_device():
     np.testing.assert_allclose(losses[0][1], x.grad.numpy(), atol=1e-9)
 
 
+def test_packed_sequences_padding_masks_and_distributions_stay_on_the_gpu():
+    x, rnn = mg.rand(4, 2, 3, device="cuda"), nn.utils.rnn
+    packed = rnn.pack_padded_sequence(x, mg.tensor([2, 4], device="cuda"), enforce_sorted=False)
+    padded, lengths = rnn.pad_packed_sequence(packed)
+    assert packed.data.is_cuda and packed.batch_sizes.is_cpu and lengths.tolist() == [2, 4]
+    assert padded[:, 1].tolist() == x[:, 1].tolist() and padded[2:, 0].tolist() == [[0] * 3] * 2
+    mask = mg.tensor([[False, True], [False, False]], device="cuda")
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(2, 1, 2, batch_first=True), 1).cuda().eval()
+    assert encoder(mg.rand(2, 2, 2, device="cuda"), src_key_padding_mask=mask).is_cuda
+    zeros, ones = mg.zeros(2, device="cuda"), mg.ones(2, device="cuda")
+    for name, arguments in (("Normal", (zeros, ones)), ("Uniform", (zeros, ones)), ("Exponential", (ones,))):
+        distribution = getattr(mg.distributions, name)(*arguments)
+        assert distribution.log_prob(distribution.rsample((3,))).is_cuda
+
+
 @pytest.mark.parametrize("function", [mg.linalg.inv, mg.linalg.cholesky, lambda x: mg.linalg.solve(x, x)])
 def test_matrices_that_cannot_be_solved_are_errors(function):
     with pytest.raises(mg.linalg.LinAlgError):
