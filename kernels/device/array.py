@@ -329,8 +329,8 @@ def _method(name):
 
 
 _METHOD_NAMES = """
-    all any argmax argmin argsort astype clip compress copy cumprod cumsum dot flatten mean nonzero prod ravel repeat reshape
-    round sort squeeze std sum swapaxes trace transpose var view
+    all any argmax argmin argsort astype clip compress copy cumprod cumsum dot flatten mean nonzero prod ravel repeat
+    reshape round sort squeeze std sum swapaxes trace transpose var view
 """
 for _name in _METHOD_NAMES.split():
     _method(_name)

@@ -176,7 +176,7 @@ class TransformerEncoder(_Stack):
         layer = self.layers[0]
         if not self.enable_nested_tensor or not isinstance(layer, TransformerEncoderLayer):
             return False
-        attention, hidden = layer.self_attn, np.asarray(padding._array, bool)
+        attention, hidden = layer.self_attn, np.asarray(padding.numpy(force=True), bool)
         activation = layer.activation
         return (
             not layer.training

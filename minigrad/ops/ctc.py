@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minigrad.autograd import Operation, Tensor
+from minigrad.autograd import CPU, Operation, Tensor, placed
 from minigrad.autograd.dtypes import TORCH_NAMES
 from minigrad.kernels import kernels_for
 
@@ -47,11 +47,11 @@ class CTCGrad(Operation):
 
 
 def _lengths(lengths, name, batch, highest):
-    """Lengths given as a tensor or as numbers: int64 (N,) within [0, highest]."""
+    """Lengths given as a tensor or as numbers: int64 (N,) within [0, highest], on the CPU."""
     if isinstance(lengths, Tensor):
         if lengths.dtype.kind not in "iu":
             raise RuntimeError(f"{name} must be integral\nhint: this tensor is {lengths.dtype}")
-        lengths = lengths._array.reshape(-1)
+        lengths = placed(lengths._array, CPU).reshape(-1)
     elif not isinstance(lengths, (list, tuple)):
         raise TypeError(
             "ctc_loss() received an invalid combination of arguments - got (Tensor, Tensor, "
@@ -69,10 +69,10 @@ def _lengths(lengths, name, batch, highest):
 
 
 def _labels(targets, lengths):
-    """The targets as (N, S) int64: padded ones as they are, concatenated ones cut into rows."""
+    """The targets as (N, S) int64 on the CPU: padded ones as they are, concatenated ones cut into rows."""
     checked = "(while checking arguments for ctc_loss_allocate_outputs)"
     batch, longest = len(lengths), int(lengths.max(initial=0))
-    labels = targets._array.astype(np.int64, copy=False)
+    labels = placed(targets._array, CPU).astype(np.int64, copy=False)
     if targets.ndim == 1:
         if labels.size != lengths.sum():
             raise RuntimeError(
@@ -139,6 +139,7 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
             f"targets must be classes\nhint: they go from {labels.min()} to {labels.max()}, classes are 0 to "
             f"{classes - 1}"
         )
+    labels, inputs, lengths = (placed(array, logp.device) for array in (labels, inputs, lengths))
     losses = CTC.apply(logp, labels, inputs, lengths, blank, zero_infinity)
     if zero_infinity:
         losses = where(losses == np.inf, 0.0, losses)

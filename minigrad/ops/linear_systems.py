@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from minigrad.autograd import Operation, check_dim, result_type
+from minigrad.autograd import CPU, Operation, check_dim, placed, result_type
 from minigrad.autograd.dtypes import TORCH_NAMES
 
 from .creation import tensor
@@ -49,7 +49,7 @@ def require_matrices(name, A, square=False):
 def _first_singular(a):
     """(batch index or None, place from 1) of the first zero pivot in a batch of matrices."""
     index = int(np.argmax(np.linalg.slogdet(a)[0].reshape(-1) == 0))
-    upper = a.reshape(-1, *a.shape[-2:])[index].astype(np.float64)
+    upper = placed(a.reshape(-1, *a.shape[-2:])[index], CPU).astype(np.float64)
     place = 0
     while place < len(upper) - 1:  # elimination, until a column has nothing left
         pivot = place + np.abs(upper[place:, place]).argmax()

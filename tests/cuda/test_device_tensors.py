@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as nps
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.kernels import cuda
+from minigrad.kernels import cuda, use
 from minigrad.testing import LAYOUTS, lay_out
 
 CREATORS = [
@@ -149,6 +149,38 @@ def test_python_values_among_indices_and_elements():
     rows, counts = mg.unique_consecutive(x[[0, 0, 1]], return_counts=True, dim=0)
     assert rows.tolist() == x.tolist() and counts.tolist() == [2, 1]
     assert x.median().item() == 2 and mg.tensor([1.0, float("nan"), 3.0], device="cuda").nanmedian().item() == 1
+
+
+def test_lengths_of_sequences_come_from_either_device():
+    rng = np.random.default_rng(0)
+    scores, labels = mg.from_numpy(rng.random((4, 2, 3))), mg.tensor([[1, 2], [2, 0]])
+    losses = []
+    for lengths in (((4, 3), (2, 1)), (mg.tensor([4, 3]), mg.tensor([2, 1], device="cuda"))):
+        x = scores.cuda().requires_grad_()
+        loss = nn.functional.ctc_loss(x.log_softmax(2), labels.cuda(), *lengths)
+        loss.backward()
+        losses.append((loss.item(), x.grad.tolist()))
+    with use("reference"):
+        x = scores.clone().requires_grad_()
+        loss = nn.functional.ctc_loss(x.log_softmax(2), labels, (4, 3), (2, 1))
+        loss.backward()
+    assert losses[0] == losses[1] and losses[0][0] == pytest.approx(loss.item())
+    np.testing.assert_allclose(losses[0][1], x.grad.numpy(), atol=1e-9)
+
+
+def test_packed_sequences_padding_masks_and_distributions_stay_on_the_gpu():
+    x, rnn = mg.rand(4, 2, 3, device="cuda"), nn.utils.rnn
+    packed = rnn.pack_padded_sequence(x, mg.tensor([2, 4], device="cuda"), enforce_sorted=False)
+    padded, lengths = rnn.pad_packed_sequence(packed)
+    assert packed.data.is_cuda and packed.batch_sizes.is_cpu and lengths.tolist() == [2, 4]
+    assert padded[:, 1].tolist() == x[:, 1].tolist() and padded[2:, 0].tolist() == [[0] * 3] * 2
+    mask = mg.tensor([[False, True], [False, False]], device="cuda")
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(2, 1, 2, batch_first=True), 1).cuda().eval()
+    assert encoder(mg.rand(2, 2, 2, device="cuda"), src_key_padding_mask=mask).is_cuda
+    zeros, ones = mg.zeros(2, device="cuda"), mg.ones(2, device="cuda")
+    for name, arguments in (("Normal", (zeros, ones)), ("Uniform", (zeros, ones)), ("Exponential", (ones,))):
+        distribution = getattr(mg.distributions, name)(*arguments)
+        assert distribution.log_prob(distribution.rsample((3,))).is_cuda
 
 
 @pytest.mark.parametrize("function", [mg.linalg.inv, mg.linalg.cholesky, lambda x: mg.linalg.solve(x, x)])

@@ -99,7 +99,7 @@ def invert_permutation(permutation):
 
 
 def _rows(batch_sizes, batch):
-    """Where the rows of a packed sequence lie in (steps · batch) rows."""
+    """Where the rows of a packed sequence lie in (steps · batch) rows, on the CPU."""
     steps = [step * batch + np.arange(size) for step, size in enumerate(batch_sizes)]
     return Tensor._wrap(np.concatenate(steps))
 
@@ -113,10 +113,11 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
     >>> pack_padded_sequence(minigrad.tensor([[1, 2, 0], [3, 4, 5]]), [2, 3], True, enforce_sorted=False).data
     tensor([3, 1, 4, 2, 5])
     """
-    lengths = functions["as_tensor"](lengths, dtype=as_dtype("int64"))
+    lengths = functions["as_tensor"](lengths, dtype=as_dtype("int64")).cpu()
     sorted_indices = None
     if not enforce_sorted:
         lengths, sorted_indices = lengths.sort(descending=True)
+        sorted_indices = sorted_indices.to(input.device)
         input = input.index_select(0 if batch_first else 1, sorted_indices)
     input = input.transpose(0, 1) if batch_first else input
     steps, batch = input.shape[:2]
@@ -143,7 +144,7 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
             "steps; is batch_first right?"
         )
     counts = (lengths._array[:, None] > np.arange(sizes[0])).sum(0)
-    data = input.reshape(steps * batch, *input.shape[2:]).index_select(0, _rows(counts, batch))
+    data = input.reshape(steps * batch, *input.shape[2:]).index_select(0, _rows(counts, batch).to(input.device))
     return PackedSequence(data, Tensor._wrap(counts), sorted_indices)
 
 
@@ -158,7 +159,7 @@ def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_le
             [3, 0]]), tensor([2, 1]))
     """
     data, batch_sizes, _, unsorted_indices = sequence
-    counts = batch_sizes._array
+    counts = batch_sizes.numpy(force=True)
     steps = len(counts) if total_length is None else total_length
     if steps < len(counts):
         raise ValueError(
@@ -166,11 +167,12 @@ def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_le
             f"total_length={total_length} and max sequence length being {len(counts)}"
         )
     batch, rest = int(counts[0]), data.shape[1:]
-    padded = data.new_full((steps * batch, *rest), padding_value).index_copy(0, _rows(counts, batch), data)
+    rows = _rows(counts, batch).to(data.device)
+    padded = data.new_full((steps * batch, *rest), padding_value).index_copy(0, rows, data)
     padded = padded.reshape(steps, batch, *rest)
     lengths = Tensor._wrap((counts[:, None] > np.arange(batch)).sum(0))
     if unsorted_indices is not None:
-        padded, lengths = padded.index_select(1, unsorted_indices), lengths[unsorted_indices]
+        padded, lengths = padded.index_select(1, unsorted_indices), lengths[unsorted_indices.cpu()]
     return padded.transpose(0, 1) if batch_first else padded, lengths
 
 

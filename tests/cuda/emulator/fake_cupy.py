@@ -330,11 +330,6 @@ class ndarray:
     def __deepcopy__(self, memory):
         return self.copy()
 
-    def diagonal(self, offset=0, axis1=0, axis2=1):
-        result = _called(np.ndarray.diagonal, (self, offset, axis1, axis2), {})
-        result.host.flags.writeable = True
-        return result
-
 
 def _has_mask(index):
     parts = index if type(index) is tuple else (index,)
@@ -349,7 +344,7 @@ def _bare(value):
         raise TypeError("Unsupported type <class 'numpy.ndarray'>")
     if type(value) in (tuple, list):
         return type(value)([_bare(item) for item in value])
-    if type(value).__module__.startswith("minigrad"):
+    if type(value).__module__.startswith("minigrad") and not isinstance(value, tuple):
         raise TypeError(f"Unsupported type {type(value)}")
     return value
 
@@ -369,6 +364,8 @@ def _kept(result, base, args):
         host = np.asarray(result)
         block = ALIVE.get(id(_root(host)))
         if block is not None:
+            if not host.flags.writeable:
+                host.flags.writeable = True  # CuPy knows no views that may not be written
             return ndarray.view_of(host, block, base)
         order = sorted(range(host.ndim), key=lambda axis: -abs(host.strides[axis]))
         array = ndarray([host.shape[axis] for axis in order], host.dtype)
@@ -493,7 +490,7 @@ def _method(name):
     return method
 
 
-_OWN = {"item", "tolist", "fill", "get", "set", "diagonal"}
+_OWN = {"item", "tolist", "fill", "get", "set"}
 for _name in SIGNATURES._arguments:
     if _name.startswith("ndarray.") and _name[8:] not in _OWN:
         setattr(ndarray, _name[8:], _method(_name[8:]))
