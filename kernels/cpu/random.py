@@ -7,7 +7,7 @@ import numpy as np
 from ..buffers import empty
 from ..jit import jit, part_jit, pool_jit
 from ..parallel import parallel_for
-from .layout import dense, inverse, memory_order, parts
+from .layout import dense, parts
 
 WORK = 8  # a word costs as much as so many elements elsewhere
 LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
@@ -78,19 +78,20 @@ def random_words(stream, count):
 def dropout(x, stream, p):
     """(x · mask, mask), where an element of mask is 0 with probability p, 0 < p < 1, else 1 / (1 - p).
 
-    x is of float32 or float64. Its elements, in the order of its memory, get one word each of the stream, which goes
-    on: those whose upper 24 bits are below p · 2²⁴ are dropped.
+    x is of float32 or float64. Its elements, in the order of their indices, get one word each of the stream, which
+    goes on: those whose upper 24 bits are below p · 2²⁴ are dropped.
 
     >>> dropout(np.ones(4), np.array([0, 0], np.uint64), 0.5)
     (array([0., 2., 2., 2.]), array([0., 2., 2., 2.]))
     """
-    axes = memory_order(x)
-    x = dense(x.transpose(axes))
+    if not x.flags.c_contiguous:  # the words go by indices, the product has the memory order of x
+        _, mask = dropout(np.ones(x.shape, x.dtype.newbyteorder("=")), stream, p)
+        return x * mask, mask
+    x = dense(x)
     y, mask = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
     if x.size:
         count, flat = parts(-(-x.size // 4), WORK * x.size), (y.reshape(-1), mask.reshape(-1))
         scale = x.dtype.type(1 / (1 - p))
         _dropout_all(count, x.reshape(-1), stream, np.uint64(ceil(p * 2**24)), scale, *flat)
         stream[1] += np.uint64(-(-x.size // 4))
-    back = inverse(axes)
-    return y.transpose(back), mask.transpose(back)
+    return y, mask

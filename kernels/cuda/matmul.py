@@ -22,6 +22,8 @@ from .product import (
 
 __all__ = ["matmul"]
 
+LEAST_COLUMNS = 8  # of any tile
+
 
 @kernel("T*, T*, T*, i32, i32, i32")
 def tiled_product(
@@ -94,9 +96,7 @@ def matmul(a, b):
 
     A sum is taken in the order of k, so that the result has the same bits in every run.
     """
-    (*batch, rows, _), columns = a.shape, b.shape[-1]
-    tile = choose_tile(rows, columns, batch[0] if batch else 1, a.dtype, "matmul")
-    if columns > tile.COLUMNS * MOST_ACROSS:  # only along the rows there may be so many tiles
+    if b.shape[-1] > LEAST_COLUMNS * MOST_ACROSS:  # only along the rows there may be so many tiles
         return _product(b.swapaxes(-1, -2), a.swapaxes(-1, -2)).swapaxes(-1, -2)
     return _product(a, b)
 

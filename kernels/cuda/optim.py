@@ -215,15 +215,15 @@ def _on_device(number):
     return isinstance(number, library().module.ndarray)
 
 
-def _rate(lr, dtype):
-    """(the numbers of a rule that the host gives, those that it finds on the device and how many): the rate alone."""
-    return ((), lr.astype(dtype), 0, 1) if _on_device(lr) else ((lr,),)
+def _rate(lr, params):
+    """(the rate, if the host gives it, then if it is found on the device where, how far apart and how many numbers)."""
+    return ((), lr.astype(params[0].dtype), 0, 1) if _on_device(lr) else ((lr,),)
 
 
 @on_device
 def sgd_update(params, grads, momentum_buffers, lr, momentum, dampening, weight_decay, nesterov, maximize):
     """One step of stochastic gradient descent, in place: `kernels.reference.sgd_update`."""
-    (rate, *found), given = _rate(lr, params[0].dtype), (momentum, 1 - dampening, weight_decay)
+    (rate, *found), given = _rate(lr, params), (momentum, 1 - dampening, weight_decay)
     _update(
         sgd, [params, grads, *_states(momentum_buffers)], rate + given, *found,
         NESTEROV=bool(nesterov), MAXIMIZE=bool(maximize),
@@ -242,7 +242,7 @@ def adam_update(
     rows = [params, grads, exp_avgs, exp_avg_sqs, *_states(max_exp_avg_sqs)]
     given = eps, 0.0 if decoupled else weight_decay, beta1, 1 - beta1, beta2, 1 - beta2
     shrinking, constants = weight_decay if decoupled else 0.0, {"MAXIMIZE": bool(maximize)}
-    if _on_device(steps[0]):
+    if steps and _on_device(steps[0]):
         found, on_device = empty((len(params), 3), params[0].dtype), _on_device(lr)
         launch(
             count_and_correct, 1, THREADS, table(steps), lr if on_device else None, 0.0 if on_device else lr, found,
@@ -263,7 +263,7 @@ def rmsprop_update(
     params, grads, square_avgs, grad_avgs, momentum_buffers, lr, alpha, eps, weight_decay, momentum, maximize
 ):
     """One step of RMSprop, in place: `kernels.reference.rmsprop_update`."""
-    (rate, *found), given = _rate(lr, params[0].dtype), (alpha, 1 - alpha, eps, weight_decay, momentum)
+    (rate, *found), given = _rate(lr, params), (alpha, 1 - alpha, eps, weight_decay, momentum)
     _update(
         rmsprop, [params, grads, square_avgs, *_states(grad_avgs, momentum_buffers)], rate + given, *found,
         CENTERED=grad_avgs is not None, BUFFER=momentum_buffers is not None, MAXIMIZE=bool(maximize),

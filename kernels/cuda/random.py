@@ -8,8 +8,9 @@ from math import ceil
 
 import numpy as np
 
+from ..device import library
 from ._numba import SIMULATED, cuda, i32, inlined, kernel, launch, on_device, u32, u64, unrolled
-from .memory import aligned, dense, empty, inverse, memory_order
+from .memory import aligned, empty
 from .vector import give, take
 
 __all__ = ["dropout", "random_words"]
@@ -81,12 +82,18 @@ def random_words(stream, count):
 @on_device
 def dropout(x, stream, p):
     """(x · mask, mask), a mask of 0 with probability p, else 1 / (1 - p): `kernels.reference.dropout`."""
-    axes = memory_order(x)
-    x, back = dense(x.transpose(axes)), inverse(axes)
+    if not x.flags.c_contiguous:  # the words go by indices, the product has the memory order of x
+        _, mask = _dropped(library().module.ones(x.shape, x.dtype), stream, p)
+        return x * mask, mask
+    return _dropped(x, stream, p)
+
+
+def _dropped(x, stream, p):
+    """The same for an array that is dense."""
     y, mask = empty(x.shape, x.dtype), empty(x.shape, x.dtype)
     launch(
         drop, _blocks(x.size), THREADS, x, stream, y, mask, ceil(p * 2**24), 1 / (1 - p), x.size,
         T=x.dtype, WORD=np.dtype(np.uint32), THREADS=THREADS, VECTOR=aligned(x, y, mask),
     )  # fmt: skip
     _go_on(stream, x.size)
-    return y.transpose(back), mask.transpose(back)
+    return y, mask

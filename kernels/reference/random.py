@@ -45,16 +45,14 @@ def random_words(stream, count):
 def dropout(x, stream, p):
     """(x · mask, mask), where an element of mask is 0 with probability p, 0 < p < 1, else 1 / (1 - p).
 
-    x is of float32 or float64. Its elements, in the order of its memory, get one word each of the stream, which goes
-    on: those whose upper 24 bits are below p · 2²⁴ are dropped.
+    x is of float32 or float64. Its elements, in the order of their indices, get one word each of the stream, which
+    goes on: those whose upper 24 bits are below p · 2²⁴ are dropped.
 
     >>> dropout(np.ones(4), np.array([0, 0], np.uint64), 0.5)
     (array([0., 2., 2., 2.]), array([0., 2., 2., 2.]))
     """
-    order = sorted(range(x.ndim), key=lambda axis: -abs(x.strides[axis]))
-    mask = np.empty([x.shape[axis] for axis in order], x.dtype.newbyteorder("="))
+    mask = np.empty(x.shape, x.dtype.newbyteorder("="))
     words = random_words(stream, x.size)
     for at, word in zip(np.ndindex(mask.shape), words.tolist()):
         mask[at] = 1 / (1 - p) if (word >> 8) >= p * 2**24 else 0
-    mask = mask.transpose(np.argsort(order))
     return x * mask, mask

@@ -17,7 +17,7 @@ from .optimizer import (
     gradients,
     rate,
     scalar,
-)  # fmt: skip
+)
 
 
 class Adam(Optimizer):

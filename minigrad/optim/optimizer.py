@@ -408,9 +408,9 @@ def bare(value):
 
 
 def count(state, group):
-    """Count a step in a state; its number, from 1: if it is capturable the tensor itself, which counts on the GPU."""
+    """Count a step in a state; its number, from 1: if it is capturable a float64 tensor on the GPU, for its powers."""
     if group.get("capturable"):
-        return counter(state).add_(1)
+        return counter(state).add_(1).double()
     if capturing():
         raise RuntimeError(
             "Attempting CUDA graph capture of step() for an optimizer that counts its steps\nhint: the count is the "

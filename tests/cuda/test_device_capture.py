@@ -10,6 +10,14 @@ from minigrad.kernels import use
 from minigrad.nn import functional as F
 
 RNG = np.random.default_rng(3)
+START = RNG.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def the_same_numbers():
+    """Every test draws from the beginning, whatever ran before."""
+    RNG.bit_generator.state = START
+    mg.manual_seed(0)
 
 
 def stepper(model, optimizer, x, target):
@@ -84,7 +92,7 @@ def test_every_capturable_optimizer_counts_on_from_replay_to_replay(kind):
         if number == 4:
             lr.fill_(0.02)
             twin.param_groups[0]["lr"] = 0.02
-    np.testing.assert_allclose(p.detach().cpu().numpy(), q.detach().numpy(), rtol=1e-5)
+    np.testing.assert_allclose(p.detach().cpu().numpy(), q.detach().numpy(), rtol=1e-4, atol=1e-5)
     state = optimizer.state_dict()["state"][0]
     assert state["step"].is_cuda and state["step"].shape == () and state["step"].item() == len(gradients)
     for name, value in twin.state[q].items():
