@@ -38,10 +38,10 @@ def norm_activation(norm, activation, input, residual=None):
     Hardswish, SiLU, Mish, GELU, Sigmoid or Tanh, those with a residual being ReLU, Sigmoid and Tanh.
 
     >>> import minigrad
-    >>> x = minigrad.tensor([[1.0], [3.0]])
-    >>> norm_activation(minigrad.nn.BatchNorm1d(1), F.relu, x, residual=minigrad.ones(2, 1)).detach()
-    tensor([[0.0000],
-            [2.0000]])
+    >>> x, shortcut = minigrad.tensor([[1.0], [3.0]]), minigrad.tensor([[2.0], [-4.0]])
+    >>> norm_activation(minigrad.nn.BatchNorm1d(1), F.relu, x, shortcut).detach()
+    tensor([[1.0000],
+            [0.0000]])
     """
     known = fusible(norm, activation)
     if known and (residual is None or _is_residual(norm, known, input, residual)):
