@@ -2,8 +2,8 @@
 
 `norm_activation` is for a module's `forward`; `Sequential` does it with batch normalisation, whose numbers then are
 those of the two operations to the bit: those of layer and group normalisation are so up to rounding. Nothing else
-changes: the pair runs as two operations wherever somebody could tell the difference, which is where one of the modules has a hook,
-all modules have one, or a recording looks on; and wherever one of the two is of a kind that is not known here.
+changes: the pair runs as two operations wherever somebody could tell the difference, which is where one of the modules
+has a hook, all modules have one, or a recording looks on; and wherever one of the two is of a kind not known here.
 """
 
 from minigrad.autograd import Tensor, watch
