@@ -260,3 +260,16 @@ def maximum(typingctx, a, b):
         return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
 
     return a(a, b), codegen
+
+
+@intrinsic
+def multiply_add(typingctx, a, b, c):
+    """a b + c for scalars of one type, rounded once where the processor can do so, and the same in every loop.
+
+    Left to itself LLVM may add in another order wherever something else is computed beside it.
+    """
+
+    def codegen(context, builder, signature, args):
+        return _multiply_add(builder, *args)
+
+    return a(a, a, a), codegen

@@ -6,6 +6,7 @@ any number of threads. `kernels/reference/norm.py` is the definition.
 
 An activation is compiled into the loops, whose `function` it is: it costs nothing beside the memory, and the gradient
 computes its argument anew from x. Without one `function` is the identity, of which nothing is left in the machine code.
+A normalisation with ReLU has the bits of a normalisation and a ReLU: hence `multiply_add`.
 """
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .elementwise import kernel_with, typed
+from .exponential import multiply_add
 from .layout import SERIAL, channels_first, channels_last, dense, parts
 from .plane_norm import are_planes, planes_grad, planes_normalized, planes_stats
 
@@ -105,11 +107,11 @@ def _normalize(part, count, parameters, x, residual, y, center, scale, shift):
         piece, result = x[start:stop], y[start:stop]
         if residual is None:
             for j in range(len(result)):
-                result[j] = function((piece[j] - centers[j]) * scales[j] + shifts[j], *parameters)  # noqa: F821
+                result[j] = function(multiply_add(piece[j] - centers[j], scales[j], shifts[j]), *parameters)  # noqa: F821
         else:
             addends = residual[start:stop]
             for j in range(len(result)):
-                value = (piece[j] - centers[j]) * scales[j] + shifts[j] + addends[j]
+                value = multiply_add(piece[j] - centers[j], scales[j], shifts[j]) + addends[j]
                 result[j] = function(value, *parameters)  # noqa: F821
 
 
@@ -131,9 +133,9 @@ def _products(number, parameters, dy, x, center, factor, bias, chunk, partials):
         grad, piece = dy[start:stop], x[start:stop]
         for j in range(len(piece)):
             distance = piece[j] - centers[j]
-            g = function(grad[j], distance * factors[j] + biases[j], *parameters)  # noqa: F821
+            g = function(grad[j], multiply_add(distance, factors[j], biases[j]), *parameters)  # noqa: F821
             sums[j] += g
-            products[j] += g * distance
+            products[j] = multiply_add(g, distance, products[j])
     for c in range(channels):
         partials[number, 0, c] = _total(sums, c, channels)
         partials[number, 1, c] = _total(products, c, channels)
@@ -151,8 +153,8 @@ def _input_grad(part, count, parameters, dy, x, dx, center, factor, bias, scale,
         grad, piece, result = dy[start:stop], x[start:stop], dx[start:stop]
         for j in range(len(result)):
             distance = piece[j] - centers[j]
-            g = function(grad[j], distance * factors[j] + biases[j], *parameters)  # noqa: F821
-            result[j] = g * factors[j] + distance * scales[j] + shifts[j]
+            g = function(grad[j], multiply_add(distance, factors[j], biases[j]), *parameters)  # noqa: F821
+            result[j] = multiply_add(g, factors[j], multiply_add(distance, scales[j], shifts[j]))
 
 
 def _gradient(count, parameters, dy, x, dx, chunk, partials, mean, invstd, factor, bias, dweight, dbias):

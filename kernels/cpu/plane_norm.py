@@ -10,6 +10,7 @@ from ..buffers import empty
 from ..jit import jit, pool_jit
 from ..parallel import parallel_for
 from .elementwise import kernel_with
+from .exponential import multiply_add
 from .layout import dense, parts
 from .reduction import _sum_of
 
@@ -64,11 +65,11 @@ def _normalize(part, count, parameters, x, residual, y, center, scale, shift):
         values, results = x[n, c], y[n, c]
         if residual is None:
             for i in range(places):
-                results[i] = function((values[i] - center[c]) * scale[c] + shift[c], *parameters)  # noqa: F821
+                results[i] = function(multiply_add(values[i] - center[c], scale[c], shift[c]), *parameters)  # noqa: F821
         else:
             addends = residual[n, c]
             for i in range(places):
-                value = (values[i] - center[c]) * scale[c] + shift[c] + addends[i]
+                value = multiply_add(values[i] - center[c], scale[c], shift[c]) + addends[i]
                 results[i] = function(value, *parameters)  # noqa: F821
 
 
@@ -82,6 +83,7 @@ def _products(part, count, parameters, dy, x, center, factor, bias, partials):
     g = function(dy, (x - center) * factor + bias) is the gradient of the activation's argument.
     """
     samples, channels, places = x.shape
+    block = np.empty(BLOCK, x.dtype)
     for plane in range(samples * channels * part // count, samples * channels * (part + 1) // count):
         n, c = divmod(plane, channels)
         partials[n, :, c] = 0
@@ -89,10 +91,11 @@ def _products(part, count, parameters, dy, x, center, factor, bias, partials):
             grads, values = dy[n, c, start : start + BLOCK], x[n, c, start : start + BLOCK]
             total = product = x.dtype.type(0)
             for i in range(len(values)):
-                distance = values[i] - center[c]
-                g = function(grads[i], distance * factor[c] + bias[c], *parameters)  # noqa: F821
-                total += g
-                product += g * distance
+                z = multiply_add(values[i] - center[c], factor[c], bias[c])
+                block[i] = function(grads[i], z, *parameters)  # noqa: F821
+            for i in range(len(values)):
+                total += block[i]
+                product += block[i] * (values[i] - center[c])
             partials[n, 0, c] += total
             partials[n, 1, c] += product
 
@@ -105,8 +108,8 @@ def _input_grad(part, count, parameters, dy, x, dx, center, factor, bias, scale,
         grads, values, results = dy[n, c], x[n, c], dx[n, c]
         for i in range(places):
             distance = values[i] - center[c]
-            g = function(grads[i], distance * factor[c] + bias[c], *parameters)  # noqa: F821
-            results[i] = g * factor[c] + distance * scale[c] + shift[c]
+            g = function(grads[i], multiply_add(distance, factor[c], bias[c]), *parameters)  # noqa: F821
+            results[i] = multiply_add(g, factor[c], multiply_add(distance, scale[c], shift[c]))
 
 
 def _gradient_of_planes(count, parameters, dy, x, dx, partials, mean, invstd, factor, bias, dweight, dbias):

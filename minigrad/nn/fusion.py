@@ -1,8 +1,9 @@
 """A normalisation and the activation after it as one operation, which spares memory two passes over a large tensor.
 
-`norm_activation` is for a module's `forward`; `Sequential` does the same with its neighbours. Nothing else changes: the
-pair runs as two operations wherever somebody could tell the difference, which is where one of the modules has a hook,
-all modules have one, or a recording looks on; and wherever one of the two is of a kind that is not known here.
+`norm_activation` is for a module's `forward`; `Sequential` does it with batch normalisation, whose numbers then are
+those of the two operations to the bit: those of layer and group normalisation are so up to rounding. Nothing else
+changes: the pair runs as two operations wherever somebody could tell the difference, which is where one of the modules
+has a hook, all modules have one, or a recording looks on; and wherever one of the two is of a kind not known here.
 """
 
 from minigrad.autograd import Tensor, watch
@@ -38,21 +39,24 @@ def norm_activation(norm, activation, input, residual=None):
     Hardswish, SiLU, Mish, GELU, Sigmoid or Tanh, those with a residual being ReLU, Sigmoid and Tanh.
 
     >>> import minigrad
-    >>> x = minigrad.tensor([[1.0], [3.0]])
-    >>> norm_activation(minigrad.nn.BatchNorm1d(1), F.relu, x, residual=minigrad.ones(2, 1)).detach()
-    tensor([[0.0000],
-            [2.0000]])
+    >>> x, shortcut = minigrad.tensor([[1.0], [3.0]]), minigrad.tensor([[2.0], [-4.0]])
+    >>> norm_activation(minigrad.nn.BatchNorm1d(1), F.relu, x, shortcut).detach()
+    tensor([[1.0000],
+            [0.0000]])
     """
-    known = fusible(norm, activation)
+    known = fusible(norm, activation, _FORWARDS)
     if known and (residual is None or _is_residual(norm, known, input, residual)):
         return norm(input, activation=known) if residual is None else norm(input, activation=known, residual=residual)
     result = norm(input)
     return activation(result if residual is None else result + residual)
 
 
-def fusible(norm, activation):
-    """(operation, parameters ...) of the activation, if it and the normalisation can be one operation, else None."""
-    if not isinstance(norm, Scaled) or watch.observer is not None or not _plain(norm, *_FORWARDS):
+def fusible(norm, activation, forwards=_FORWARDS[:1]):
+    """(operation, parameters ...) of the activation, if it and the normalisation can be one operation, else None.
+
+    `forwards` are those of the normalisations that are asked for: by default of batch normalisation alone.
+    """
+    if not isinstance(norm, Scaled) or watch.observer is not None or not _plain(norm, *forwards):
         return None
     if not isinstance(activation, Module):
         known = _ACTIVATIONS.get(activation)

@@ -91,6 +91,24 @@ def test_relu_of_a_sum_agrees_with_torch(shape, channels_last):
         assert_same(actual, leaf.grad.numpy().astype("float32"), rtol=1e-3, atol=size * 1e-4)
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 4, 4), (8, 16, 9, 9), (300, 5)])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_normalisation_with_relu_has_the_bits_of_both(shape, channels_last):
+    rng = np.random.default_rng(0)
+    x, dy, residual = (rng.normal(size=shape).astype("float32") for _ in range(3))
+    mean, invstd, weight, bias = (rng.normal(size=shape[1]).astype("float32") for _ in range(4))
+    if channels_last:
+        x, dy, residual = (
+            np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 1, -1)), -1, 1) for array in (x, dy, residual)
+        )
+    z = cpu.batch_norm(x, mean, invstd, weight, bias)
+    fused = cpu.batch_norm(x, mean, invstd, weight, bias, (scalars.relu,), residual)
+    np.testing.assert_array_equal(fused, np.maximum(z + residual, 0))
+    apart = cpu.batch_norm_grad(np.where(z > 0, dy, np.float32(0)), x, mean, invstd, weight)
+    for a, b in zip(cpu.batch_norm_grad(dy, x, mean, invstd, weight, bias, (scalars.relu,)), apart, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("mean", [0.0, 1e3, -1e5])
 @pytest.mark.parametrize("shape", [(64, 6, 28, 28), (5000, 3)])
