@@ -173,7 +173,7 @@ def get_device_properties(device=None):
     """
     _gpu(device)
     if simulated():
-        return _Properties("Numba CUDA simulator", mem_get_info()[1], 1, 0, 0)
+        return _Properties("minigrad CUDA simulator", mem_get_info()[1], 1, 0, 0)
     found = library().module.cuda.runtime.getDeviceProperties(0)
     name, memory = found["name"].decode(), found["totalGlobalMem"]
     return _Properties(name, memory, found["multiProcessorCount"], found["major"], found["minor"])
