@@ -11,6 +11,7 @@ from types import FunctionType
 import numpy as np
 
 from .. import scalars
+from ..activations import identity, identity_grad
 from ..buffers import empty
 from ..jit import inline_jit, jit, pool_jit
 from ..parallel import parallel_for
@@ -104,9 +105,13 @@ def typed(function, parameters, dtype):
 
 @functools.cache
 def kernel_with(entry, function, dtype, **tasks):
-    """An entry point and the tasks that it calls by these names, templates all, with `function` compiled into them."""
-    name, scalar = f"{function.__name__}{entry.__name__}_{dtype}", _compiled(function, dtype)
-    names = {task: jit(_bound(template, f"{name}_{task}", function=scalar)) for task, template in tasks.items()}
+    """An entry point and the tasks that it calls by these names, templates all, with `function` compiled into them.
+
+    `plain` tells the tasks whether the function does nothing.
+    """
+    name, plain = f"{function.__name__}{entry.__name__}_{dtype}", function in (identity, identity_grad)
+    known = {"function": _compiled(function, dtype), "plain": plain}
+    names = {task: jit(_bound(template, f"{name}_{task}", **known)) for task, template in tasks.items()}
     return pool_jit(_bound(entry, name, **names))
 
 

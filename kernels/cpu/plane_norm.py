@@ -90,12 +90,14 @@ def _products(part, count, parameters, dy, x, center, factor, bias, partials):
         for start in range(0, places, BLOCK):
             grads, values = dy[n, c, start : start + BLOCK], x[n, c, start : start + BLOCK]
             total = product = x.dtype.type(0)
+            if not plain:  # noqa: F821
+                for i in range(len(values)):
+                    z = multiply_add(values[i] - center[c], factor[c], bias[c])
+                    block[i] = function(grads[i], z, *parameters)  # noqa: F821
+                grads = block[: len(values)]
             for i in range(len(values)):
-                z = multiply_add(values[i] - center[c], factor[c], bias[c])
-                block[i] = function(grads[i], z, *parameters)  # noqa: F821
-            for i in range(len(values)):
-                total += block[i]
-                product += block[i] * (values[i] - center[c])
+                total += grads[i]
+                product += grads[i] * (values[i] - center[c])
             partials[n, 0, c] += total
             partials[n, 1, c] += product
 
