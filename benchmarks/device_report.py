@@ -10,6 +10,7 @@ raw.log with all that the sections said. The exit status is 1 if a section faile
 
 import argparse
 import concurrent.futures
+import contextlib
 import os
 import shutil
 import signal
@@ -21,7 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no"]
+PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", "--continue-on-collection-errors"]
+GRACE = 10  # seconds between asking a section to end and ending it
 PARALLEL = ["-n", "6", "--dist", "worksteal"]  # processes that share the GPU
 
 
@@ -48,7 +50,14 @@ def sections(python_path):
     yield Section("machine", "The machine", ["-c", machine], 90, alone=True, lines=0)
     yield Section("kernels", "Kernels and tensors", [*PYTEST, *PARALLEL, "tests/cuda"], 180, environment=on_device)
     suite = [*PYTEST, *PARALLEL, "--device", "cuda", "--maxfail=200", "tests"]
-    yield Section("suite", "The suite with --device cuda", suite, 180, environment=on_device, lines=80)
+    yield Section(
+        "suite",
+        "The suite with --device cuda",
+        suite,
+        180,
+        environment={**on_device, "MINIGRAD_EXAMPLES": "3"},
+        lines=80,
+    )
     for tool in ("memcheck", "racecheck"):
         under = (sanitizer, "--tool", tool, "--error-exitcode", "1", "--print-limit", "20")
         yield Section(tool, f"compute-sanitizer: {tool}", checked, 180, environment=few, tool=under)
@@ -98,7 +107,11 @@ def run(section, python_path, deadline):
             status = process.wait(limit)
             ended = "passed" if status == 0 else f"failed, exit status {status}"
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGINT)  # pytest then says what it knows
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             ended = f"stopped after {limit:.0f} s"
         output.seek(0)

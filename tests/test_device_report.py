@@ -13,12 +13,14 @@ def section(name, code, seconds=20.0, **settings):
     return Section(name, name.capitalize(), ["-c", code], seconds, **settings)
 
 
-def test_one_section_does_not_lose_the_others(tmp_path):
+def test_one_section_does_not_lose_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(device_report, "GRACE", 0.5)
     passed = device_report.report(
         [
             section("good", "print('fine words')", lines=0, alone=True),
             section("bad", "raise ValueError('broken words')"),
             section("hanging", "print('before', flush=True); import time; time.sleep(60)", 1.0),
+            section("deaf", "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(60)", 1.0),
             section("toolless", "", tool=("no-such-tool-here",)),
             section("long", "for i in range(100): print('line', i)", lines=3),
             section("last", "import os; print(os.environ['CHOSEN'])", lines=0, environment={"CHOSEN": "as set"}),
@@ -30,6 +32,7 @@ def test_one_section_does_not_lose_the_others(tmp_path):
     assert parts["Good"].startswith("**passed**") and "\nfine words\n" in parts["Good"]
     assert parts["Bad"].startswith("**failed, exit status 1**") and "broken words" in parts["Bad"]
     assert parts["Hanging"].startswith("**stopped after 1 s**") and "before" in parts["Hanging"]
+    assert parts["Deaf"].startswith("**stopped after 1 s**")
     assert parts["Toolless"].startswith("**not run: there is no no-such-tool-here**")
     assert "line 97\nline 98\nline 99" in parts["Long"] and "line 96" not in parts["Long"]
     assert "as set" in parts["Last"]

@@ -13,6 +13,6 @@ ON_DEVICE = os.environ.get("MINIGRAD_CUDA_DEVICE") == "1" and not SIMULATED
 
 collect_ignore_glob = [] if SIMULATED else ["test_simulator_*.py", "test_device_*.py"]
 if ON_DEVICE:
-    collect_ignore_glob = ["test_lanes.py", "test_compile.py", "test_simulator_itself.py"]
+    collect_ignore_glob = ["test_lanes.py", "test_compile.py", "test_emulated.py", "test_simulator_itself.py"]
     if os.environ.get("MINIGRAD_CUDA_POOL") == "0":
         import_module("cupy").cuda.set_allocator(None)
