@@ -17,7 +17,7 @@ from .causes import Trail
 from .explorer import recordings, walk
 from .recording import RecordedNode, Recording
 from .wording import at, named
-from .zeros import STOPPING
+from .zeros import stops
 
 _ROUTE = 9  # operations of a way that are named one by one
 
@@ -309,8 +309,8 @@ def _of_graph(tensor, loss):
 
 def _of_freed(tensor, value, root, freed):
     """What a graph that a backward pass has freed still shows: the ways."""
-    ways, names = _structure(value, root)
-    count, operations = f"{ways:,} way{'s' * (ways != 1)}", f"{len(names):,} operation{'s' * (len(names) != 1)}"
+    ways, nodes = _structure(value, root)
+    count, operations = f"{ways:,} way{'s' * (ways != 1)}", f"{len(nodes):,} operation{'s' * (len(nodes) != 1)}"
     route = f"{count} through {operations} lead{'s' * (ways == 1)} from the loss"
     gone = (
         f"What came along them is gone: backward() has freed the graph ({freed} has nothing left). Call explain_grad "
@@ -325,14 +325,15 @@ def _of_freed(tensor, value, root, freed):
     found = _of_tensor(tensor)
     found.paths = ways
     start = found.text.partition(";")[0].rstrip(".")
-    found.text = f"{start}. {route} to it: {', '.join(dict.fromkeys(names))}. {gone}"
-    if found.state == "zero" and (stops := [name for name in dict.fromkeys(names) if name in STOPPING]):
-        found.text += f" Of these operations a gradient can end in {', '.join(stops)}."
+    found.text = f"{start}. {route} to it: {', '.join(dict.fromkeys(node.name() for node in nodes))}. {gone}"
+    ends = dict.fromkeys(node.name() for node in nodes if stops(node))
+    if found.state == "zero" and ends:
+        found.text += f" Of these operations a gradient can end in {', '.join(ends)}."
     return found
 
 
 def _structure(value, root):
-    """(how many ways lead from `root` to `value`, the names of the operations on them, the latest first)."""
+    """(how many ways lead from `root` to `value`, the operations on them, the latest first)."""
     nodes, stack = set(), [value]
     while stack:
         new = {node for node, _ in stack.pop().users} - nodes
@@ -342,7 +343,7 @@ def _structure(value, root):
     for node in ordered:
         ways = sum(counts.get(source, 0) for source in node.inputs)
         counts |= dict.fromkeys(node.outputs, ways)
-    return counts.get(root, 0), [node.name() for node in reversed(ordered)]
+    return counts.get(root, 0), ordered[::-1]
 
 
 def _freed(node):

@@ -39,7 +39,7 @@ _OVERWRITTEN = "CopySlices", "Overwrite", "PutAt", "Replace", "Scatter"
 _STEPS = "Step", "Rounded", "Sample", "Heaviside"
 _LINEAR = "Softmax", "LogSoftmax", "BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm"
 
-STOPPING = {
+_STOPPING = {
     *_DEAD,
     *_FLAT_ENDS,
     *_LIMITED,
@@ -53,12 +53,23 @@ STOPPING = {
 }
 
 
+def _activation(operation):
+    """The name of the activation that a normalisation ends in as one operation with it; None for other operations."""
+    fused = getattr(operation, "activation", None)
+    return fused and fused.__name__
+
+
+def stops(node):
+    """Whether a gradient can end at an operation that ran."""
+    return (_activation(node.operation) or node.name()) in _STOPPING
+
+
 def why_zero(step, leaving, made_by):
     """(key, words): why an operation made zeros of a gradient that was not zero.
 
     `step` is its turn in a backward pass, `leaving` the zeros; `made_by` are the operations that what arrived is from.
     """
-    node, name = step.node, step.node.title
+    node, name = step.node, _activation(step.node.operation) or step.node.title
     arrived = [array for _, array in step.arriving if array is not None]
     count = sum(int(np.count_nonzero(array)) for array in arrived)
     if name in _DEAD:

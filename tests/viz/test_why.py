@@ -511,6 +511,18 @@ def test_what_a_freed_graph_and_an_unrecorded_pass_still_tell():
     assert explain_grad(mg.arange(3)).cause == "integer"
 
 
+@pytest.mark.parametrize("residual", [(), (mg.ones(5, 3),)], ids=["alone", "with a residual"])
+def test_a_relu_that_is_one_operation_with_its_normalisation(residual):
+    x, norm = mg.randn(5, 3, requires_grad=True), nn.BatchNorm1d(3)
+    nn.init.constant_(norm.bias, -100)
+    loss = nn.fusion.norm_activation(norm, nn.functional.relu, x, *residual).sum()
+    found = explain_grad(x, loss)
+    assert (found.state, found.cause) == ("zero", "dead_relu")
+    assert "zero in BatchNormReLU" in str(found) and "none of the 15 results" in str(found)
+    loss.backward()
+    assert "a gradient can end in BatchNormReLU." in str(explain_grad(x, loss))
+
+
 def test_a_backward_pass_that_failed():
     weight, other = leaf(3), leaf(3)
     with viz.record():
