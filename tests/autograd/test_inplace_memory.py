@@ -171,7 +171,7 @@ def test_a_gradient_that_nobody_knows_becomes_grad_without_a_copy():
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_grad_is_laid_out_like_its_leaf(order):
     x = mg.from_numpy(np.ones((3, 4), order=order)).requires_grad_()
-    for use in (lambda: x * 2, lambda: (x.t() @ mg.ones(3, 2, dtype=mg.float64)), lambda: x.t().clone() * 3):
+    for use in (lambda: x * 2, lambda: x.t() @ mg.ones(3, 2, dtype=mg.float64), lambda: x.t().clone() * 3):
         x.grad = None
         use().sum().backward()
         assert x.grad.stride() == x.stride()
