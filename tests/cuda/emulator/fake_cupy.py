@@ -465,6 +465,10 @@ def checked(name, function):
             signature.bind(*args, **kwargs)
         if name.rpartition(".")[2] in WAITING or name.startswith("linalg."):
             wait()
+        if name == "repeat" and isinstance(args[1], ndarray):
+            raise ValueError("cupy.ndaray cannot be specified as `repeats` argument.")
+        if name == "concatenate" and len(args[0]) > 8:
+            wait()  # CuPy sends a table of the addresses over
         if name == "partition":
             assert isinstance(args[1], int | tuple), "CuPy takes Python's numbers as places"
         try:
@@ -537,7 +541,8 @@ def _asarray(a, dtype=None, order=None):
     """The one way for an array of the host to the device, beside `set`."""
     if isinstance(a, ndarray):
         return _called(np.asarray, (a, dtype, order), {})
-    a = np.asarray(a, dtype)
+    wait()  # CuPy asks an event later on whether its buffer is free, which a captured one does not say
+    a = np.array(a, dtype)
     array = ndarray(a.shape, a.dtype)
     queue(lambda: np.copyto(array.host, a))
     return array
