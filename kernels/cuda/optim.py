@@ -212,7 +212,7 @@ def _update(rule, rows, given, found=None, stride=0, width=0, **constants):
 def _rows(*lists):
     """The lists that there are, of parameters, gradients and states; a ValueError unless they match.
 
-    The kernel takes the parameters' sizes and dtype for those of all, and would reach beyond the end of what is smaller.
+    The kernel takes the parameters' sizes and dtype for those of all, and would reach beyond what is smaller.
     """
     rows = [arrays for arrays in lists if arrays is not None]
     shapes = list(map(_shape, rows[0]))

@@ -27,4 +27,5 @@ __all__ = [
     "simulated",
     "to_device",
     "to_host",
+    "uploaded",
 ]
