@@ -19,9 +19,9 @@ test-browser: .venv/.browser
 	$(BIN)/python tests/browser/chromium.py
 	$(PYTEST) tests/browser
 
-# Compiles the CUDA kernels without a GPU and inspects the machine code.
+# Compiles the CUDA kernels without a GPU and inspects the machine code; then some of them run, translated for the host.
 test-cuda-compile: .venv/.cuda-test
-	$(PYTEST) tests/cuda/test_compile.py
+	$(PYTEST) tests/cuda/test_compile.py tests/cuda/test_emulated.py
 
 # On a machine with a GPU: the tests of the kernels and the suite on it, the sanitizer, under ten minutes.
 test-cuda: .venv/.cuda

@@ -68,6 +68,33 @@ def test_copies_and_refusals():
         mg.from_numpy(locked).add_(1)
 
 
+def test_a_capsule_is_taken_once():
+    capsule = mg.utils.dlpack.to_dlpack(mg.ones(2, device="cpu"))
+    mg.from_dlpack(capsule)
+    with pytest.raises(RuntimeError, match=r"^from_dlpack received an invalid capsule. Note that DLTensor capsules"):
+        mg.from_dlpack(capsule)
+
+
+GPU = """
+import ctypes
+import numpy as np
+import minigrad as mg
+for version, name, place in (None, b"dltensor", 8), ((1, 0), b"dltensor_versioned", 40):
+    array = np.ones(2)
+    capsule = array.__dlpack__(max_version=version)
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    device = ctypes.c_int32.from_address(pointer(capsule, name) + place)
+    assert device.value == 1
+    device.value = 2  # the GPU's, as far as the capsule says
+    try:
+        mg.from_dlpack(capsule)
+        raise SystemExit("taken for the host's")
+    except AssertionError as error:
+        assert str(error).startswith("Torch not compiled with CUDA enabled"), error
+"""
+
+
 WITHOUT = """
 import minigrad as mg
 from minigrad import nn
@@ -100,6 +127,7 @@ assert nn.Linear(2, 2).to(device)(mg.ones(1, 2, device=device)).is_cpu
 @pytest.mark.skipif(
     mg.cuda.is_available() and os.environ.get("NUMBA_ENABLE_CUDASIM", "0") != "1", reason="there is a GPU"
 )
-def test_without_a_gpu_everything_says_what_is_missing():
+@pytest.mark.parametrize("program", [WITHOUT, GPU], ids=["everything", "a capsule"])
+def test_without_a_gpu_everything_says_what_is_missing(program):
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_ENABLE_CUDASIM"}
-    subprocess.run([sys.executable, "-c", WITHOUT], check=True, env=environment)
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)

@@ -7,12 +7,12 @@ import functools
 
 import numpy as np
 
-from ..device import beside_capture, held, library
+from ..device import held, library, uploaded
 from ._numba import SIMULATED
 
 __all__ = [
     "address", "aligned", "channels_first", "channels_last", "constant", "dense", "empty", "flat_alike", "inverse",
-    "memory_order", "uploaded",
+    "memory_order",
 ]  # fmt: skip
 
 
@@ -63,12 +63,6 @@ def flat_alike(*arrays):
     """(the arrays transposed alike so that the last one is dense if any order makes it so, the axes that undo it)."""
     axes = memory_order(arrays[-1])
     return [dense(x.transpose(axes)) for x in arrays], inverse(axes)
-
-
-def uploaded(array):
-    """A copy of the host's array on the device, which a graph that is being captured finds there at every replay."""
-    with beside_capture():
-        return library().module.asarray(array)
 
 
 @functools.lru_cache(512)

@@ -9,6 +9,7 @@ captured step finds new ones at every replay, there. `kernels/reference/optim.py
 from functools import lru_cache
 from itertools import accumulate
 from math import sqrt as root
+from operator import attrgetter
 
 from ..device import library
 from ._numba import SIMULATED, cuda, f64, i32, inlined, kernel, launch, on_device, quotient, sqrt, unrolled
@@ -20,6 +21,8 @@ __all__ = ["adagrad_update", "adam_update", "rmsprop_update", "sgd_update"]
 
 THREADS = 4 if SIMULATED else 256
 CHUNK = THREADS * (4 if SIMULATED else 16)  # elements of a block
+
+_dtype, _shape = map(attrgetter, ("dtype", "shape"))
 
 # What a rule gets: in `cells`, four elements of each array one after another, the parameter, its gradient, and the
 # states; the number i of the element it is to change; in `numbers` what is the same for all elements.
@@ -206,9 +209,19 @@ def _update(rule, rows, given, found=None, stride=0, width=0, **constants):
             view[...] = copy
 
 
-def _states(*lists):
-    """The lists of states that there are."""
-    return [states for states in lists if states is not None]
+def _rows(*lists):
+    """The lists that there are, of parameters, gradients and states; a ValueError unless they match.
+
+    The kernel takes the parameters' sizes and dtype for those of all, and would reach beyond what is smaller.
+    """
+    rows = [arrays for arrays in lists if arrays is not None]
+    shapes = list(map(_shape, rows[0]))
+    if any(list(map(_shape, row)) != shapes for row in rows):
+        raise ValueError("a gradient or state must have its parameter's shape")
+    dtypes = {dtype for row in rows for dtype in map(_dtype, row)}
+    if len(dtypes) > 1:
+        raise ValueError(f"the arrays of one call must have one dtype, but there are {sorted(map(str, dtypes))}")
+    return rows
 
 
 def _on_device(number):
@@ -225,7 +238,7 @@ def sgd_update(params, grads, momentum_buffers, lr, momentum, dampening, weight_
     """One step of stochastic gradient descent, in place: `kernels.reference.sgd_update`."""
     (rate, *found), given = _rate(lr, params), (momentum, 1 - dampening, weight_decay)
     _update(
-        sgd, [params, grads, *_states(momentum_buffers)], rate + given, *found,
+        sgd, _rows(params, grads, momentum_buffers), rate + given, *found,
         NESTEROV=bool(nesterov), MAXIMIZE=bool(maximize),
     )  # fmt: skip
 
@@ -239,7 +252,7 @@ def adam_update(
 
     `steps` may also be arrays of 0 dimensions, the steps taken so far, to which it adds one; then `lr` may be one, too.
     """
-    rows = [params, grads, exp_avgs, exp_avg_sqs, *_states(max_exp_avg_sqs)]
+    rows = _rows(params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs)
     given = eps, 0.0 if decoupled else weight_decay, beta1, 1 - beta1, beta2, 1 - beta2
     shrinking, constants = weight_decay if decoupled else 0.0, {"MAXIMIZE": bool(maximize)}
     if steps and _on_device(steps[0]):
@@ -265,7 +278,7 @@ def rmsprop_update(
     """One step of RMSprop, in place: `kernels.reference.rmsprop_update`."""
     (rate, *found), given = _rate(lr, params), (alpha, 1 - alpha, eps, weight_decay, momentum)
     _update(
-        rmsprop, [params, grads, square_avgs, *_states(grad_avgs, momentum_buffers)], rate + given, *found,
+        rmsprop, _rows(params, grads, square_avgs, grad_avgs, momentum_buffers), rate + given, *found,
         CENTERED=grad_avgs is not None, BUFFER=momentum_buffers is not None, MAXIMIZE=bool(maximize),
     )  # fmt: skip
 
@@ -273,8 +286,8 @@ def rmsprop_update(
 @on_device
 def adagrad_update(params, grads, sums, steps, lr, lr_decay, eps, weight_decay, maximize):
     """One step of Adagrad, in place: `kernels.reference.adagrad_update`."""
-    lr = float(lr)
+    lr, rows = float(lr), _rows(params, grads, sums)
     for step in dict.fromkeys(steps):
-        alike = [[array for array, other in zip(row, steps) if other == step] for row in (params, grads, sums)]
+        alike = [[array for array, other in zip(row, steps) if other == step] for row in rows]
         rate = lr / (1 + (step - 1) * lr_decay)
         _update(adagrad, alike, (rate, eps, weight_decay), MAXIMIZE=bool(maximize))

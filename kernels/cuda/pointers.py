@@ -8,9 +8,9 @@ import functools
 
 import numpy as np
 
-from ..device import held
+from ..device import held, uploaded
 from ._numba import SIMULATED
-from .memory import address, memory_order, uploaded
+from .memory import address, memory_order
 
 __all__ = ["pointer", "table"]
 

@@ -7,13 +7,12 @@ Nothing here is imported from CuPy or Numba before somebody asks for the device.
 
 from .array import DeviceArray, called, mixed_devices
 from .library import current_stream, library, missing, simulated
-from .tape import Tape, beside_capture, capturing, held
+from .tape import Tape, capturing, held, uploaded
 from .transfer import empty, in_pinned_memory, memory_in_use, pinned, to_device, to_host
 
 __all__ = [
     "DeviceArray",
     "Tape",
-    "beside_capture",
     "called",
     "capturing",
     "current_stream",
@@ -28,4 +27,5 @@ __all__ = [
     "simulated",
     "to_device",
     "to_host",
+    "uploaded",
 ]

@@ -5,7 +5,7 @@ from operator import setitem
 import numpy as np
 
 from .library import library, simulated
-from .tape import run, seen
+from .tape import capturing, run, seen, uploaded
 
 __all__ = ["DeviceArray", "called", "mixed_devices"]
 
@@ -22,6 +22,7 @@ _METHODS = {  # the other methods of ufuncs that CuPy's have
     "at": ("add", "maximum", "minimum"),
     "reduceat": ("add",),
 }
+_JOINED = 8  # arrays that CuPy's `concatenate` copies one by one
 _ASSOCIATIVE = ("maximum", "minimum", "fmax", "fmin", "logical_and", "logical_or", "logaddexp")  # accumulated here
 
 
@@ -148,6 +149,10 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
             del kwargs["device"]
         if "initial" in kwargs:
             return _with_initial(func, *args, **kwargs)
+        if func is np.repeat and isinstance(args[1], DeviceArray):
+            return _repeated(*args, **kwargs)
+        if func is np.concatenate and capturing() and len(args[0]) > _JOINED:
+            return _joined(*args, **kwargs)
         return called(library().function(func), args, kwargs)
 
     def __matmul__(self, other):
@@ -254,7 +259,7 @@ def _index(index):
     if isinstance(index, DeviceArray):
         return index.memory
     if isinstance(index, np.ndarray) and index.ndim and not simulated():
-        return library().module.asarray(index)
+        return uploaded(index)
     return index
 
 
@@ -301,6 +306,22 @@ def _with_initial(function, array, axis=None, *, initial, keepdims=False):
         return pair(function(array, axis=tuple(axes), keepdims=keepdims), initial)
     shape = [1 if axis in axes else size for axis, size in enumerate(array.shape) if keepdims or axis not in axes]
     return np.full(shape, initial, array.dtype, like=array)
+
+
+def _repeated(array, repeats, axis=None):
+    """Each entry as often as an array on the device says, which CuPy takes from the host alone; waits for the sum."""
+    if axis is None:
+        array, axis = array.ravel(), 0
+    stops = np.cumsum(np.broadcast_to(repeats, (array.shape[axis],)))
+    total = int(stops[-1]) if len(stops) else 0
+    return array.take(np.searchsorted(stops, np.arange(total, like=stops), side="right"), axis)
+
+
+def _joined(arrays, axis=0):
+    """Many arrays one after another: CuPy sends a table of more than a few over from the host, not to be captured."""
+    while len(arrays) > 1:
+        arrays = [np.concatenate(arrays[i : i + _JOINED], axis) for i in range(0, len(arrays), _JOINED)]
+    return arrays[0]
 
 
 def _accumulated(ufunc, array, axis=0, dtype=None):

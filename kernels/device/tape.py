@@ -16,7 +16,7 @@ import numpy as np
 
 from .library import library, simulated
 
-__all__ = ["Tape", "beside_capture", "capturing", "held", "run", "seen"]
+__all__ = ["Tape", "beside_capture", "capturing", "held", "run", "seen", "uploaded"]
 
 
 class Tape:
@@ -107,6 +107,12 @@ def beside_capture():
 @functools.cache
 def _side_stream():
     return library().module.cuda.Stream(non_blocking=True)
+
+
+def uploaded(array):
+    """A copy of the host's array on the device, the library's, which a graph that is captured finds there."""
+    with beside_capture():
+        return held(library().module.array(array))
 
 
 def run(function, args, kwargs=None):

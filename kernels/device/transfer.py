@@ -5,12 +5,13 @@ The order of the elements in memory travels along, so that channels-last stays c
 
 import gc
 from collections import deque
+from operator import setitem
 
 import numpy as np
 
 from .array import DeviceArray
 from .library import current_stream, library, simulated
-from .tape import run, seen
+from .tape import capturing, held, run, seen, uploaded
 
 __all__ = ["empty", "in_pinned_memory", "memory_in_use", "pinned", "to_device", "to_host"]
 
@@ -34,13 +35,19 @@ def _back(order):
 def to_device(array, non_blocking=False):
     """A copy of a host array on the device; with `non_blocking` the host need not wait for it.
 
-    Only from page-locked memory does the copy overlap with work; that memory must not be written meanwhile.
+    Only from page-locked memory does the copy overlap with work; that memory must not be written meanwhile. A graph
+    that is captured copies again at every replay: with `non_blocking` what is in page-locked memory then, else what the
+    array holds now.
     """
     order = _order(array)
     dense = np.asarray(array.transpose(order), order="C")
     memory = library().module.empty(dense.shape, dense.dtype)
-    if simulated():
+    if capturing() and not (non_blocking and in_pinned_memory(dense)):
+        run(setitem, (memory, ..., uploaded(dense)))
+    elif simulated():
         run(np.copyto, (memory, dense))
+    elif capturing():
+        memory.set(held(dense), current_stream())
     else:
         stream = current_stream()
         memory.set(dense, stream)

@@ -295,11 +295,12 @@ def one_hot(input, num_classes=-1):
         )
     if index.size == 0 and num_classes <= 0:
         raise RuntimeError("Can not infer total number of classes from empty tensor.")
-    if index.size and index.min() < 0:
+    known = bool(index.size) and (num_classes < 0 or not capturing())  # of a graph the host sees no index
+    if known and index.min() < 0:
         raise RuntimeError(f"Class values must be non-negative.\nhint: found {index.min()}")
     if num_classes == -1:
         num_classes = int(index.max()) + 1
-    elif index.size and index.max() >= num_classes:
+    elif known and index.max() >= num_classes:
         raise RuntimeError(
             f"Class values must be smaller than num_classes.\nhint: found {index.max()}, num_classes is {num_classes}"
         )

@@ -4,6 +4,8 @@ On the CPU that is with NumPy, PyTorch and whoever speaks DLPack; on the GPU wit
 the simulated GPU is the host's, and DLPack says so.
 """
 
+import ctypes
+
 import numpy as np
 
 from minigrad.autograd import CPU, CUDA, Tensor, placed, present
@@ -13,6 +15,13 @@ from minigrad.kernels.device import DeviceArray, library, simulated
 from .registry import function, method
 
 _CUDA_DEVICES = 2, 3, 13  # DLPack's numbers: CUDA memory, the host's that CUDA has locked, managed memory
+_TENSOR_AT = {b"dltensor": 0, b"dltensor_versioned": 32}  # bytes before DLTensor in what a capsule of that name holds
+_DEVICE_AT = 8  # and in DLTensor those before DLDevice, two numbers of 32 bits: the address
+
+_name_of = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", ctypes.pythonapi))
+_place_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+    ("PyCapsule_GetPointer", ctypes.pythonapi)
+)
 
 
 def _exported(tensor):
@@ -41,14 +50,21 @@ def __dlpack_device__(self):
 class _Capsule:
     """A bare DLPack capsule, as exporters of earlier days hand it out."""
 
-    def __init__(self, capsule, device):
-        self._capsule, self._device = capsule, device
+    def __init__(self, capsule):
+        self._capsule, self._name = capsule, _name_of(capsule)
+        if self._name not in _TENSOR_AT:
+            raise RuntimeError(
+                "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only once, so "
+                f"you might have already constructed a tensor from it once.\nhint: its name is {self._name}"
+            )
 
     def __dlpack__(self, **kwargs):
         return self._capsule
 
     def __dlpack_device__(self):
-        return self._device
+        """Where the memory is, read from the struct that the capsule holds: `dlpack.h` lays it down."""
+        place = _place_of(self._capsule, self._name) + _TENSOR_AT[self._name] + _DEVICE_AT
+        return tuple((ctypes.c_int32 * 2).from_address(place))
 
 
 class _Writable:
@@ -74,7 +90,7 @@ def from_dlpack(ext_tensor, *, device=None, copy=None):
     tensor([9, 1, 2])
     """
     bare = type(ext_tensor).__name__ == "PyCapsule"
-    source = _Capsule(ext_tensor, (1, 0)) if bare else ext_tensor
+    source = _Capsule(ext_tensor) if bare else ext_tensor
     if not hasattr(source, "__dlpack__"):
         raise TypeError(
             f"from_dlpack: expected an object with __dlpack__, but got {type(ext_tensor).__name__}\nhint: arrays of "

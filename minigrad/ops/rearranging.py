@@ -208,8 +208,10 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     if not isinstance(repeats, Tensor):
         if repeats < 0:
             raise RuntimeError("Repeats must be non-negative")
-        repeats = Tensor._wrap(np.asarray(repeats, dtype=np.int64, like=input._array))
-    index = np.repeat(np.arange(size, like=input._array), _counts(repeats, size, output_size))
+        _require_total(size * repeats, output_size)
+    else:
+        repeats = _counts(repeats, size, output_size)
+    index = np.repeat(np.arange(size, like=input._array), repeats)
     return Pick.apply(input, (*(slice(None),) * axis, index))
 
 
@@ -227,7 +229,12 @@ def _counts(repeats, size, output_size):
         )
     if (counts < 0).any():
         raise RuntimeError("repeats can not be negative")
-    total = sum(counts.ravel().tolist()) * (size if counts.size == 1 else 1)
+    _require_total(sum(counts.ravel().tolist()) * (size if counts.size == 1 else 1), output_size)
+    return np.broadcast_to(counts.reshape(-1) if counts.ndim else counts, size)
+
+
+def _require_total(total, output_size):
+    """The errors of a result that would have so many entries."""
     if output_size is not None and output_size != total:
         raise RuntimeError(
             f"allocated size does not match required size\nhint: output_size is {output_size}, the repeats add up to "
@@ -235,4 +242,3 @@ def _counts(repeats, size, output_size):
         )
     if total >= 2**47:
         raise RuntimeError(f"repeat_interleave: the result would have {total} entries along one dimension")
-    return np.broadcast_to(counts.reshape(-1) if counts.ndim else counts, size)

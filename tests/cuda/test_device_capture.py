@@ -99,6 +99,42 @@ def test_every_capturable_optimizer_counts_on_from_replay_to_replay(kind):
         np.testing.assert_allclose(state[name].cpu().numpy(), value.numpy(), rtol=2e-4, err_msg=name)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: F.pad(x[None], (2, 1), mode="reflect"),
+        lambda x: F.interpolate(x[None], scale_factor=2.0, mode="linear"),
+        lambda x: F.one_hot((3 * x).long(), 4),
+        lambda x: x.repeat_interleave(2, 1) + x.repeat(1, 2),
+        lambda x: mg.autograd.grad(x.max() + x.min() ** 2, x)[0],
+        lambda x: mg.cat([x + n for n in range(9)], 1) * mg.stack([x[0]] * 17).sum(),
+        lambda x: mg.tensor([1.0, 2.0], device="cuda").add_(x.sum()),
+        lambda x: x[:, np.array([1, 0, 1])],
+    ],
+    ids=["reflected", "resized", "one_hot", "repeated", "largest", "joined", "made", "picked"],
+)
+def test_what_needs_numbers_of_the_host_replays_on_new_data(function):
+    x = mg.from_numpy(RNG.random((2, 4), np.float32)).cuda().requires_grad_()
+    function(x)
+    graph = mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        result = function(x)
+    for _ in range(2):
+        x.data.copy_(mg.from_numpy(RNG.random((2, 4), np.float32)))
+        graph.replay()
+        assert result.tolist() == function(x).tolist()
+
+
+def test_a_captured_copy_is_of_what_the_host_held_then_unless_it_is_page_locked_and_asynchronous():
+    host, locked = mg.ones(2), mg.ones(2).pin_memory()
+    graph = mg.cuda.CUDAGraph()
+    with mg.cuda.graph(graph):
+        results = [host.cuda(), locked.cuda(), locked.cuda(non_blocking=True)]
+    host.fill_(2), locked.fill_(2)
+    graph.replay()
+    assert [result.tolist() for result in results] == [[1, 1], [1, 1], [2, 2]]
+
+
 def sorted_and_picked(model, x, y):
     """A loss of functions that look at values on the way, as far as they may."""
     z = model(x)

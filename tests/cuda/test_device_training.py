@@ -69,6 +69,28 @@ def test_lenet_trains_to_the_cpus_losses(optimizer, settings):
         np.testing.assert_allclose(model.state_dict()[name].cpu().numpy(), value.numpy(), atol=2e-4, err_msg=name)
 
 
+@pytest.mark.parametrize(
+    "kind, settings",
+    [("SGD", {"momentum": 0.9}), ("Adam", {}), ("Adam", {"capturable": True}), ("RMSprop", {}), ("Adagrad", {})],
+)
+@pytest.mark.filterwarnings("ignore:This instance was constructed with capturable")
+@pytest.mark.parametrize("other, words", [((300, "float32"), "its parameter's shape"), ((2, "float64"), "one dtype")])
+def test_a_state_unlike_its_parameter_is_an_error_before_anything_is_written(kind, settings, other, words):
+    p = nn.Parameter(mg.ones(2, device="cuda"))
+    optimizer = getattr(mg.optim, kind)([p], **settings)
+    p.grad = mg.ones_like(p)
+    optimizer.step()
+    states = [value for value in optimizer.state[p].values() if mg.is_tensor(value) and value.is_cuda]
+    before = [value.tolist() for value in states]
+    assert states
+    size, dtype = other
+    p.data, p.grad = mg.ones(size, dtype=dtype, device="cuda"), None
+    p.grad = mg.ones_like(p)
+    with pytest.raises(ValueError, match=words):
+        optimizer.step()
+    assert [value.tolist() for value in states] == before and p.tolist() == [1] * size
+
+
 def test_state_crosses_devices_by_file_and_by_load_state_dict():
     _, model, optimizer = train("cuda", "Adam", {"lr": 0.01}, steps=1)
     file = io.BytesIO()
@@ -232,13 +254,14 @@ def test_dlpack_of_the_simulated_gpu_says_that_the_memory_is_the_hosts():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_torch_and_minigrad_share_the_gpus_memory():
+@pytest.mark.parametrize("capsule", [False, True])
+def test_torch_and_minigrad_share_the_gpus_memory(capsule):
     x = mg.arange(3.0, device="cuda")
-    theirs = torch.from_dlpack(x)
+    theirs = torch.from_dlpack(mg.utils.dlpack.to_dlpack(x) if capsule else x)
     theirs += 1
     torch.cuda.synchronize()
     assert theirs.is_cuda and x.tolist() == [1, 2, 3]
-    ours = mg.from_dlpack(theirs)
+    ours = mg.from_dlpack(torch.utils.dlpack.to_dlpack(theirs) if capsule else theirs)
     ours.mul_(2)
     mg.cuda.synchronize()
     assert ours.is_cuda and ours.data_ptr() == x.data_ptr() and theirs.tolist() == [2, 4, 6]

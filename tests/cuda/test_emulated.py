@@ -15,7 +15,7 @@ import pytest
 HERE = Path(__file__).parent
 SAMPLE = (
     "test_matmul or test_softmax_of or test_max_pool_of or captured_step or go_on_at_every_replay or page_locked or "
-    "streams or test_copies or test_views_share"
+    "streams or test_copies or test_views_share or one_instruction or needs_numbers_of_the_host or unlike_its_parameter"
 )
 
 

@@ -85,9 +85,10 @@ class MemoryPool:
 default_pool = MemoryPool()
 
 
-def wait():
-    """What needs the device's results."""
-    if Graph.recording is not None:
+def wait(stream=None):
+    """What needs the device's results: those of a stream, or of the current one."""
+    stream = Stream.current if stream is None else stream
+    if Graph.recording is not None and (not stream.ptr or stream == Graph.recording.stream):
         raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing")
 
 
@@ -103,7 +104,6 @@ class Stream:
     def __init__(self, null=False, non_blocking=False, ptds=False, priority=None):
         Stream.count += not null
         self.ptr = 0 if null else 0x1000 * Stream.count
-        self.captures = False
 
     def use(self):
         Stream.current = self
@@ -124,11 +124,11 @@ class Stream:
 
     @property
     def done(self):
-        wait()
+        wait(self)
         return True
 
     def synchronize(self):
-        wait()
+        wait(self)
 
     def record(self, event=None):
         event = Event() if event is None else event
@@ -164,6 +164,15 @@ class Graph:
             block.bytes[...] = self.before.get(block, GARBAGE)
         del self.before
 
+    def beside(self, call):
+        """Carry out what is no part of the graph, at once, and keep what it wrote."""
+        now = {block: block.bytes.copy() for block in ALIVE.values()}
+        call()
+        for block in ALIVE.values():
+            before = self.before.setdefault(block, np.full_like(block.bytes, GARBAGE))
+            changed = block.bytes != now.get(block, before)
+            before[changed] = block.bytes[changed]
+
     def launch(self, stream=None):
         assert Graph.recording is None
         assert stream is None or isinstance(stream, Stream)
@@ -172,12 +181,16 @@ class Graph:
 
 
 def queue(call):
-    """Carry out a piece of work on the device and, while a graph is captured, note it."""
-    if Graph.recording is not None:
-        if Stream.current != Graph.recording.stream:
-            raise CUDARuntimeError("cudaErrorStreamCaptureImplicit: work in another stream than the one captured")
-        Graph.recording.calls.append(call)
+    """Carry out a piece of work on the device and, if its stream is captured, note it once it is known to succeed."""
+    graph = Graph.recording
+    if graph is not None and not Stream.current.ptr:
+        raise CUDARuntimeError("cudaErrorStreamCaptureImplicit: work in the legacy stream while another is captured")
+    if graph is not None and Stream.current != graph.stream:
+        graph.beside(call)
+        return
     call()
+    if graph is not None:
+        graph.calls.append(call)
 
 
 class Event:
@@ -186,21 +199,22 @@ class Event:
     clock = 0
 
     def __init__(self, block=False, disable_timing=False, interprocess=False):
-        self.time = None
+        self.time = self.stream = None
         self.timed = not disable_timing
 
     def record(self, stream=None):
         assert stream is None or isinstance(stream, Stream)
+        self.stream = Stream.current if stream is None else stream
         Event.clock += 1
         self.time = Event.clock
 
     @property
     def done(self):
-        wait()
+        wait(self.stream)
         return True
 
     def synchronize(self):
-        wait()
+        wait(self.stream)
 
 
 def get_elapsed_time(start, end):
@@ -451,6 +465,10 @@ def checked(name, function):
             signature.bind(*args, **kwargs)
         if name.rpartition(".")[2] in WAITING or name.startswith("linalg."):
             wait()
+        if name == "repeat" and isinstance(args[1], ndarray):
+            raise ValueError("cupy.ndaray cannot be specified as `repeats` argument.")
+        if name == "concatenate" and len(args[0]) > 8:
+            wait()  # CuPy sends a table of the addresses over
         if name == "partition":
             assert isinstance(args[1], int | tuple), "CuPy takes Python's numbers as places"
         try:
@@ -523,7 +541,8 @@ def _asarray(a, dtype=None, order=None):
     """The one way for an array of the host to the device, beside `set`."""
     if isinstance(a, ndarray):
         return _called(np.asarray, (a, dtype, order), {})
-    a = np.asarray(a, dtype)
+    wait()  # CuPy asks an event later on whether its buffer is free, which a captured one does not say
+    a = np.array(a, dtype)
     array = ndarray(a.shape, a.dtype)
     queue(lambda: np.copyto(array.host, a))
     return array
@@ -560,7 +579,7 @@ def install():
         Stream=Stream, Event=Event, Graph=Graph, MemoryPool=MemoryPool, get_elapsed_time=get_elapsed_time,
         get_current_stream=lambda device_id=-1: Stream.current, set_allocator=set_allocator,
         get_allocator=lambda: allocator[0], alloc_pinned_memory=PinnedMemoryPointer,
-        Device=lambda device=None: SimpleNamespace(synchronize=wait),
+        Device=lambda device=None: SimpleNamespace(synchronize=lambda: wait(Stream.null)),
         runtime=SimpleNamespace(
             CUDARuntimeError=CUDARuntimeError, getDeviceCount=lambda: 1, memGetInfo=lambda: (1 << 29, 1 << 30),
             getDeviceProperties=lambda device: properties,

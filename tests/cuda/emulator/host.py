@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +23,27 @@ __all__ = ["COMPILER", "install"]
 COMPILER = shutil.which("cc") or shutil.which("gcc")
 REGISTERS = {"tid": "thread", "ctaid": "block", "ntid": "threads", "nctaid": "blocks"}
 BITS = {"float": ctypes.c_float, "double": ctypes.c_double}
+
+TENSOR_CORES = {"cvt.rna.tf32.f32": "gpu_rounded", "mma.sync.aligned.m16n8k8": "gpu_multiplied"}
+
+
+@functools.cache
+def twins():
+    """LLVM's code of what kernels have in PTX; a lane's ten numbers go to `fibers.c` through memory."""
+    kinds, lines = ["i32"] * 6 + ["float"] * 4, []
+    for i, kind in enumerate(kinds):
+        lines += [f"  %p{i} = getelementptr float, ptr %cells, i64 {i}", f"  store {kind} %v{i}, ptr %p{i}"]
+    lines += ["  call void @gpu_multiply(ptr %cells)"]
+    for i in range(4):
+        given = "undef" if i == 0 else f"%r{i - 1}"
+        lines += [f"  %s{i} = load float, ptr %p{6 + i}"]
+        lines += [f"  %r{i} = insertvalue {{ float, float, float, float }} {given}, float %s{i}, {i}"]
+    passed = ", ".join(f"{kind} %v{i}" for i, kind in enumerate(kinds))
+    return "\n".join(
+        ["", "declare i32 @gpu_rounded(float)", "declare void @gpu_multiply(ptr)",
+         f"define internal {{ float, float, float, float }} @gpu_multiplied({passed}) {{",
+         "  %cells = alloca [10 x float]", *lines, "  ret { float, float, float, float } %r3", "}", ""]
+    )  # fmt: skip
 
 
 @functools.cache
@@ -36,7 +58,8 @@ def fibers():
         for axis in "xyz":
             place = ctypes.cast(getattr(loaded, f"{name}_{axis}"), ctypes.c_void_p).value
             llvm.add_symbol(f"gpu_{register}_{axis}", place)
-    llvm.add_symbol("gpu_barrier", ctypes.cast(loaded.barrier, ctypes.c_void_p).value)
+    for function in "barrier", "rounded", "multiply":
+        llvm.add_symbol(f"gpu_{function}", ctypes.cast(getattr(loaded, function), ctypes.c_void_p).value)
     return loaded
 
 
@@ -55,9 +78,11 @@ def for_host(text):
     text = text.replace("llvm.nvvm.barrier0", "gpu_barrier").replace("!nvvm.annotations", "!of_the_gpu")
     text = re.sub(r" addrspace\(\d\)", "", text).replace("addrspacecast", "bitcast")
     text = re.sub(r"(?m)^@\"(_ZN08NumbaEnv|llvm.used).*$", "", text)
-    unknown = set(re.findall(r"llvm\.nvvm\.[\w.]+|asm sideeffect", text))
+    for start, twin in TENSOR_CORES.items():
+        text = re.sub(rf'asm +(sideeffect +)?"{re.escape(start)}[^"]*", "[^"]*"', f"@{twin}", text)
+    unknown = set(re.findall(r"llvm\.nvvm\.[\w.]+|asm +(?:sideeffect +)?\".*?\"", text))
     assert not unknown, f"the emulator knows nothing of {unknown}"
-    return llvm.parse_assembly(text)
+    return llvm.parse_assembly(text + twins())
 
 
 class Entry:
@@ -132,12 +157,12 @@ def install(queue):
         assert all(isinstance(arg, int | ctypes._SimpleCData) for arg in args)
         queue(lambda: kernel(config.grid, config.block[0], args))
 
-    dispatcher.get_current_device = lambda: chosen
+    dispatcher.get_current_device = import_module("numba.cuda").get_current_device = lambda: chosen
     dispatcher.LaunchConfig, dispatcher.launch = SimpleNamespace, launch
     driver._to_core_stream = lambda stream: stream
     CUDACodeLibrary.get_asm_str = lambda library, cc=None: ""
     CUDACodeLibrary.get_cufunc = loaded
-    api.external_stream = __import__("numba.cuda").cuda.external_stream = Stream
+    api.external_stream = import_module("numba.cuda").external_stream = Stream
 
 
 class Stream:
