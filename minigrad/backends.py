@@ -16,6 +16,7 @@ Of the other switches minigrad has none, and answers so. Programs set `cudnn.ben
 their top; they may, and nothing changes: minigrad's kernels are deterministic and tuned without trying.
 """
 
+import contextlib
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -93,6 +94,15 @@ class _Cudnn(SimpleNamespace):
         word = "tf32" if _checked_bool(value) else "none"
         for place in ("conv", "rnn"):
             precision.set_fp32_precision(place, word)
+
+    @contextlib.contextmanager
+    def flags(self, enabled=False, benchmark=False, benchmark_limit=10, deterministic=False, allow_tf32=False):
+        """A context in which convolutions may or may not use TF32; the other switches change nothing."""
+        before, self.allow_tf32 = self.allow_tf32, allow_tf32
+        try:
+            yield
+        finally:
+            self.allow_tf32 = before
 
 
 class _Backends(ModuleType):

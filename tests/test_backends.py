@@ -87,6 +87,12 @@ def test_flags_reach_the_kernels(operation, flag):
     assert not precision.tf32_allowed(operation)
 
 
+def test_flags_of_cudnn_hold_for_a_block():
+    with mg.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
+        assert precision.tf32_allowed("conv")
+    assert not precision.tf32_allowed("conv")
+
+
 def test_both_ways_may_be_mixed():
     mg.set_float32_matmul_precision("medium")
     mg.backends.cuda.matmul.fp32_precision = "none"

@@ -10,6 +10,7 @@ write Python's numbers, and a place beyond the end is an IndexError.
 """
 
 import math
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
@@ -71,6 +72,7 @@ class _Block:
         self.arrays, self.taken = [], [0] * threads
         self.given, self.received = {}, {}
         self.ended, self.failed = 0, False
+        self.trace = sys.gettrace()
 
     def shared(self, thread, size):
         """The block's array that its threads ask for at this point: the same for the n-th request of each."""
@@ -111,6 +113,8 @@ class _Block:
     def work(self, thread):
         """What one thread does: the kernel, for one block after the other."""
         self.gates[thread].acquire()
+        if self.trace is not None:
+            sys.settrace(self.trace)  # a debugger's breakpoints hold in all threads
         for number in range(len(self.blocks)):
             if number:
                 self.wait(thread)
@@ -163,7 +167,9 @@ def _has_barriers(function):
 
 
 def run(function, grid, threads, args):
-    """Run `function` as a kernel on a grid (x, y, z) of blocks of so many threads."""
+    """Run `function` as a kernel on a grid (x, y, z) of blocks of so many threads, a number."""
+    if len(grid) != 3 or not isinstance(threads, int):
+        raise TypeError(f"a grid is (x, y, z) and the threads of a block a number, not {grid} and {threads}")
     cuda.gridDim, cuda.blockDim = _Index(*grid), _Index(threads, 1, 1)
     if _has_barriers(function):
         cuda._block = _Block(function, args, grid, threads)

@@ -22,6 +22,7 @@ _METHODS = {  # the other methods of ufuncs that CuPy's have
     "at": ("add", "maximum", "minimum"),
     "reduceat": ("add",),
 }
+_COUNTED = {np.argwhere, np.flatnonzero, np.nonzero, np.unique}  # the host waits for the number of what they find
 _JOINED = 8  # arrays that CuPy's `concatenate` copies one by one
 _ASSOCIATIVE = ("maximum", "minimum", "fmax", "fmin", "logical_and", "logical_or", "logaddexp")  # accumulated here
 
@@ -149,6 +150,8 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
             del kwargs["device"]
         if "initial" in kwargs:
             return _with_initial(func, *args, **kwargs)
+        if func in _COUNTED:
+            seen(self.memory)
         if func is np.repeat and isinstance(args[1], DeviceArray):
             return _repeated(*args, **kwargs)
         if func is np.concatenate and capturing() and len(args[0]) > _JOINED:
@@ -161,6 +164,8 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     # elements
 
     def __getitem__(self, index):
+        if any(isinstance(i, DeviceArray) and i.dtype == bool for i in (index if type(index) is tuple else (index,))):
+            seen(self.memory)
         return DeviceArray(run(_element, (self.memory, _index(index))))
 
     def __setitem__(self, index, value):
@@ -168,6 +173,10 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __len__(self):
         return len(self.memory)
+
+    def nonzero(self):
+        """As `numpy.ndarray.nonzero`."""
+        return np.nonzero(self)
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
@@ -350,7 +359,7 @@ def _method(name):
 
 
 _METHOD_NAMES = """
-    all any argmax argmin argsort astype clip compress copy cumprod cumsum dot flatten mean nonzero prod ravel repeat
+    all any argmax argmin argsort astype clip compress copy cumprod cumsum dot flatten mean prod ravel repeat
     reshape round sort squeeze std sum swapaxes trace transpose var view
 """
 for _name in _METHOD_NAMES.split():

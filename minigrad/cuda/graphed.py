@@ -17,12 +17,12 @@ __all__ = ["make_graphed_callables"]
 class _Replay(Function):
     """What a graph computes"""
 
-    formula = "what the graph of the gradients computes"
+    formula = "dargs = what the graph of the gradients computes"
 
     @staticmethod
-    def forward(ctx, captured, *inputs):
+    def forward(ctx, captured, *args):
         ctx.captured = captured
-        for place, given in zip(captured.arguments, inputs):
+        for place, given in zip(captured.arguments, args):
             _put(place, given)
         captured.forward_graph.replay()
         results = tuple([result.detach() for result in captured.results])
@@ -150,6 +150,9 @@ def _check(function, args):
         raise AssertionError(
             "In the beta API, sample_args for each callable must contain only Tensors. Other types are not allowed."
         )
+    tensors = _leaves(args) + ([*function.parameters(), *function.buffers()] if _is_module(function) else [])
+    if not all(tensor.is_cuda for tensor in tensors):
+        raise RuntimeError("a graph replays work on the GPU alone\nhint: move module and arguments: .to('cuda')")
 
 
 def _in_place(captured):

@@ -42,6 +42,8 @@ class ElementDropout(Dropout):
 
     @staticmethod
     def forward(ctx, x, stream, p):
+        if isinstance(stream, np.ndarray):  # made for this call, which can then be repeated; the GPU's stream goes on
+            stream = stream.copy()
         y, scaled_mask = kernels_for(x).dropout(x, stream, p)
         ctx.save_for_backward(scaled_mask)
         return y

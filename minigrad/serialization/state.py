@@ -222,6 +222,8 @@ def decoded(arrays, metadata, locate):
     try:
         return _Decoder(arrays, locate).decode(parsed(metadata["state"], size))
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
+        if str(error).startswith("Attempting to deserialize"):  # the file is sound, but the device is not here
+            raise
         raise Malformed(f"the state in the file is malformed: {error!r}") from error
 
 

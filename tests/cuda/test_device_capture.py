@@ -296,7 +296,9 @@ def test_random_numbers_go_on_at_every_replay():
 
 def test_what_cannot_be_captured():
     x = mg.ones(2, device="cuda", requires_grad=True)
-    for forbidden in (lambda: x.sum().item(), lambda: x.cpu(), lambda: bool((x > 0).all()), lambda: repr(x)):
+    waiting = lambda: x.sum().item(), lambda: x.cpu(), lambda: bool((x > 0).all()), lambda: repr(x)
+    counting = lambda: x[x > 0], lambda: x.nonzero(), lambda: x.masked_select(x > 0), lambda: x.detach().unique()
+    for forbidden in (*waiting, *counting):
         with (
             pytest.raises(RuntimeError, match=r"^CUDA error: operation not permitted when stream is capturing"),
             mg.cuda.graph(mg.cuda.CUDAGraph()),
@@ -351,6 +353,9 @@ def test_what_cannot_be_graphed():
         AssertionError, match=r"^In the beta API, sample_args for each callable must contain only Tensors"
     ):
         mg.cuda.make_graphed_callables(lambda x, y: x, (x, 2.0))
+    for elsewhere in ((nn.Linear(2, 2), (x,)), (nn.Linear(2, 2).cuda(), (x.cpu(),))):
+        with pytest.raises(RuntimeError, match=r"^a graph replays work on the GPU alone\nhint: move module"):
+            mg.cuda.make_graphed_callables(*elsewhere)
     layer = nn.Linear(2, 2).cuda()
     layer.register_forward_hook(lambda *args: None)
     with pytest.raises(AssertionError, match=r"^Modules must not have hooks registered at the time they are passed"):

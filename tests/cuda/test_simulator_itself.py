@@ -1,9 +1,13 @@
 """The simulator: what it must notice about a kernel, and the order in which its threads run."""
 
+import sys
+import threading
+
 import numpy as np
 import pytest
 
 from minigrad.kernels.cuda._numba import cuda, i32, kernel, launch, u32
+from minigrad.kernels.cuda.simulator import run
 
 
 @kernel("i32*, i32")
@@ -60,6 +64,28 @@ def test_an_index_beyond_the_end_is_an_error_that_names_the_thread():
     with pytest.raises(IndexError) as caught:
         launch(beyond, 1, 4, np.zeros(4, np.int32), 2, THREADS=4)
     assert caught.value.__notes__ == ["in thread 2 of block (0, 0, 0)"]
+
+
+def test_a_debugger_sees_every_thread():
+    seen = set()
+
+    def trace(frame, event, arg):
+        if frame.f_code.co_name == "shifted":
+            seen.add(threading.get_ident())
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        launch(shifted, 2, 4, np.zeros(8, np.int32), 0, THREADS=4)
+    finally:
+        sys.settrace(before)
+    assert len(seen) == 4
+
+
+def test_a_grid_has_three_sides_and_a_block_a_number_of_threads():
+    for grid, threads in (((2, 1), 4), ((1, 1, 1), (4, 1, 1))):
+        with pytest.raises(TypeError, match=r"^a grid is \(x, y, z\) and the threads of a block a number, not \("):
+            run(print, grid, threads, [])
 
 
 def test_only_contiguous_arrays_reach_a_kernel():

@@ -340,7 +340,7 @@ RULES: dict = {
 
 def _rule(node):
     """The rule of the node's class, or of the family that it belongs to."""
-    kind = type(node)
+    kind = getattr(node, "norm", type(node))  # an activation after a normalisation reads nothing more
     for known in (kind, *(base for base in (Elementary, Activation) if issubclass(kind, base))):
         if known in RULES:
             return RULES[known]
