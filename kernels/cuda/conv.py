@@ -86,10 +86,10 @@ def gather(staged, slot, image, start, z, y, x, table, at, head, entry, *, T, GA
             staged[slot + v] = image[start + entry[3]] if within(z, y, x, entry, head) else T(0)
 
 
-@kernel("T*, T*, T*, T*, i32*")
+@kernel("T*, T*, T*, T*, i32*, i32")
 def windows_product(
-    x, weight, bias, y, table, *,
-    T, ROWS, COLUMNS, DEPTH, HIGH, WIDE, SQUARE, DOWN, ACROSS, PAD, THREADS, TF32, GATHERED_VECTOR, VECTOR, BIAS,
+    x, weight, bias, y, table, biased, *,
+    T, ROWS, COLUMNS, DEPTH, HIGH, WIDE, SQUARE, DOWN, ACROSS, PAD, THREADS, TF32, GATHERED_VECTOR, VECTOR,
 ):  # fmt: skip
     """y[window, k] = bias[k] + sum over the cells of the window of x[cell] · weight[cell, k], for group blockIdx.z."""
     left = cuda.shared.array(2 * DEPTH * (ROWS + PAD), T, alignment=16)
@@ -157,7 +157,7 @@ def windows_product(
                 pixel = ((place[0] * head[RESULT] + z_at) * head[RESULT + 1] + y_at) * head[RESULT + 2] + x_at
                 for j in unrolled(WIDE):
                     n = column + j * ACROSS
-                    if BIAS:
+                    if biased:
                         for c in unrolled(SQUARE):
                             if n + c < head[FILTERS]:
                                 sums[SQUARE * (SQUARE * (WIDE * i + j) + r) + c] += bias[group * head[FILTERS] + n + c]
@@ -298,8 +298,8 @@ def _gathered_product(image, lines, bias, result, windows, groups, columns):
         tile = choose_tile(rows, columns, groups, result.dtype, "conv")
         launch(
             windows_product, (-(-rows // tile.ROWS), -(-columns // tile.COLUMNS), groups), tile.threads,
-            image, lines, None if bias is None else dense(bias), result, table,
-            T=result.dtype, **tile.constants, LEFT_ACROSS=True, RIGHT_ACROSS=False, BIAS=bias is not None,
+            image, lines, None if bias is None else dense(bias), result, table, int(bias is not None),
+            T=result.dtype, **tile.constants, LEFT_ACROSS=True, RIGHT_ACROSS=False,
             GATHERED_VECTOR=_vector(image.shape[-1] // groups, image.shape[-1], image),
             VECTOR=_vector(columns, result.shape[-1], lines, result),
         )  # fmt: skip
